@@ -1,0 +1,68 @@
+# Everything runs inside $(VENV), which the first target that needs it creates.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+# The silenced warning is setuptools' page-long note that an editable installation is editable.
+INSTALL := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+PACKAGES := ragged analysis workflows
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install test lint format typecheck bench docs clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+demo: $(VENV)/.installed  ## optimise a small Z' -> tt analysis and write its report to hepgrad-runs/zprime
+	$(BIN)/hepgrad run zprime --output hepgrad-runs/zprime --overwrite
+	@printf '\nThe report is %s\n' "$(CURDIR)/hepgrad-runs/zprime/report.html"
+
+install: $(VENV)/.installed-test  ## create the virtual environment with everything the tests need
+
+test: $(VENV)/.installed-test  ## run the tests; PYTEST_ARGS goes to pytest
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-test  ## check style, formatting and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	@$(MAKE) --no-print-directory typecheck
+
+format: $(VENV)/.installed-test  ## repair style and formatting where ruff can
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+# The folders are called `ragged`, ... but imported as `hepgrad.ragged`, ...: links give mypy the tree it expects, and
+# sed turns the linked paths in its messages back into those of the real files.
+typecheck: $(VENV)/.installed-test  ## check types with mypy
+	@mkdir -p build/typing/hepgrad
+	@for package in $(PACKAGES); do ln -sfn "$(CURDIR)/$$package" build/typing/hepgrad/$$package; done
+	$(BIN)/mypy | sed 's#build/typing/hepgrad/##g'
+
+bench: $(VENV)/.installed-test  ## time the hot paths side by side with their peers
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.installed-docs  ## build the API reference into docs/api
+	$(BIN)/pdoc --docformat numpy --math --output-directory docs/api $(addprefix hepgrad.,$(PACKAGES))
+	@printf '\nThe reference is %s\n' "$(CURDIR)/docs/api/index.html"
+
+clean:  ## remove what the other targets made, the virtual environment included
+	rm -rf $(VENV) build docs/api hepgrad-runs hepgrad.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The installation is editable, so only a change of the declared packages and dependencies calls for a new one.
+$(VENV)/.installed: pyproject.toml setup.py | $(BIN)/python
+	@echo 'Installing hepgrad in $(VENV) ...'
+	@$(INSTALL) .
+	@touch $@
+
+$(VENV)/.installed-%: pyproject.toml setup.py | $(BIN)/python
+	@echo 'Installing hepgrad[$*] in $(VENV) ...'
+	@$(INSTALL) '.[$*]'
+	@touch $@ $(VENV)/.installed

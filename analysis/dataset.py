@@ -1,0 +1,119 @@
+"""A data set in blocks: equal pieces with local offsets, so that one compiled program reduces each to a histogram."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import awkward as ak
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hepgrad import ragged as rg
+
+from .events import Events
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Simulated events of all processes, as a stack of equal blocks.
+
+    Attributes
+    ----------
+    events
+        Every leaf has a leading axis of length ``blocks``.
+    process
+        int32, shape (blocks, events): index into ``processes``, and ``len(processes)`` for the events that fill up the
+        last block.
+    processes
+        Names, in order (static).
+    """
+
+    events: Events
+    process: jax.Array
+    processes: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+
+    @property
+    def blocks(self) -> int:
+        """The number of blocks."""
+        return int(self.process.shape[0])
+
+    @classmethod
+    def from_awkward(
+        cls, samples: Mapping[str, ak.Array], weights: Mapping[str, np.ndarray], *, block_size: int = 8192
+    ) -> Dataset:
+        """Pack events into blocks.
+
+        Parameters
+        ----------
+        samples
+            For each process, one record per event: collections (``Jet``), records (``MET``), numbers.
+        weights
+            For each process, the event weights, shape (events,).
+        block_size
+            Events per block; fewer if there are fewer in all.
+
+        Raises
+        ------
+        ValueError
+            For a process without events, without weights, with a weight that is not finite, or with other columns
+            than the first one.
+
+        Examples
+        --------
+        >>> import awkward as ak, numpy as np
+        >>> from hepgrad.analysis import Dataset
+        >>> events = ak.zip({"Jet": ak.zip({"pt": [[50.0, 30.0], [], [40.0]]}), "MET_pt": [10.0, 20.0, 30.0]}, depth_limit=1)
+        >>> data = Dataset.from_awkward({"ttbar": events}, {"ttbar": np.ones(3)}, block_size=2)
+        >>> data.blocks, data.process.tolist()
+        (2, [[0, 0], [0, 1]])
+        """
+        processes = tuple(samples)
+        first = samples[processes[0]].fields
+        for name, sample in samples.items():
+            _check_sample(name, sample, weights.get(name), first)
+        merged = ak.concatenate([samples[p] for p in processes])
+        weight = np.concatenate([np.asarray(weights[p], np.float32) for p in processes])
+        process = np.repeat(np.arange(len(processes), dtype=np.int32), [len(samples[p]) for p in processes])
+
+        block_size = min(block_size, len(merged))
+        blocks = -(-len(merged) // block_size)
+        # the last block is filled up with copies of a real event, so that no function meets a value it would not meet
+        # otherwise; they count for nothing
+        missing = blocks * block_size - len(merged)
+        index = np.minimum(np.arange(blocks * block_size), len(merged) - 1).reshape(blocks, block_size)
+        weight = weight[index]
+        process = process[index]
+        if missing:
+            weight[-1, -missing:] = 0
+            process[-1, -missing:] = len(processes)
+        pieces = [merged[i] for i in index]
+        columns = {name: _stack([piece[name] for piece in pieces]) for name in first}
+        events = jax.vmap(lambda array, weight: Events.of(array, weight))(rg.RecordArray(columns), jnp.asarray(weight))
+        return cls(events, jnp.asarray(process), processes)
+
+
+def _check_sample(name: str, sample: ak.Array, weight: Any, columns: list[str]) -> None:
+    if len(sample) == 0:
+        raise ValueError(f"process {name!r} has no events")
+    if weight is None or len(weight) != len(sample):
+        raise ValueError(f"process {name!r} has {len(sample)} events but {0 if weight is None else len(weight)} weights")
+    bad = int(np.count_nonzero(~np.isfinite(weight)))
+    if bad:
+        raise ValueError(f"process {name!r}: {bad} of {len(weight)} event weights are NaN or infinite")
+    if sample.fields != columns:
+        raise ValueError(f"process {name!r} has the columns {sample.fields}, the first process has {columns}")
+
+
+def _stack(pieces: list[ak.Array]) -> Any:
+    """Convert the pieces of one column to one capacity and stack their buffers."""
+    if pieces[0].ndim == 1:
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *(rg.from_awkward(piece) for piece in pieces))
+    counts = [ak.num(piece, axis=1) for piece in pieces]
+    capacity = max(1, max(int(ak.sum(n)) for n in counts))
+    longest = max(1, max(int(ak.max(n)) for n in counts))
+    ragged = [rg.from_awkward(piece, capacity=capacity, max_length=longest) for piece in pieces]
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *ragged)

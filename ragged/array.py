@@ -1,0 +1,291 @@
+"""The two containers: `RaggedArray`, a list of lists, and `RecordArray`, named columns of equal length.
+
+Both are frozen dataclasses registered as pytrees. Their structure (offsets and row ids) consists of *traced leaves*, as
+the indices of `jax.experimental.sparse` do, so that one compiled program serves every array of the same capacity.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .errors import concrete
+from .operators import Operators
+
+Content: TypeAlias = "jax.Array | RaggedArray | RecordArray"
+
+
+@jax.tree_util.register_pytree_with_keys_class
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class RecordArray(Operators):
+    """Named columns of equal length: an array of records.
+
+    Attributes
+    ----------
+    columns
+        The columns by name, each with the same number of items; flat, nested, or records again.
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> met = rg.zip({"pt": rg.from_numpy([20.0, 30.0]), "phi": rg.from_numpy([0.1, 0.2])})
+    >>> met.pt
+    Array([20., 30.], dtype=float32)
+    """
+
+    columns: dict[str, Content]
+
+    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Content]], tuple[str, ...]]:
+        return [(jax.tree_util.GetAttrKey(k), v) for k, v in self.columns.items()], tuple(self.columns)
+
+    @classmethod
+    def tree_unflatten(cls, names: tuple[str, ...], columns: Any) -> RecordArray:
+        return cls(dict(zip(names, columns, strict=True)))
+
+    @property
+    def fields(self) -> list[str]:
+        """The names of the columns."""
+        return list(self.columns)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name not in (columns := self.__dict__.get("columns", {})):
+            raise AttributeError(f"no field {name!r}; the fields are {sorted(self.__dict__.get('columns', {}))}")
+        return columns[name]
+
+    def __len__(self) -> int:
+        return content_length(self)
+
+
+@jax.tree_util.register_pytree_with_keys_class
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class RaggedArray(Operators):
+    """Rows of varying length: row ``i`` is ``content[offsets[i]:offsets[i + 1]]``.
+
+    The buffer ``content`` may be longer than the data (``capacity >= size``). What it holds behind ``size`` never
+    influences a result or a gradient. Make one with `from_awkward`, `from_lists` or `from_offsets`.
+
+    Attributes
+    ----------
+    offsets
+        int32, shape (rows + 1,): where each row begins; the first is 0, the last is ``size``.
+    row_ids
+        int32, shape (capacity,): the row of each item, and ``rows`` behind ``size``. Kept with the array because
+        computing them takes longer than most operations that use them.
+    content
+        The items: a `jax.Array` whose first axis is the capacity, a `RaggedArray` (nested lists) or a `RecordArray`.
+    length
+        int32 scalar: how many of the rows are real, when a row selection inside ``jit`` left empty rows at the end;
+        None when all are.
+    max_length
+        Static: no row is longer than this; None when unknown.
+    exact
+        Static: True when ``capacity == size`` is known, so that no operation has to look at the end of the buffer.
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> x = rg.from_lists([[1.0, 2.0, 3.0], [], [4.0, 5.0]])
+    >>> rg.sum(x**2, axis=1)
+    Array([14.,  0., 41.], dtype=float32)
+    """
+
+    offsets: jax.Array
+    row_ids: jax.Array
+    content: Content
+    length: jax.Array | None = None
+    max_length: int | None = None
+    exact: bool = False
+
+    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], tuple[int | None, bool]]:
+        names = ("offsets", "row_ids", "content", "length")
+        return [(jax.tree_util.GetAttrKey(n), getattr(self, n)) for n in names], (self.max_length, self.exact)
+
+    @classmethod
+    def tree_unflatten(cls, static: tuple[int | None, bool], leaves: Any) -> RaggedArray:
+        return cls(*leaves, *static)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows in the buffer (static)."""
+        return int(self.offsets.shape[0]) - 1
+
+    @property
+    def capacity(self) -> int:
+        """The number of items that the buffer has room for (static)."""
+        return int(self.row_ids.shape[0])
+
+    @property
+    def size(self) -> jax.Array:
+        """The number of items that are there (int32 scalar)."""
+        return self.offsets[-1]
+
+    @property
+    def counts(self) -> jax.Array:
+        """The length of each row (int32, shape (rows,))."""
+        return self.offsets[1:] - self.offsets[:-1]
+
+    @property
+    def positions(self) -> jax.Array:
+        """The position of each item in its row (int32, shape (capacity,))."""
+        starts = self.offsets.at[self.row_ids].get(mode="clip", indices_are_sorted=True)
+        return jnp.arange(self.capacity, dtype=jnp.int32) - starts
+
+    @property
+    def valid(self) -> jax.Array | None:
+        """Which items of the buffer are data (bool, shape (capacity,)); None when all are known to be."""
+        return None if self.exact else jnp.arange(self.capacity, dtype=jnp.int32) < self.size
+
+    @property
+    def longest(self) -> int | None:
+        """A static bound on the length of a row: ``max_length``, or the longest row where the values are known."""
+        offsets = concrete(self.offsets)
+        if offsets is not None:
+            return int(np.diff(offsets).max(initial=0))
+        return self.max_length
+
+    @property
+    def fields(self) -> list[str]:
+        """The names of the records' fields; empty when the items are not records."""
+        return self.content.fields if isinstance(self.content, RaggedArray | RecordArray) else []
+
+    def with_content(self, content: Content) -> RaggedArray:
+        """Return the same rows with other items.
+
+        Parameters
+        ----------
+        content
+            The new items, as many as the capacity.
+        """
+        return dataclasses.replace(self, content=content)
+
+    def __getattr__(self, name: str) -> Any:
+        content = self.__dict__.get("content")
+        if name.startswith("__") or not isinstance(content, RaggedArray | RecordArray) or name not in content.fields:
+            known = content.fields if isinstance(content, RaggedArray | RecordArray) else []
+            raise AttributeError(f"no field {name!r}; the fields are {sorted(known)}")
+        return self.with_content(getattr(content, name))
+
+    def __len__(self) -> int:
+        if self.length is None:
+            return self.rows
+        known = concrete(self.length)
+        if known is None:
+            raise TypeError("the number of selected rows is not known inside jit; use rg.num(x, axis=0)")
+        return int(known)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+
+def content_length(content: Content) -> int:
+    """Return the number of items along the first axis (static).
+
+    Parameters
+    ----------
+    content
+        A flat array, a `RaggedArray` (its rows) or a `RecordArray`.
+    """
+    if isinstance(content, RaggedArray):
+        return content.rows
+    if isinstance(content, RecordArray):
+        return content_length(next(iter(content.columns.values())))
+    return int(content.shape[0])
+
+
+def row_ids_from_offsets(offsets: jax.Array, capacity: int) -> jax.Array:
+    """Return the row of each item of a buffer, and the number of rows behind the last item.
+
+    Parameters
+    ----------
+    offsets
+        int32, shape (rows + 1,).
+    capacity
+        The length of the buffer.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from hepgrad.ragged.array import row_ids_from_offsets
+    >>> row_ids_from_offsets(jnp.array([0, 2, 2, 3]), capacity=5)
+    Array([0, 0, 2, 3, 3], dtype=int32)
+    """
+    known = concrete(offsets)
+    if known is not None:
+        rows = len(known) - 1
+        ids = np.repeat(np.arange(rows + 1, dtype=np.int32), np.append(np.diff(known), capacity - known[-1]))
+        return jnp.asarray(ids)
+    steps = jnp.zeros(capacity, jnp.int32).at[offsets[1:]].add(1, mode="drop", indices_are_sorted=True)
+    return jnp.cumsum(steps, dtype=jnp.int32)
+
+
+def guard(x: Any, valid: jax.Array | None) -> Any:
+    """Return ``x`` unchanged, with no derivative flowing where ``valid`` is False.
+
+    Functions applied to the unused end of a buffer may be singular there. The zero cotangent that arrives from behind
+    would become NaN in them (0 * inf) and poison what the buffer was broadcast from. XLA removes the selection from
+    the forward computation, since both branches are the same.
+
+    Parameters
+    ----------
+    x
+        An array whose first axis is the buffer's, or a scalar that is broadcast into it.
+    valid
+        bool, shape (capacity,), or None for no guard.
+    """
+    if valid is None or not isinstance(x, jax.Array) or not jnp.issubdtype(x.dtype, jnp.inexact):
+        return x
+    return jnp.where(valid.reshape(valid.shape + (1,) * (max(x.ndim, 1) - 1)), x, jax.lax.stop_gradient(x))
+
+
+def from_offsets(
+    offsets: Any, content: Any, *, max_length: int | None = None, row_ids: jax.Array | None = None
+) -> RaggedArray:
+    """Make a ragged array from its buffers, without copying.
+
+    Parameters
+    ----------
+    offsets
+        Integers, shape (rows + 1,), from 0 and not decreasing: row ``i`` is ``content[offsets[i]:offsets[i + 1]]``.
+    content
+        The items; may be longer than ``offsets[-1]``.
+    max_length
+        A promise that no row is longer, for sizes inside ``jit``. Where the values are known it is checked.
+    row_ids
+        The row of each item, if known; computed otherwise.
+
+    Raises
+    ------
+    ValueError
+        When the offsets are known and do not start at 0, decrease, or point behind the content.
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> rg.to_list(rg.from_offsets([0, 2, 2, 3], rg.from_numpy([1.0, 2.0, 3.0])))
+    [[1.0, 2.0], [], [3.0]]
+    """
+    offsets = jnp.asarray(offsets, jnp.int32)
+    if not isinstance(content, RaggedArray | RecordArray):
+        content = jnp.asarray(content)
+    capacity = content_length(content)
+    known = concrete(offsets)
+    exact = False
+    if known is not None:
+        if len(known) == 0 or known[0] != 0 or np.any(np.diff(known) < 0) or known[-1] > capacity:
+            raise ValueError(
+                f"offsets must start at 0, not decrease, and end at most at the content's length {capacity}; "
+                f"got {known[:5]}... ending at {known[-1] if len(known) else 'nothing'}"
+            )
+        longest = int(np.diff(known).max(initial=0))
+        if max_length is not None and longest > max_length:
+            raise ValueError(f"a row has {longest} items, more than max_length={max_length}")
+        exact = bool(known[-1] == capacity)
+        max_length = longest if exact and max_length is None else max_length
+    if row_ids is None:
+        row_ids = row_ids_from_offsets(offsets, capacity)
+    return RaggedArray(offsets, row_ids, content, None, max_length, exact)

@@ -1,0 +1,233 @@
+"""Between ragged arrays and Awkward arrays, NumPy arrays and Python lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import awkward as ak
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .array import Content, RaggedArray, RecordArray, content_length, from_offsets, row_ids_from_offsets
+from .errors import CapacityError, concrete
+
+
+def from_awkward(
+    array: Any,
+    *,
+    capacity: int | Sequence[int] | None = None,
+    max_length: int | None = None,
+    fill_value: float | None = None,
+) -> Any:
+    """Convert an Awkward array; contiguous buffers of the right type are not copied on a CPU.
+
+    Parameters
+    ----------
+    array
+        Numbers, booleans, lists of them to any depth, and records of those. float64 becomes float32 and 64-bit
+        integers 32-bit ones unless ``jax_enable_x64`` is set, as everywhere in JAX.
+    capacity
+        Room for this many items, for arrays that are to share one compiled program; one number per list level, from
+        outside to inside, or one number for every level. The data's own size by default.
+    max_length
+        A promise that no (outermost) row is longer; the default without ``capacity`` is the longest row there is.
+    fill_value
+        What stands in for missing values.
+
+    Returns
+    -------
+    RaggedArray, RecordArray or jax.Array
+        Flat numbers become a plain `jax.Array`.
+
+    Raises
+    ------
+    TypeError
+        For strings, unions, categoricals, and for missing values without ``fill_value``; names the field.
+    CapacityError
+        When the data do not fit.
+    OverflowError
+        When 64-bit integers do not fit into 32 bits.
+
+    Examples
+    --------
+    >>> import awkward as ak
+    >>> import hepgrad.ragged as rg
+    >>> rg.from_awkward(ak.Array([[1.0, 2.0], [], [3.0]]), capacity=10)
+    <RaggedArray [[1.0, 2.0], [], [3.0]] type='3 * var * float32'>
+    """
+    array = ak.Array(array) if not isinstance(array, ak.Array) else array
+    if array.layout.backend.name not in ("cpu", "numpy"):
+        array = ak.to_backend(array, "cpu")
+    capacities = [capacity] if isinstance(capacity, int) else list(capacity or [])
+    repeated = isinstance(capacity, int)
+    layout = ak.to_layout(array)
+    return _from_layout(layout, "array", capacities, repeated, max_length, fill_value)
+
+
+def _from_layout(
+    layout: Any, path: str, capacities: list[int], repeated: bool, max_length: int | None, fill_value: float | None
+) -> Content:
+    parameters = layout.parameters
+    if parameters.get("__array__") in ("string", "bytestring", "char", "byte", "categorical"):
+        raise TypeError(f"{path}: {parameters['__array__']} values cannot be differentiated; drop this field")
+    if layout.is_union:
+        raise TypeError(f"{path}: union types cannot be stored in a ragged array; split the array by type")
+    if layout.is_option:
+        if fill_value is None:
+            raise TypeError(f"{path}: missing values (option type) need fill_value=...")
+        filled = ak.fill_none(ak.Array(layout), fill_value, axis=0, highlevel=False)
+        return _from_layout(filled, path, capacities, repeated, max_length, fill_value)
+    if layout.is_indexed:
+        return _from_layout(layout.project(), path, capacities, repeated, max_length, fill_value)
+    if layout.is_record:
+        if layout.is_tuple or not layout.fields:
+            raise TypeError(f"{path}: records need named fields; use ak.zip({{'name': ...}})")
+        columns = {
+            k: _from_layout(layout.content(k)[: layout.length], f"{path}.{k}", capacities, repeated, max_length, fill_value)
+            for k in layout.fields
+        }
+        return RecordArray(columns)
+    if layout.is_list or (layout.is_numpy and layout.purelist_depth > 1):
+        packed = (layout.to_RegularArray() if layout.is_numpy else layout).to_ListOffsetArray64(True)
+        offsets = np.asarray(packed.offsets)
+        inner = packed.content[: offsets[-1]]
+        room = capacities[0] if capacities else None
+        content = _from_layout(inner, path, capacities if repeated else capacities[1:], repeated, None, fill_value)
+        return _with_room(offsets, content, room, max_length, path)
+    if layout.is_unknown:
+        return jnp.zeros(0)
+    return _leaf(np.asarray(layout.data), path)
+
+
+def _with_room(offsets: np.ndarray, content: Content, room: int | None, max_length: int | None, path: str) -> RaggedArray:
+    from .ufunc import fit
+
+    if room is None:
+        return from_offsets(offsets, content, max_length=max_length)
+    if offsets[-1] > room:
+        raise CapacityError(f"{path}: {offsets[-1]} items do not fit into capacity={room}")
+    small = jnp.asarray(offsets, jnp.int32)
+    longest = int(np.diff(offsets).max(initial=0))
+    if max_length is not None and longest > max_length:
+        raise CapacityError(f"{path}: a row has {longest} items, more than max_length={max_length}")
+    # not exact even when full: arrays of one capacity must share one compiled program
+    return RaggedArray(small, row_ids_from_offsets(small, room), fit(content, room), None, max_length, False)
+
+
+def _leaf(data: np.ndarray, path: str) -> jax.Array:
+    if data.dtype.kind not in "fiubc":
+        raise TypeError(f"{path}: numbers and booleans can be converted, not {data.dtype}")
+    wanted = jax.dtypes.canonicalize_dtype(data.dtype)
+    if data.dtype.kind in "iu" and wanted.itemsize < data.dtype.itemsize and data.size:
+        limits = np.iinfo(wanted)
+        if data.min() < limits.min or data.max() > limits.max:
+            raise OverflowError(
+                f"{path}: integers from {data.min()} to {data.max()} do not fit into {wanted}; "
+                "enable jax_enable_x64 or drop this field"
+            )
+    return jnp.asarray(data)
+
+
+def from_numpy(array: Any) -> Any:
+    """Convert a NumPy array (or anything NumPy understands): one axis stays flat, more become rows of equal length.
+
+    Parameters
+    ----------
+    array
+        Numbers of any shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import hepgrad.ragged as rg
+    >>> rg.to_list(rg.from_numpy(np.ones((2, 3), np.float32)))
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
+    data = np.asarray(array)
+    if data.ndim == 0:
+        return _leaf(data, "array")
+    content: Content = _leaf(data.reshape(-1), "array")
+    for level in reversed(range(1, data.ndim)):
+        outer = int(np.prod(data.shape[:level]))
+        content = from_offsets(np.arange(outer + 1) * data.shape[level], content)
+    return content
+
+
+def from_lists(lists: Any, *, capacity: int | Sequence[int] | None = None, max_length: int | None = None) -> Any:
+    """Convert nested Python lists of numbers, or lists of dicts of them.
+
+    Parameters
+    ----------
+    lists
+        Nested lists.
+    capacity, max_length
+        As for `from_awkward`.
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> rg.from_lists([[1, 2, 3], [], [4, 5]])
+    <RaggedArray [[1, 2, 3], [], [4, 5]] type='3 * var * int32'>
+    """
+    return from_awkward(ak.Array(lists), capacity=capacity, max_length=max_length)
+
+
+def to_awkward(array: Any) -> ak.Array:
+    """Convert to an Awkward array on the CPU backend, without the unused end of the buffers and without copying.
+
+    Parameters
+    ----------
+    array
+        A ragged, record or flat array with known values (not inside ``jit``).
+
+    Raises
+    ------
+    TypeError
+        Inside ``jit``.
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> rg.to_awkward(rg.from_lists([[1.0, 2.0], []]))
+    <Array [[1, 2], []] type='2 * var * float32'>
+    """
+    if not isinstance(array, RaggedArray | RecordArray) and np.ndim(array) == 0:
+        return np.asarray(array)[()]
+    rows = len(array) if isinstance(array, RaggedArray) else content_length(array)
+    return ak.Array(_to_layout(array, rows))
+
+
+def _known(x: jax.Array) -> np.ndarray:
+    value = concrete(x)
+    if value is None:
+        raise TypeError("the values of a ragged array are not known inside jit; convert the result outside")
+    return value
+
+
+def _to_layout(array: Content, rows: int) -> Any:
+    if isinstance(array, RecordArray):
+        contents = [_to_layout(column, rows) for column in array.columns.values()]
+        return ak.contents.RecordArray(contents, list(array.columns), rows)
+    if isinstance(array, RaggedArray):
+        offsets = _known(array.offsets)[: rows + 1]
+        return ak.contents.ListOffsetArray(ak.index.Index32(offsets), _to_layout(array.content, int(offsets[-1])))
+    return ak.contents.NumpyArray(_known(array)[:rows])
+
+
+def to_list(array: Any) -> Any:
+    """Return nested Python lists, with dicts for records.
+
+    Parameters
+    ----------
+    array
+        A ragged, record or flat array, or a scalar, with known values (not inside ``jit``).
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> rg.to_list(rg.from_lists([[1, 2], [3]])[:, ::-1])
+    [[2, 1], [3]]
+    """
+    return ak.to_list(to_awkward(array))

@@ -1,0 +1,101 @@
+"""The Python protocol of ragged arrays: operators, indexing, NumPy functions and printing.
+
+Each method only forwards to the module that owns the operation; those modules need the classes, hence the imports
+inside the methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+
+def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    function = getattr(jnp, name)
+
+    def forward(self: Any, other: Any) -> Any:
+        from .ufunc import apply, is_operand
+
+        return apply(function, self, other) if is_operand(other) else NotImplemented
+
+    def reflected(self: Any, other: Any) -> Any:
+        from .ufunc import apply, is_operand
+
+        return apply(function, other, self) if is_operand(other) else NotImplemented
+
+    return forward, reflected
+
+
+def _unary(name: str) -> Callable[[Any], Any]:
+    function = getattr(jnp, name)
+
+    def method(self: Any) -> Any:
+        from .ufunc import apply
+
+        return apply(function, self)
+
+    return method
+
+
+class Operators:
+    """Arithmetic, comparison, indexing, NumPy's protocols and printing for ragged and record arrays."""
+
+    __add__, __radd__ = _binary("add")
+    __sub__, __rsub__ = _binary("subtract")
+    __mul__, __rmul__ = _binary("multiply")
+    __truediv__, __rtruediv__ = _binary("true_divide")
+    __floordiv__, __rfloordiv__ = _binary("floor_divide")
+    __mod__, __rmod__ = _binary("remainder")
+    __divmod__, __rdivmod__ = _binary("divmod")
+    __pow__, __rpow__ = _binary("power")
+    __matmul__, __rmatmul__ = _binary("matmul")
+    __and__, __rand__ = _binary("bitwise_and")
+    __or__, __ror__ = _binary("bitwise_or")
+    __xor__, __rxor__ = _binary("bitwise_xor")
+    __lshift__, __rlshift__ = _binary("left_shift")
+    __rshift__, __rrshift__ = _binary("right_shift")
+    __lt__, __gt__ = _binary("less")[0], _binary("greater")[0]
+    __le__, __ge__ = _binary("less_equal")[0], _binary("greater_equal")[0]
+    __eq__, __ne__ = _binary("equal")[0], _binary("not_equal")[0]  # type: ignore[assignment]
+    __neg__, __pos__ = _unary("negative"), _unary("positive")
+    __abs__, __invert__ = _unary("abs"), _unary("invert")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth value of a ragged array is ambiguous; use rg.any() or rg.all()")
+
+    def __getitem__(self, where: Any) -> Any:
+        from .slicing import getitem
+
+        return getitem(self, where)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from .ufunc import apply_numpy_ufunc
+
+        return apply_numpy_ufunc(ufunc, method, *inputs, **kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from .numpy_functions import dispatch
+
+        return dispatch(function, args, kwargs)
+
+    def __repr__(self) -> str:
+        from .printing import describe
+
+        return describe(self)
+
+    def _repr_html_(self) -> str:
+        from .printing import describe_html
+
+        return describe_html(self)
+
+    def to_list(self) -> Any:
+        """Return nested Python lists (and dicts for records); not inside ``jit``."""
+        from .convert import to_list
+
+        return to_list(self)
+
+    tolist = to_list

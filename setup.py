@@ -1,0 +1,24 @@
+"""Map the three top-level folders onto the sub-packages of the namespace package ``hepgrad``.
+
+Everything else is declared in ``pyproject.toml``; the list of packages is computed here because a hand-written list
+silently drops a sub-package that somebody adds later.
+"""
+
+from setuptools import find_packages, setup
+
+FOLDERS = ("ragged", "analysis", "workflows")
+
+packages = [
+    f"hepgrad.{name}" for folder in FOLDERS for name in (folder, *(f"{folder}.{sub}" for sub in find_packages(folder)))
+]
+
+setup(
+    packages=packages,
+    package_dir={f"hepgrad.{folder}": folder for folder in FOLDERS},
+    # Off, because setuptools would take a folder of data files for a package that was forgotten, and warn at length.
+    include_package_data=False,
+    package_data={
+        **{f"hepgrad.{folder}": ["py.typed"] for folder in FOLDERS},
+        "hepgrad.workflows.zprime": ["events/*"],
+    },
+)

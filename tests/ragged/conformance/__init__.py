@@ -1,0 +1,1 @@
+"""One table of expressions, each evaluated by Awkward on its CPU backend and by `hepgrad.ragged`, and compared."""

@@ -1,0 +1,160 @@
+"""Sorting in rows: against Awkward, and as the permutation that its derivative is."""
+
+from __future__ import annotations
+
+import awkward as ak
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hepgrad import ragged as rg
+from hepgrad.ragged import order
+
+RNG = np.random.default_rng(20)
+
+
+def rows(lengths, values):
+    return ak.unflatten(np.asarray(values), lengths)
+
+
+LENGTHS = RNG.poisson(5, 60)
+ARRAYS = {
+    "floats": rows(LENGTHS, RNG.normal(size=LENGTHS.sum()).astype(np.float32)),
+    "ties": rows(LENGTHS, RNG.integers(-2, 3, LENGTHS.sum()).astype(np.float32)),
+    "integers": rows(LENGTHS, RNG.integers(-9, 9, LENGTHS.sum()).astype(np.int32)),
+    "unsigned": rows(LENGTHS, RNG.integers(0, 9, LENGTHS.sum()).astype(np.uint8)),
+    "booleans": rows(LENGTHS, RNG.random(LENGTHS.sum()) < 0.5),
+    "infinities": ak.Array([[np.inf, 1.0, -np.inf, 0.0, -0.0, np.nan, 2.0, np.nan], [], [np.nan], [-1.0, np.nan]]),
+    "empty rows": ak.values_astype(ak.Array([[], [], []]), np.float32),
+    "no rows": ak.values_astype(ak.Array([[1.0]])[:0], np.float32),
+    "one long row": rows([0, 700, 1], RNG.integers(0, 50, 701).astype(np.float32)),
+    "three levels": ak.unflatten(rows(LENGTHS, RNG.normal(size=LENGTHS.sum()).astype(np.float32)), [20, 0, 39, 1]),
+}
+FORMS = ("eager", "jit", "slack", "jit and slack")
+
+
+def run(function, array, form):
+    """Apply a function eagerly or jitted, to exact buffers or to longer ones."""
+    x = rg.from_awkward(array, capacity=1000) if "slack" in form else rg.from_awkward(array)
+    return rg.to_awkward((jax.jit(function) if "jit" in form else function)(x))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("ascending", [True, False])
+@pytest.mark.parametrize("name", ARRAYS)
+def test_sort_is_awkwards(name, ascending, form):
+    array = ARRAYS[name]
+    ours = run(lambda x: rg.sort(x, ascending=ascending), array, form)
+    theirs = ak.sort(array, ascending=ascending)
+    np.testing.assert_array_equal(ak.num(ours), ak.num(theirs))
+    np.testing.assert_array_equal(ak.to_numpy(ak.ravel(ours)), ak.to_numpy(ak.ravel(theirs)))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("ascending", [True, False])
+@pytest.mark.parametrize("name", ARRAYS)
+def test_argsort_is_awkwards(name, ascending, form):
+    array = ARRAYS[name]
+    ours = run(lambda x: rg.argsort(x, ascending=ascending), array, form)
+    theirs = ak.argsort(array, ascending=ascending, stable=True)
+    np.testing.assert_array_equal(ak.num(ours), ak.num(theirs))
+    np.testing.assert_array_equal(ak.to_numpy(ak.ravel(ours)), ak.to_numpy(ak.ravel(theirs)))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("axis", [0, -2])
+def test_sort_along_the_rows_is_awkwards(axis, form):
+    ours = run(lambda x: rg.sort(x, axis=axis), ARRAYS["ties"], form)
+    assert ak.array_equal(ours, ak.sort(ARRAYS["ties"], axis=axis), dtype_exact=False)
+    ours = run(lambda x: rg.argsort(x, axis=axis, ascending=False), ARRAYS["ties"], form)
+    theirs = ak.argsort(ARRAYS["ties"], axis=axis, ascending=False, stable=True)
+    assert ak.array_equal(ours, theirs, dtype_exact=False)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
+def test_sort_of_three_levels_is_awkwards(axis, form):
+    array = ARRAYS["three levels"]
+    ours = run(lambda x: rg.sort(x, axis=axis), array, form)
+    assert ak.array_equal(ours, ak.sort(array, axis=axis), dtype_exact=False)
+
+
+def test_flat_arrays_and_records_sort_as_in_awkward():
+    flat = np.array([2.0, np.nan, -1.0, 5.0], np.float32)
+    np.testing.assert_array_equal(rg.sort(jnp.asarray(flat)), ak.to_numpy(ak.sort(flat)))
+    np.testing.assert_array_equal(rg.argsort(jnp.asarray(flat)), ak.to_numpy(ak.argsort(flat)))
+    records = ak.zip({"pt": ARRAYS["ties"], "charge": ARRAYS["integers"]})
+    # Awkward cannot sort records whose offsets have 32 bits, so its result comes field by field
+    ours = rg.to_awkward(rg.sort(rg.from_awkward(records)))
+    for field in records.fields:
+        assert ak.array_equal(ours[field], ak.sort(records[field]), dtype_exact=False)
+
+
+@pytest.mark.parametrize("length", [order.LONG_ROW, order.LONG_ROW + 1])
+def test_both_methods_agree_where_they_meet(length):
+    array = rows([3, length, 2], RNG.integers(0, 40, length + 5).astype(np.float32))
+    for form in FORMS:
+        assert ak.array_equal(run(rg.sort, array, form), ak.sort(array), dtype_exact=False)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_derivative_is_the_permutation(form, x64):
+    array = rows(LENGTHS, RNG.normal(size=LENGTHS.sum()))
+    x = rg.from_awkward(array, capacity=500) if "slack" in form else rg.from_awkward(array)
+    weight = jnp.asarray(RNG.normal(size=x.capacity))
+
+    def loss(content):
+        y = rg.sort(x.with_content(content))
+        return jnp.sum(jnp.where(jnp.arange(x.capacity) < x.size, weight * y.content**2, 0.0))
+
+    loss = jax.jit(loss) if "jit" in form else loss
+    gradient = jax.grad(loss)(x.content)
+    direction = jnp.asarray(RNG.normal(size=x.capacity))
+    step = 1e-6
+    numeric = (loss(x.content + step * direction) - loss(x.content - step * direction)) / (2 * step)
+    np.testing.assert_allclose(gradient @ direction, numeric, rtol=1e-7)
+    np.testing.assert_allclose(jax.jvp(loss, (x.content,), (direction,))[1], numeric, rtol=1e-7)
+    curvature = jax.jvp(jax.grad(loss), (x.content,), (direction,))[1]
+    # the second derivative of weight * x**2, at the place where each item ends up
+    np.testing.assert_allclose(curvature * x.content, gradient * direction, rtol=1e-12)
+    assert np.all(np.asarray(gradient[len(ak.ravel(array)) :]) == 0)
+
+
+def test_each_tied_item_has_the_derivative_of_its_own_place():
+    x = rg.from_lists([[1.0, 0.0, 1.0, 1.0], [2.0]])
+    weight = jnp.array([1.0, 10.0, 100.0, 1000.0, 7.0])
+    gradient = jax.grad(lambda content: jnp.sum(weight * rg.sort(x.with_content(content)).content))(x.content)
+    np.testing.assert_array_equal(gradient, [10.0, 1.0, 100.0, 1000.0, 7.0])
+
+
+def test_sort_under_vmap_and_scan():
+    x = rg.from_awkward(ARRAYS["floats"])
+    shifts = jnp.array([1.0, -1.0])
+    batched = jax.vmap(lambda sign: rg.sort(x.with_content(x.content * sign)).content)(shifts)
+    np.testing.assert_array_equal(batched[0], rg.sort(x).content)
+    np.testing.assert_array_equal(-batched[1], rg.sort(x, ascending=False).content)
+    last, _ = jax.lax.scan(lambda carry, _: (rg.sort(carry), None), x, length=2)
+    np.testing.assert_array_equal(last.content, rg.sort(x).content)
+
+
+def test_one_compilation_serves_all_arrays_of_a_capacity():
+    traces = []
+
+    @jax.jit
+    def sort(x):
+        traces.append(None)
+        return rg.sort(x)
+
+    for seed in range(3):
+        lengths = np.random.default_rng(seed).poisson(4, 30)
+        array = rows(lengths, np.random.default_rng(seed).normal(size=lengths.sum()).astype(np.float32))
+        assert ak.array_equal(rg.to_awkward(sort(rg.from_awkward(array, capacity=200))), ak.sort(array))
+    assert len(traces) == 1
+
+
+def test_what_cannot_be_sorted_is_refused():
+    x = rg.from_lists([[1.0, 2.0], [3.0]])
+    with pytest.raises(rg.StructureError, match="axis=2 does not exist in an array of 2 dimensions"):
+        rg.sort(x, axis=2)
+    with pytest.raises(TypeError, match="complex numbers have no order"):
+        rg.sort(x + 1j)

@@ -1,0 +1,107 @@
+"""The rules of the house: which way imports point, what importing may do, how long a file may be."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MAY_IMPORT = {
+    "ragged": {"ragged"},
+    "analysis": {"analysis", "ragged"},
+    "workflows": {"workflows", "analysis", "ragged"},
+}
+MAX_LINES = 450
+SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
+
+
+def label(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported(node: ast.AST, path: Path) -> list[str]:
+    """Return the absolute names that an import statement of the file asks for (an empty list for any other node)."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    base = node.module or ""
+    if node.level:
+        package = ("hepgrad", *path.relative_to(ROOT).parent.parts)
+        base = ".".join((*package[: len(package) - node.level + 1], *filter(None, [node.module])))
+    return [f"{base}.{alias.name}" for alias in node.names]
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for name in imported(node, path):
+            yield node.lineno, name
+
+
+def run_python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=label)
+def test_imports_point_one_way(path):
+    package = path.relative_to(ROOT).parts[0]
+    wrong = []
+    for line, name in imports(path):
+        top, *rest = name.split(".")
+        sideways = top == "hepgrad" and (not rest or rest[0] not in MAY_IMPORT[package])
+        if sideways or top in MAY_IMPORT:
+            wrong.append(f"{label(path)}:{line}: {name}")
+    assert not wrong, f"{package} may import hepgrad.{{{', '.join(sorted(MAY_IMPORT[package]))}}} only"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=label)
+def test_third_party_imports_are_declared(path):
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    optional = [name for extra in ("generate",) for name in project["optional-dependencies"][extra]]
+    declared = {re.split(r"[^\w-]", name)[0] for name in project["dependencies"] + optional}
+    known = sys.stdlib_module_names | declared | {"hepgrad"}
+    missing = [f"{label(path)}:{line}: {name}" for line, name in imports(path) if name.split(".")[0] not in known]
+    assert not missing, "declare these in pyproject.toml, or do without them"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=label)
+def test_files_are_short(path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= MAX_LINES, f"{label(path)} has {lines} lines: split it into one file for each idea"
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_importing_loads_only_what_lies_below(package):
+    modules = run_python(f"import sys, hepgrad.{package}; print(*sys.modules)").split()
+    assert {module.split(".")[1] for module in modules if module.startswith("hepgrad.")} <= MAY_IMPORT[package]
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_importing_changes_no_jax_setting(package):
+    code = f"import jax; before = dict(jax.config.values); import hepgrad.{package}; print(before == jax.config.values)"
+    assert run_python(code) == "True"
+
+
+def test_imported_names_are_resolved():
+    """The helper that the rules above stand on understands every form of import."""
+    statements = {
+        "import hepgrad.analysis": ["hepgrad.analysis"],
+        "from hepgrad import ragged as rg": ["hepgrad.ragged"],
+        "from .axis import Regular, Edges": [
+            f"hepgrad.analysis.histogram.axis.{name}" for name in ("Regular", "Edges")
+        ],
+        "from . import axis": ["hepgrad.analysis.histogram.axis"],
+        "from ..cut import Pass": ["hepgrad.analysis.cut.Pass"],
+        "from ...workflows import cli": ["hepgrad.workflows.cli"],
+        "x = 1": [],
+    }
+    path = ROOT / "analysis" / "histogram" / "kernel.py"
+    assert {text: imported(ast.parse(text).body[0], path) for text in statements} == statements

@@ -1,0 +1,114 @@
+"""The three folders arrive as `hepgrad.*`, complete, in a wheel and in an editable installation."""
+
+from __future__ import annotations
+
+import configparser
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("ragged", "analysis", "workflows")
+BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    """Copy what a build reads, because a build leaves files behind, and adds stale ones of an earlier build."""
+    copy = tmp_path_factory.mktemp("source")
+    for name in ("pyproject.toml", "setup.py", "LICENSE", "README.md"):
+        shutil.copy(ROOT / name, copy)
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def build(source: Path, hook: str, target: Path) -> Path:
+    """Build a wheel by a hook of the build backend, with what this environment has, and unpack it."""
+    command = [sys.executable, "-c", BUILD, hook, str(target)]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = target.glob("hepgrad-*.whl")
+    unpacked = target / "unpacked"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(unpacked)
+    return unpacked
+
+
+@pytest.fixture(scope="module")
+def wheel(source, tmp_path_factory) -> Path:
+    return build(source, "build_wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def editable(source, tmp_path_factory) -> Path:
+    return build(source, "build_editable", tmp_path_factory.mktemp("editable"))
+
+
+def isolated_python(code: str, *arguments: Path) -> list[str]:
+    """Run code in an interpreter that sees the standard library only, whatever is installed here."""
+    command = [sys.executable, "-I", "-S", "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_wheel_has_every_file_of_the_three_folders(source, wheel):
+    expected = {path.relative_to(source).as_posix() for folder in FOLDERS for path in (source / folder).rglob("*.*")}
+    packed = {path.relative_to(wheel / "hepgrad").as_posix() for path in (wheel / "hepgrad").rglob("*.*")}
+    assert packed == expected
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_wheel_says_that_it_is_typed(wheel, folder):
+    assert (wheel / "hepgrad" / folder / "py.typed").is_file()
+
+
+def test_wheel_leaves_the_namespace_open(wheel):
+    """`hepgrad` has no `__init__.py`, and nothing is installed under a bare name such as `analysis`."""
+    (metadata,) = wheel.glob("hepgrad-*.dist-info")
+    assert {path.name for path in wheel.iterdir()} == {"hepgrad", metadata.name}
+    assert {path.name for path in (wheel / "hepgrad").iterdir()} == set(FOLDERS)
+
+
+def test_wheel_installs_the_command(wheel):
+    (path,) = wheel.glob("hepgrad-*.dist-info/entry_points.txt")
+    entry_points = configparser.ConfigParser()
+    entry_points.read(path)
+    assert dict(entry_points["console_scripts"]) == {"hepgrad": "hepgrad.workflows.cli:main"}
+
+
+def test_wheel_imports(wheel):
+    code = """
+import importlib, sys
+sys.path[:0] = sys.argv[1:]
+for folder in ("ragged", "analysis", "workflows"):
+    print(importlib.import_module(f"hepgrad.{folder}").__file__)
+"""
+    installed = [Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")]
+    files = isolated_python(code, wheel, *installed)
+    assert files == [str(wheel / "hepgrad" / folder / "__init__.py") for folder in FOLDERS]
+
+
+def test_editable_installation_finds_the_folders(source, editable):
+    code = """
+import importlib.util, site, sys
+site.addsitedir(sys.argv[1])
+for folder in ("ragged", "analysis", "workflows"):
+    print(importlib.util.find_spec(f"hepgrad.{folder}").origin)
+"""
+    files = isolated_python(code, editable)
+    assert files == [str(source / folder / "__init__.py") for folder in FOLDERS]
+
+
+def test_sub_package_added_later_needs_no_new_declaration(source, tmp_path):
+    later = tmp_path / "later"
+    shutil.copytree(source, later, ignore=shutil.ignore_patterns("build", "*.egg-info"))
+    (later / "analysis" / "newcomer").mkdir()
+    (later / "analysis" / "newcomer" / "__init__.py").touch()
+    target = tmp_path / "wheel"
+    target.mkdir()
+    assert (build(later, "build_wheel", target) / "hepgrad" / "analysis" / "newcomer" / "__init__.py").is_file()

@@ -1,0 +1,42 @@
+"""Whole analyses on real files: reading, run folders, reports and the command line.
+
+Names are imported when they are first used, so that ``hepgrad --help`` need not wait for JAX.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import InputError as InputError
+    from .execution import run as run
+    from .process import Process as Process
+    from .read import Fileset as Fileset
+    from .read import Sample as Sample
+    from .read import load as load
+    from .read import read_events as read_events
+    from .run_files import read_histograms as read_histograms
+    from .run_folder import RunFolder as RunFolder
+    from .workflow import Workflow as Workflow
+
+_HOME = {
+    "Fileset": "read",
+    "InputError": "errors",
+    "Process": "process",
+    "RunFolder": "run_folder",
+    "Sample": "read",
+    "Workflow": "workflow",
+    "load": "read",
+    "read_events": "read",
+    "read_histograms": "run_files",
+    "run": "execution",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)

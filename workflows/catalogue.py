@@ -1,0 +1,78 @@
+"""The workflows that the command line knows by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from .workflow import Workflow
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """Where a workflow is defined, so that listing it imports nothing.
+
+    Attributes
+    ----------
+    location
+        ``module:object``.
+    summary
+        One line.
+    """
+
+    location: str
+    summary: str
+
+
+CATALOGUE = {
+    "zprime": Entry(
+        "hepgrad.workflows.zprime:ZPRIME",
+        "search for Z' to top antitop in the muon + jets channel; comes with simulated events",
+    ),
+}
+
+
+def find_workflow(name: str) -> Workflow:
+    """Return a workflow by its name in the catalogue, or by ``module:object`` for one's own.
+
+    Modules are also looked for in the present folder.
+
+    Parameters
+    ----------
+    name
+        For instance ``zprime`` or ``my_search:WORKFLOW``.
+
+    Raises
+    ------
+    InputError
+        When there is no such workflow.
+    """
+    from .workflow import Workflow  # takes a second to import, which `hepgrad list` should not pay
+
+    location = CATALOGUE[name].location if name in CATALOGUE else name
+    module_name, _, attribute = location.partition(":")
+    if not attribute:
+        raise InputError(
+            f"there is no workflow {name!r}; there is {', '.join(CATALOGUE)}, and your own as module:object, for "
+            "instance my_search:WORKFLOW"
+        )
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        raise InputError(f"there is no module {module_name!r}, here or where Python looks for modules") from error
+    finally:
+        sys.path.remove(here)
+    workflow = getattr(module, attribute, None)
+    if not isinstance(workflow, Workflow):
+        raise InputError(f"{location} should be a hepgrad.workflows.Workflow, it is {type(workflow).__name__}")
+    return workflow

@@ -1,0 +1,163 @@
+"""Running a workflow: read, optimise, and leave a folder with everything that came out."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import importlib.metadata
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import optax
+from rich.console import Console
+
+from hepgrad.analysis import Result, optimize
+
+from .progress import progress
+from .read import Fileset, load
+from .report import write_report
+from .run_files import write_results
+from .run_folder import RunFolder
+from .workflow import Workflow
+
+DEFAULT_OUTPUT = Path("hepgrad-runs")
+PACKAGES = ("hepgrad", "jax", "jaxlib", "optax", "numpy", "awkward", "uproot", "hist")
+
+
+def run(
+    workflow: Workflow,
+    *,
+    data: str | Path | None = None,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+    steps: int | None = None,
+) -> Result:
+    """Run a workflow and write its run folder.
+
+    Statistics are computed in float64 when x64 is enabled (``jax.enable_x64(True)`` as a context around this call, as
+    the command line does), and in float32 otherwise; events are float32 either way.
+
+    Parameters
+    ----------
+    workflow
+        What to run.
+    data
+        Folder with a ``fileset.json``, or such a file; the workflow's own by default.
+    output
+        The run folder, ``hepgrad-runs/NAME`` by default.
+    overwrite
+        Whether an earlier run there may be replaced.
+    quiet
+        Print nothing.
+    steps
+        Steps of the optimisation; the workflow's own number by default.
+
+    Returns
+    -------
+    Result
+        Start and optimum, and the history.
+
+    Raises
+    ------
+    InputError
+        When the data or the output folder cannot be used.
+    FloatingPointError
+        When the objective or a derivative becomes NaN or infinite.
+    """
+    changes: dict[str, Any] = {}
+    if data is not None:
+        changes["data"] = Path(data)
+    if steps is not None:
+        changes["steps"] = steps
+    workflow = dataclasses.replace(workflow, **changes)
+    output = DEFAULT_OUTPUT / workflow.name if output is None else Path(output)
+    console = Console(quiet=quiet)
+    started = time.monotonic()
+
+    RunFolder.check(output, overwrite=overwrite)
+    fileset = Fileset.load(workflow.data)
+    console.print(f"{workflow.title}\nreading {fileset.source}", highlight=False)
+    events = load(
+        fileset,
+        workflow.processes,
+        workflow.analysis.reads,
+        luminosity=workflow.luminosity,
+        block_size=workflow.block_size,
+    )
+    with progress(console, workflow.steps) as watchers:
+        result = optimize(
+            workflow.analysis,
+            events,
+            parameters=workflow.parameters,
+            optimizer=optax.adam(workflow.learning_rate),
+            steps=workflow.steps,
+            anneal=workflow.anneal,
+            check_every=workflow.check_every,
+            watchers=watchers,
+        )
+    console.print(*result.tables(), sep="\n")
+
+    folder = RunFolder.create(output, overwrite=overwrite)
+    write_results(folder, result, workflow.analysis)
+    facts = run_facts(workflow, fileset, time.monotonic() - started)
+    write_report(folder, result, workflow, facts)
+    folder.finish(facts)
+    console.print(f"the report is {folder.path / 'report.html'}", highlight=False, soft_wrap=True)
+    return result
+
+
+def run_facts(workflow: Workflow, fileset: Fileset, seconds: float) -> dict[str, Any]:
+    """Return what it takes to repeat a run, as JSON can hold it.
+
+    Parameters
+    ----------
+    workflow
+        What was run.
+    fileset
+        The events it ran on.
+    seconds
+        How long it took.
+    """
+    return {
+        "status": "finished",
+        "workflow": workflow.name,
+        "title": workflow.title,
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "data": fileset.source.parent.name,
+        "luminosity_per_pb": workflow.luminosity,
+        "energy_tev": workflow.energy,
+        "processes": {
+            process.name: {
+                "signal": process.signal,
+                "datasets": {
+                    name: {
+                        "files": [Path(file).name for file in fileset[name].files],
+                        "xsec_pb": fileset[name].cross_section,
+                        "sumw_total": fileset[name].sum_of_weights,
+                    }
+                    for name in process.datasets
+                },
+            }
+            for process in workflow.processes
+        },
+        "split": "in each sample, events with an even index train and those with an odd one are held out",
+        "objective": workflow.analysis.objective,
+        "stages": [stage.name for stage in workflow.analysis.stages],
+        "steps": workflow.steps,
+        "optimizer": {"name": "adam", "learning_rate": workflow.learning_rate},
+        "anneal": {"start": workflow.anneal.start, "stop": workflow.anneal.stop},
+        "check_every": workflow.check_every,
+        "block_size": workflow.block_size,
+        "random_seeds": "none: nothing is drawn at random",
+        "precision": {"events": "float32", "statistics": "float64" if jax.config.jax_enable_x64 else "float32"},
+        "device": jax.devices()[0].device_kind,
+        "versions": {
+            "python": platform.python_version(),
+            **{package: importlib.metadata.version(package) for package in PACKAGES},
+        },
+    }

@@ -1,0 +1,41 @@
+"""Processes: which simulated samples make up each part of the prediction, and how plots show it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """A part of the prediction, the sum of one or more simulated samples.
+
+    Attributes
+    ----------
+    name
+        By which histograms, cutflows and the statistical model know it.
+    datasets
+        Names of its samples in the fileset; one of the process's own name by default.
+    label
+        How plots name it (may hold TeX between dollar signs); the name by default.
+    signal
+        Whether it is what the search looks for.
+    color
+        Any colour that matplotlib understands; chosen by the plot by default.
+
+    Examples
+    --------
+    >>> from hepgrad.workflows import Process
+    >>> Process("single_top", datasets=("single_top_s_chan", "single_top_t_chan")).label
+    'single_top'
+    """
+
+    name: str
+    _: dataclasses.KW_ONLY
+    datasets: tuple[str, ...] = ()
+    label: str = ""
+    signal: bool = False
+    color: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "datasets", tuple(self.datasets) or (self.name,))
+        object.__setattr__(self, "label", self.label or self.name)

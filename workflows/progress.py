@@ -1,0 +1,107 @@
+"""Progress of an optimisation, as a bar on a terminal and as a few lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from hepgrad.analysis import Record
+
+# how many lines a whole run prints when there is no terminal
+LINES = 10
+
+
+class ProgressBar:
+    """A watcher of `optimize` that draws a bar.
+
+    Parameters
+    ----------
+    bar
+        A started bar of rich.
+    steps
+        How many steps there will be.
+    """
+
+    def __init__(self, bar: Progress, steps: int) -> None:
+        self._bar = bar
+        self._task = bar.add_task("compiling", total=steps, status="")
+
+    def __call__(self, record: Record, steps: int) -> None:
+        """Advance to a step; the arguments are those of a watcher of `optimize`."""
+        status = f"significance {record.objective:.3f}  width {record.width:.2f}"
+        self._bar.update(self._task, description="optimising", total=steps, completed=record.step + 1, status=status)
+
+
+class ProgressLines:
+    """A watcher of `optimize` that prints a line every tenth of the way.
+
+    Parameters
+    ----------
+    console
+        Where to.
+
+    Examples
+    --------
+    >>> from rich.console import Console
+    >>> from hepgrad.analysis import Record
+    >>> from hepgrad.workflows.progress import ProgressLines
+    >>> lines = ProgressLines(Console(width=80))
+    >>> for step in range(4):
+    ...     lines(Record(step, 2.5, 0.1, 2.4, {}), 4)
+    step 1 of 4  significance 2.500  width 0.10  0 s left
+    step 2 of 4  significance 2.500  width 0.10  0 s left
+    step 3 of 4  significance 2.500  width 0.10  0 s left
+    step 4 of 4  significance 2.500  width 0.10  0 s left
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._first = 0.0
+
+    def __call__(self, record: Record, steps: int) -> None:
+        """Print a line, or not; the arguments are those of a watcher of `optimize`."""
+        done = record.step + 1
+        if record.step == 0:
+            # what came before the end of the first step is mostly compilation
+            self._first = time.monotonic()
+        # a line where the share of finished steps passes a multiple of a tenth
+        if done < steps and done * LINES // steps == record.step * LINES // steps:
+            return
+        left = (time.monotonic() - self._first) / max(record.step, 1) * (steps - done)
+        self._console.print(
+            f"step {done} of {steps}  significance {record.objective:.3f}  width {record.width:.2f}  {left:.0f} s left",
+            highlight=False,
+        )
+
+
+@contextlib.contextmanager
+def progress(console: Console, steps: int) -> Iterator[Sequence[ProgressBar | ProgressLines]]:
+    """Yield the watchers that show the progress on a console: none when it is quiet.
+
+    Parameters
+    ----------
+    console
+        Where to; a bar when it is a terminal.
+    steps
+        How many steps there will be.
+    """
+    if console.quiet:
+        yield ()
+    elif not console.is_terminal:
+        yield (ProgressLines(console),)
+    else:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[status]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console) as bar:
+            yield (ProgressBar(bar, steps),)

@@ -1,0 +1,125 @@
+"""The plot of a channel: the observable before and after the optimisation, stacked by process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hepgrad.analysis import Channel, Point, Regular, Result
+
+from ..process import Process
+from ..workflow import Workflow
+from .style import BACKGROUND_COLORS, SIGNAL_COLORS, label_axes, new_figure
+
+Counted = tuple[np.ndarray, np.ndarray]
+
+
+def plot_channel(result: Result, workflow: Workflow, channel: Channel) -> Figure:
+    """Draw the observable with hard cuts on held-out events, for the starting and for the optimised cuts.
+
+    Backgrounds are stacked, signals are lines of their own, the hatched band is the uncertainty from the number of
+    simulated events. Below is the signal over the background.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    workflow
+        What was run.
+    channel
+        One of its channels.
+    """
+    figure = new_figure(11, 6)
+    grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3.2, 1))
+    titles = ("starting cuts", "optimised cuts")
+    counted = [_visible(point, workflow.processes, channel) for point in (result.start, result.optimum)]
+    order = _stacking_order(counted[0], workflow.processes)
+    colors = _colors(workflow.processes)
+    signals = [process for process in workflow.processes if process.signal]
+    for column, (title, point, counts) in enumerate(zip(titles, (result.start, result.optimum), counted, strict=True)):
+        top, bottom = grid[:, column]
+        _draw_stack(top, counts, channel.axis.edges, order, signals, colors)
+        _draw_ratio(bottom, counts, channel.axis.edges, order, signals, colors)
+        label_axes(top, workflow.luminosity, workflow.energy)
+        significance = point.hard_held_out.objective
+        top.text(0.04, 0.95, title, transform=top.transAxes, va="top", fontweight="bold")
+        top.text(0.04, 0.885, rf"significance {significance:.2f}$\,\sigma$", transform=top.transAxes, va="top", fontsize=10)
+        bottom.set_xlabel(channel.axis.title or channel.observable, loc="right")
+    grid[0, 0].set_yscale("log")
+    grid[0, 0].set_ylim(*_y_range(counted, order, signals))
+    grid[0, 0].set_ylabel(_y_label(channel), loc="top")
+    grid[1, 0].set_ylabel("S / B", loc="center")
+    grid[1, 0].set_ylim(0, 1.1 * grid[1, 0].get_ylim()[1])
+    grid[1, 0].set_xlim(channel.axis.edges[0], channel.axis.edges[-1])
+    grid[0, 1].legend(loc="upper right", ncols=2, columnspacing=1.0, handlelength=1.4)
+    return figure
+
+
+def _visible(point: Point, processes: Any, channel: Channel) -> dict[str, Counted]:
+    counts = jax.tree.map(np.asarray, channel.axis.visible(point.hard_held_out.histograms[channel.name]))
+    rows = list(point.hard_held_out.yields)
+    return {p.name: (counts.sumw[rows.index(p.name)], counts.sumw2[rows.index(p.name)]) for p in processes}
+
+
+def _stacking_order(counts: dict[str, Counted], processes: Any) -> list[Process]:
+    """Return the backgrounds from the smallest, which lies at the bottom of a logarithmic stack, to the largest."""
+    backgrounds = [process for process in processes if not process.signal]
+    return sorted(backgrounds, key=lambda process: float(counts[process.name][0].sum()))
+
+
+def _colors(processes: Any) -> dict[str, str]:
+    colors: dict[str, str] = {}
+    for is_signal, palette in ((True, SIGNAL_COLORS), (False, BACKGROUND_COLORS)):
+        alike = [process for process in processes if process.signal == is_signal]
+        colors |= {p.name: p.color or palette[i % len(palette)] for i, p in enumerate(alike)}
+    return colors
+
+
+def _draw_stack(
+    axes: Axes, counts: dict[str, Counted], edges: np.ndarray, order: list[Process], signals: list[Process], colors: Any
+) -> None:
+    below = np.zeros(len(edges) - 1)
+    patches = []
+    for process in order:
+        above = below + counts[process.name][0]
+        style = {"fill": True, "facecolor": colors[process.name], "edgecolor": "black", "lw": 0.6}
+        patches.append(axes.stairs(above, edges, baseline=below, label=process.label, **style))
+        below = above
+    spread = np.sqrt(sum((counts[process.name][1] for process in order), np.zeros_like(below)))
+    band = {"fill": True, "facecolor": "none", "edgecolor": "0.25", "hatch": "//////", "lw": 0}
+    axes.stairs(below + spread, edges, baseline=np.maximum(below - spread, 0), label="simulated statistics", **band)
+    for process in signals:
+        axes.stairs(counts[process.name][0], edges, color=colors[process.name], lw=2.2, label=process.label)
+
+
+def _draw_ratio(
+    axes: Axes, counts: dict[str, Counted], edges: np.ndarray, order: list[Process], signals: list[Process], colors: Any
+) -> None:
+    background = sum((counts[process.name][0] for process in order), np.zeros(len(edges) - 1))
+    for process in signals:
+        signal = counts[process.name][0]
+        ratio = np.divide(signal, background, out=np.full_like(signal, np.nan), where=background > 0)
+        axes.stairs(ratio, edges, color=colors[process.name], lw=2.0, baseline=None)
+    axes.grid(axis="y", color="0.85", lw=0.8)
+
+
+def _y_range(counted: list[dict[str, Counted]], order: list[Process], signals: list[Process]) -> tuple[float, float]:
+    """Return limits that show every filled bin and leave room for the legend."""
+    totals = [sum(counts[process.name][0] for process in order) for counts in counted]
+    shown = np.concatenate([*totals, *(counts[process.name][0] for counts in counted for process in signals)])
+    shown = shown[shown > 0]
+    if not shown.size:
+        return 0.1, 1.0
+    lowest, highest = max(float(shown.min()), 1e-5 * float(shown.max())) / 3, float(shown.max())
+    return lowest, highest * (highest / lowest) ** 0.45
+
+
+def _y_label(channel: Channel) -> str:
+    axis = channel.axis
+    if isinstance(axis, Regular):
+        return f"Events / {(axis.stop - axis.start) / axis.bins:g} {axis.unit}".rstrip()
+    return "Events / bin"

@@ -1,0 +1,106 @@
+"""Plots of an optimisation's course: the significance and every parameter against the step."""
+
+from __future__ import annotations
+
+import math
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from hepgrad.analysis import Parameter, Result
+
+from ..workflow import Workflow
+from .style import OPTIMUM_COLOR, SOFT_COLOR, START_COLOR, label_axes, new_figure
+
+OBJECTIVE_LABELS = {"discovery": r"Expected discovery significance [$\sigma$]"}
+COLUMNS = 4
+
+
+def plot_significance(result: Result, workflow: Workflow) -> Figure:
+    """Draw the objective against the step, in both readings, above the width of the soft cuts.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    workflow
+        What was run.
+    """
+    figure = new_figure(8, 6)
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    steps = [record.step for record in result.history]
+    top.plot(steps, [r.objective for r in result.history], color=SOFT_COLOR, label="soft cuts, training events")
+    # a record holds the hard objective after its update, which is before the next step
+    hard = [(r.step + 1, r.hard) for r in result.history if not math.isnan(r.hard)]
+    start = result.start.hard_train.objective
+    top.plot(*zip((0, start), *hard, strict=True), "o", ms=4, color=OPTIMUM_COLOR, label="hard cuts, training events")
+    top.axhline(start, color=START_COLOR, ls="--", lw=1.2, label="starting cuts (hard, training events)")
+    best = best_step(result)
+    top.plot([best], [result.optimum.hard_train.objective], "*", ms=15, color=OPTIMUM_COLOR, label="result")
+    a, b = result.start.hard_held_out.objective, result.optimum.hard_held_out.objective
+    top.plot([], [], " ", label=rf"held-out events, hard cuts: {a:.2f} $\rightarrow$ {b:.2f}")
+    top.set_ylabel(OBJECTIVE_LABELS.get(workflow.analysis.objective, workflow.analysis.objective), loc="top")
+    top.set_ylim(0, 1.08 * top.get_ylim()[1])
+    top.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
+    label_axes(top, workflow.luminosity, workflow.energy)
+
+    bottom.plot(steps, [r.width for r in result.history], color="black")
+    bottom.set_yscale("log")
+    bottom.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    bottom.yaxis.set_major_formatter(FuncFormatter(lambda width, position: f"{width:g}"))
+    bottom.yaxis.set_minor_locator(NullLocator())
+    bottom.set_ylabel("width factor", loc="center", fontsize=10)
+    bottom.set_xlabel("step", loc="right")
+    bottom.set_xlim(0, len(steps))
+    return figure
+
+
+def plot_parameters(result: Result) -> Figure:
+    """Draw every free parameter against the step, with its bounds.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    """
+    names = result.start.parameters.free
+    columns = min(COLUMNS, len(names))
+    rows = -(-len(names) // columns)
+    figure = new_figure(3.1 * columns, 2.5 * rows + 0.2)
+    grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
+    steps = [record.step for record in result.history]
+    best = best_step(result)
+    for axes, name in zip(grid.flat, names, strict=False):
+        spec: Parameter = result.start.parameters.specs[name]
+        low, high = spec.bounds
+        margin = 0.1 * (high - low)
+        for outside in ((low - margin, low), (high, high + margin)):
+            axes.axhspan(*outside, color="0.88", lw=0)
+        axes.axhline(float(result.start.parameters[name]), color=START_COLOR, ls="--", lw=1.0)
+        axes.plot(steps, [record.values[name] for record in result.history], color=SOFT_COLOR)
+        axes.plot([best], [float(result.optimum.parameters[name])], "*", ms=11, color=OPTIMUM_COLOR, clip_on=False)
+        axes.set_ylim(low - margin, high + margin)
+        axes.set_xlim(0, len(steps))
+        axes.set_title((spec.label or name) + (f" [{spec.unit}]" if spec.unit else ""), fontsize=10.5)
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+    for axes in grid.flat[len(names) :]:
+        axes.remove()
+    for column in range(columns):
+        lowest = max(i for i in range(column, len(names), columns))
+        grid.flat[lowest].set_xlabel("step", loc="right")
+        grid.flat[lowest].tick_params(labelbottom=True)
+    return figure
+
+
+def best_step(result: Result) -> int:
+    """Return the number of updates after which the result was found: 0 when the start was never improved on.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    """
+    checked = [(record.hard, -record.step) for record in result.history if not math.isnan(record.hard)]
+    value, step = max(checked, default=(-math.inf, 0))
+    return 1 - step if value > result.start.hard_train.objective else 0

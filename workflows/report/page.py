@@ -1,0 +1,211 @@
+"""The report as one HTML page without references to other files."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Sequence
+from string import Template
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from hepgrad.analysis import Cutflow, Result
+
+from ..run_files import points
+from ..run_folder import RunFolder
+from ..workflow import Workflow
+from .channel import plot_channel
+from .history import plot_parameters, plot_significance
+from .style import Plot
+
+POINT_TITLES = {"start": "Starting cuts", "optimum": "Optimised cuts"}
+
+PAGE = Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.7rem; margin-bottom: .2rem; }
+h2 { font-size: 1.25rem; margin-top: 2.5rem; padding-bottom: .2rem; border-bottom: 1px solid #d0d7de; }
+.facts { color: #57606a; margin-top: 0; }
+.headline { font-size: 1.15rem; background: #f6f8fa; border-left: 4px solid #bd1f01; padding: .8rem 1rem; }
+.tables { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; align-items: flex-start; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0 1rem; }
+caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }
+th, td { padding: .2rem .7rem; border-bottom: 1px solid #e4e8ec; text-align: left; white-space: nowrap; }
+th { border-bottom: 2px solid #8c959f; }
+.right { text-align: right; }
+.bold td { font-weight: 600; }
+small { color: #57606a; }
+figure { margin: 1rem 0 2rem; }
+figure img { max-width: 100%; }
+figcaption { color: #57606a; max-width: 50rem; }
+pre { background: #f6f8fa; padding: 1rem; overflow-x: auto; font-size: .85rem; }
+</style>
+</head>
+<body>
+<h1>$title</h1>
+<p class="facts">$facts</p>
+<p class="headline">$headline</p>
+<h2>Result</h2>
+<div class="tables">$tables</div>
+<h2>Plots</h2>
+$plots
+<h2>Cutflow</h2>
+<p>Hard cuts on held-out events: expected events &plusmn; uncertainty from the simulated statistics, and in brackets the
+number of simulated events.</p>
+<div class="wide">$cutflows</div>
+<h2>Configuration</h2>
+<details><summary>Settings, data and versions</summary><pre>$configuration</pre></details>
+</body>
+</html>
+""")
+
+
+def write_report(folder: RunFolder, result: Result, workflow: Workflow, facts: dict[str, Any]) -> None:
+    """Write the plots and ``report.html``.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    result
+        What the optimisation found.
+    workflow
+        What was run.
+    facts
+        What it takes to repeat the run, as in ``run.json``.
+    """
+    figures = [_figure(plot.save(folder), plot.caption) for plot in report_plots(result, workflow)]
+    start, optimum = result.start.hard_held_out.objective, result.optimum.hard_held_out.objective
+    gain = f", a factor of {result.gain:.2f}" if start > 0 else ""
+    shown = [
+        f"{workflow.luminosity / 1000:.3g} fb⁻¹ at {workflow.energy:g} TeV",
+        f"{facts['steps']} steps in {facts['seconds']} s",
+        f"finished {facts['finished']}",
+        f"hepgrad {facts['versions']['hepgrad']}",
+    ]
+    flows = [html_cutflow(POINT_TITLES[name], p.cutflow, workflow) for name, p in points(result).items()]
+    page = PAGE.substitute(
+        title=html.escape(workflow.title),
+        facts=html.escape(" · ".join(shown)),
+        headline=(
+            f"Expected discovery significance with hard cuts on events that the optimiser never saw: "
+            f"<b>{start:.2f} &rarr; {optimum:.2f}</b>{gain}."
+        ),
+        tables="\n".join(map(html_table, result.tables())),
+        plots="\n".join(figures),
+        cutflows="\n".join(flows),
+        configuration=html.escape(json.dumps(facts, indent=2)),
+    )
+    folder.write_text("report.html", page)
+
+
+def report_plots(result: Result, workflow: Workflow) -> list[Plot]:
+    """Return the plots of a report.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    workflow
+        What was run.
+    """
+    channels = [
+        Plot(
+            channel.name,
+            f"{channel.name}, before and after: hard cuts on held-out events. Backgrounds are stacked, the signal is "
+            "drawn on its own, the hatched band is the uncertainty from the number of simulated events."
+            + (" The outermost bins hold the under- and overflow." if channel.axis.flow == "fold" else ""),
+            lambda channel=channel: plot_channel(result, workflow, channel),  # type: ignore[misc]
+        )
+        for channel in workflow.analysis.channels
+    ]
+    return [
+        *channels,
+        Plot(
+            "significance",
+            "The objective of the optimiser (line) against the step, the same with hard cuts (points), and the width "
+            "of the soft cuts relative to where it starts. The result is the best of the points; held-out events "
+            "choose nothing.",
+            lambda: plot_significance(result, workflow),
+        ),
+        Plot(
+            "parameters",
+            "Every free parameter against the step. Dashed: where it started; star: the result; grey: out of bounds.",
+            lambda: plot_parameters(result),
+        ),
+    ]
+
+
+def html_table(table: Table) -> str:
+    """Return a table of rich as HTML.
+
+    Parameters
+    ----------
+    table
+        With plain text in its cells.
+    """
+    sides = [" class='right'" if column.justify == "right" else "" for column in table.columns]
+    header = [str(column.header) for column in table.columns]
+    rows = zip(*(column.cells for column in table.columns), strict=True)
+    bold = [row.style == "bold" for row in table.rows]
+    body = [[html.escape(str(cell)) for cell in row] for row in rows]
+    return _html_table(str(table.title or ""), header, body, sides, bold)
+
+
+def html_cutflow(title: str, flow: Cutflow, workflow: Workflow) -> str:
+    """Return a cutflow as an HTML table, one column per process.
+
+    Parameters
+    ----------
+    title
+        Above the table.
+    flow
+        Of all processes.
+    workflow
+        What was run.
+    """
+    numbers = [np.asarray(part, float) for part in (flow.yields, np.sqrt(np.asarray(flow.variance)), flow.raw)]
+    body = [
+        [html.escape(step), *(_counted(*(part[s, p] for part in numbers)) for p in range(len(workflow.processes)))]
+        for s, step in enumerate(flow.steps)
+    ]
+    header = ["step", *(process.name for process in workflow.processes)]
+    sides = ["", *[" class='right'"] * len(workflow.processes)]
+    return _html_table(title, header, body, sides, [False] * len(body))
+
+
+def _counted(weighted: float, uncertainty: float, raw: float) -> str:
+    return f"{weighted:.4g} &plusmn; {uncertainty:.2g} <small>({raw:.0f})</small>"
+
+
+def _html_table(
+    title: str, header: Sequence[str], body: Sequence[Sequence[str]], sides: Sequence[str], bold: Sequence[bool]
+) -> str:
+    """Return a table; the cells of the body are HTML already."""
+    head = "".join(f"<th{side}>{html.escape(name)}</th>" for name, side in zip(header, sides, strict=True))
+    lines = [
+        f"<tr{' class=bold' if strong else ''}>"
+        + "".join(f"<td{side}>{cell}</td>" for cell, side in zip(row, sides, strict=True))
+        + "</tr>"
+        for row, strong in zip(body, bold, strict=True)
+    ]
+    caption = f"<caption>{html.escape(title)}</caption>"
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>\n{chr(10).join(lines)}\n</tbody></table>"
+
+
+def _figure(svg: str, caption: str) -> str:
+    # as an image and not inline: the identifiers within two inline drawings could clash
+    encoded = base64.b64encode(svg.encode()).decode()
+    text = html.escape(caption)
+    return (
+        f'<figure><img alt="{text}" src="data:image/svg+xml;base64,{encoded}"><figcaption>{text}</figcaption></figure>'
+    )

@@ -1,0 +1,128 @@
+"""How the plots of a report look, and how figures become files."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import matplotlib.style
+import mplhep
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ..run_folder import RunFolder
+
+START_COLOR, OPTIMUM_COLOR, SOFT_COLOR = "#717581", "#bd1f01", "#3f90da"
+# Petroff's colour cycle, which stays apart for colour-blind readers (arXiv:2107.02270); red is kept for the signal
+BACKGROUND_COLORS = ("#3f90da", "#ffa90e", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
+SIGNAL_COLORS = ("#bd1f01", "#000000", "#5a0a6b")
+
+_CHANGES = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "mathtext.fontset": "dejavusans",
+    "font.size": 11,
+    "axes.labelsize": 12,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.linewidth": 0.9,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+    "xtick.major.size": 6,
+    "xtick.minor.size": 3,
+    "ytick.major.size": 6,
+    "ytick.minor.size": 3,
+    "legend.fontsize": 10,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "savefig.dpi": 160,
+    "svg.hashsalt": "hepgrad",
+}
+
+
+@contextlib.contextmanager
+def plot_style() -> Iterator[None]:
+    """Draw in the style of the report within the block; nothing global changes."""
+    with matplotlib.style.context([mplhep.style.ROOT, _CHANGES]):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure that no window will show.
+
+    Parameters
+    ----------
+    width, height
+        In inches.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def label_axes(axes: Axes, luminosity: float, energy: float) -> None:
+    """Write what the plot shows above it: simulation on the left, luminosity and energy on the right.
+
+    Parameters
+    ----------
+    axes
+        Where to.
+    luminosity
+        In 1/pb.
+    energy
+        Centre-of-mass energy in TeV.
+    """
+    axes.set_title("Simulation", loc="left", fontstyle="italic", fontsize=11)
+    axes.set_title(rf"{luminosity / 1000:.3g} fb$^{{-1}}$ ({energy:g} TeV)", loc="right", fontsize=11)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plot:
+    """A plot of the report.
+
+    Attributes
+    ----------
+    name
+        File name without suffix.
+    caption
+        What it shows.
+    draw
+        Returns the figure; called within `plot_style`.
+    """
+
+    name: str
+    caption: str
+    draw: Callable[[], Figure]
+
+    def save(self, folder: RunFolder) -> str:
+        """Draw it, write it as PNG and PDF, and return it as SVG text.
+
+        Parameters
+        ----------
+        folder
+            Where to.
+        """
+        with plot_style():
+            figure = self.draw()
+            for suffix, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
+                with folder.writing(f"plots/{self.name}.{suffix}") as path:
+                    figure.savefig(path, format=suffix, metadata=metadata)
+            return as_svg(figure)
+
+
+def as_svg(figure: Figure) -> str:
+    """Return a figure as SVG text.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    """
+    buffer = io.StringIO()
+    metadata: dict[str, Any] = {"Date": None}
+    figure.savefig(buffer, format="svg", metadata=metadata)
+    return buffer.getvalue()

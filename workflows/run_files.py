@@ -1,0 +1,196 @@
+"""What a run folder holds: parameters, history, cutflow, results and histograms, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hist
+import numpy as np
+import uhi.io.json
+import uproot
+
+from hepgrad.analysis import Analysis, Evaluation, Point, Result
+from hepgrad.analysis.histogram import to_hist
+
+from .errors import InputError
+from .run_folder import RunFolder
+
+EVALUATIONS = ("soft_train", "soft_held_out", "hard_train", "hard_held_out")
+HISTOGRAMS = "histograms.json"
+
+
+def write_results(folder: RunFolder, result: Result, analysis: Analysis) -> None:
+    """Write everything a program may want to read.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    result
+        What the optimisation found.
+    analysis
+        What was optimised.
+    """
+    folder.write_json("parameters.json", parameters_table(result))
+    folder.write_json("result.json", objectives_and_yields(result))
+    names = list(result.start.parameters)
+    folder.write_csv(
+        "history.csv",
+        ["step", "objective", "width", "hard_objective", *names],
+        (
+            [r.step, r.objective, r.width, "" if math.isnan(r.hard) else r.hard, *(r.values[n] for n in names)]
+            for r in result.history
+        ),
+    )
+    folder.write_csv("cutflow.csv", CUTFLOW_COLUMNS, cutflow_rows(result))
+    write_histograms(folder, named_histograms(result, analysis))
+
+
+def points(result: Result) -> dict[str, Point]:
+    """Return the two points of a result by name.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    """
+    return {"start": result.start, "optimum": result.optimum}
+
+
+def parameters_table(result: Result) -> dict[str, dict[str, Any]]:
+    """Return, by parameter: start, optimum, bounds, unit, width, scale, whether it was frozen, and its label.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    """
+    start, optimum = (point.parameters.to_dict() for point in points(result).values())
+    return {
+        name: {
+            "start": start[name],
+            "optimum": optimum[name],
+            "bounds": list(spec.bounds),
+            "unit": spec.unit,
+            "width": spec.width,
+            "scale": spec.scale,
+            "frozen": spec.frozen,
+            "label": spec.label or name,
+        }
+        for name, spec in result.start.parameters.specs.items()
+    }
+
+
+def objectives_and_yields(result: Result) -> dict[str, Any]:
+    """Return the objective and the yields of both points in both readings on both halves, and the gain.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    """
+
+    def told(evaluation: Evaluation) -> dict[str, Any]:
+        return {"objective": _finite(evaluation.objective), "yields": dict(evaluation.yields)}
+
+    told_points = {
+        name: {which: told(getattr(point, which)) for which in EVALUATIONS} for name, point in points(result).items()
+    }
+    gain = result.gain if result.start.hard_held_out.objective > 0 else math.nan
+    return {**told_points, "gain_hard_held_out": _finite(gain)}
+
+
+CUTFLOW_COLUMNS = ("point", "process", "step", "weighted", "weighted_uncertainty", "raw")
+
+
+def cutflow_rows(result: Result) -> Iterator[tuple[str, str, str, float, float, int]]:
+    """Yield the cutflow with hard cuts on held-out events, one row per point, process and step.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    """
+    processes = list(result.start.hard_held_out.yields)
+    for point_name, point in points(result).items():
+        flow = point.cutflow
+        columns = (np.asarray(flow.yields), np.sqrt(np.asarray(flow.variance)), np.asarray(flow.raw))
+        for p, process in enumerate(processes):
+            for s, step in enumerate(flow.steps):
+                weighted, uncertainty, raw = (float(column[s, p]) for column in columns)
+                yield point_name, process, step, weighted, uncertainty, round(raw)
+
+
+def named_histograms(result: Result, analysis: Analysis) -> dict[str, hist.Hist]:
+    """Return every histogram by ``channel/process/point/reading``, such as ``m_tt/ttbar/optimum/hard_held_out``.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    analysis
+        What was optimised.
+    """
+    processes = list(result.start.hard_held_out.yields)
+    return {
+        f"{channel.name}/{process}/{point_name}/{which}": to_hist(
+            getattr(point, which).histograms[channel.name][row], channel.axis
+        )
+        for channel in analysis.channels
+        for row, process in enumerate(processes)
+        for point_name, point in points(result).items()
+        for which in EVALUATIONS
+    }
+
+
+def write_histograms(folder: RunFolder, histograms: dict[str, hist.Hist]) -> None:
+    """Write histograms as a ROOT file, and as JSON from which `read_histograms` restores the `hist` objects.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    histograms
+        By name; slashes become folders in the ROOT file.
+    """
+    with folder.writing("histograms.root") as path, uproot.recreate(path) as file:
+        for name, histogram in histograms.items():
+            file[name] = histogram
+    folder.write_text(HISTOGRAMS, json.dumps(histograms, default=uhi.io.json.default))
+
+
+def read_histograms(path: str | Path) -> dict[str, hist.Hist]:
+    """Read the histograms of a run.
+
+    Parameters
+    ----------
+    path
+        The run folder, or its ``histograms.json``.
+
+    Returns
+    -------
+    dict
+        `hist.Hist` by ``channel/process/point/reading``, such as ``m_tt/ttbar/optimum/hard_held_out``.
+
+    Raises
+    ------
+    InputError
+        When there is no such file, or it holds something else.
+    """
+    path = Path(path)
+    path = path / HISTOGRAMS if path.is_dir() else path
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), object_hook=uhi.io.json.object_hook)
+        return {name: hist.Hist(histogram) for name, histogram in content.items()}
+    except FileNotFoundError:
+        raise InputError(f"there is no {path}; give the folder of a run that has finished") from None
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise InputError(f"{path} does not hold histograms: {error}") from error
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None

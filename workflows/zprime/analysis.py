@@ -1,0 +1,115 @@
+"""The Z' search: one muon, a b-tagged jet, missing momentum and a top-tagged fat jet; the observable is m(tt)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hepgrad import ragged as rg
+from hepgrad.analysis import (
+    Analysis,
+    Anneal,
+    Channel,
+    CountingModel,
+    Cuts,
+    Events,
+    Parameter,
+    Parameters,
+    Variable,
+    stage,
+)
+from hepgrad.analysis.kinematics import delta_r, leading_momentum, neutrino_from_w
+
+from ..workflow import Process, Workflow
+
+# where the optimisation starts: textbook values for a boosted top-antitop pair with one muon
+PARAMETERS = Parameters(
+    muon_pt=Parameter(55.0, bounds=(30, 120), width=5.0, unit="GeV", label=r"muon $p_T$ >"),
+    muon_eta=Parameter(2.4, bounds=(1.2, 2.4), width=0.1, label=r"muon $|\eta|$ <"),
+    muon_iso=Parameter(0.15, bounds=(0.03, 0.4), width=0.02, label="muon relative isolation <"),
+    jet_pt=Parameter(30.0, bounds=(25, 100), width=5.0, unit="GeV", label=r"jet $p_T$ >"),
+    jet_eta=Parameter(2.4, bounds=(1.2, 2.4), width=0.1, label=r"jet $|\eta|$ <"),
+    btag=Parameter(0.5, bounds=(0.1, 0.9), width=0.05, label="b tag >"),
+    met=Parameter(50.0, bounds=(20, 200), width=10.0, unit="GeV", label=r"$p_T^{miss}$ >"),
+    lepton_ht=Parameter(150.0, bounds=(100, 500), width=20.0, unit="GeV", label=r"muon $p_T$ + $p_T^{miss}$ >"),
+    fatjet_pt=Parameter(500.0, bounds=(400, 800), width=25.0, unit="GeV", label=r"fat-jet $p_T$ >"),
+    toptag=Parameter(0.5, bounds=(0.1, 0.95), width=0.05, label="top tag >"),
+)
+
+# jets within this distance of the muon belong to the top quark that decays leptonically
+LEPTONIC_SIDE = 2.0
+
+
+@stage(
+    reads=(
+        *("Muon_pt", "Muon_eta", "Muon_phi", "Muon_mass", "Muon_pfRelIso04_all"),
+        *("Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass", "Jet_btagCSVV2"),
+        *("FatJet_pt", "FatJet_eta", "FatJet_phi", "FatJet_mass", "FatJet_particleNet_TvsQCD"),
+    )
+)
+def objects(events: Events, cut: Cuts) -> Events:
+    """Select muons, jets and fat jets."""
+    muons, jets, fatjets = events.Muon, events.Jet, events.FatJet
+    return events.with_field(
+        Muon=muons.select(
+            (muons.pt > cut.muon_pt) & (abs(muons.eta) < cut.muon_eta) & (muons.pfRelIso04_all < cut.muon_iso)
+        ),
+        Jet=jets.select((jets.pt > cut.jet_pt) & (abs(jets.eta) < cut.jet_eta)),
+        FatJet=fatjets.select((fatjets.pt > cut.fatjet_pt) & (fatjets.particleNet_TvsQCD > cut.toptag)),
+    )
+
+
+@stage(reads=("MET_pt",))
+def selection(events: Events, cut: Cuts) -> Events:
+    """Ask for exactly one muon, a b-tagged jet, missing momentum and a top-tagged fat jet."""
+    bjets = events.Jet.select(events.Jet.btagCSVV2 > cut.btag)
+    events = events.select(events.Muon.exactly(1), "one muon")
+    events = events.select(bjets.at_least(1), "a b-tagged jet")
+    events = events.select(events.MET.pt > cut.met, "missing momentum")
+    events = events.select(events.Muon.leading("pt") + events.MET.pt > cut.lepton_ht, "leptonic HT")
+    return events.select(events.FatJet.at_least(1), "a top-tagged fat jet")
+
+
+@stage(reads=("MET_phi",))
+def reconstruction(events: Events, cut: Cuts) -> Events:
+    """Reconstruct the mass of the top pair: muon, neutrino, the leading jet on the muon's side, the leading fat jet."""
+    jets = events.Jet
+    muon_eta, muon_phi = (rg.firsts(x, fill_value=0.0) for x in (events.Muon.eta, events.Muon.phi))
+    near = rg.apply(delta_r, jets.eta, jets.phi, muon_eta, muon_phi) < LEPTONIC_SIDE
+    muon = leading_momentum(events.Muon)
+    neutrino = neutrino_from_w(muon, events.MET.pt, events.MET.phi)
+    jet = leading_momentum(jets.select(near), fill_value=0.0)
+    fatjet = leading_momentum(events.FatJet)
+    return events.with_field(m_tt=(muon + neutrino + jet + fatjet).mass)
+
+
+PROCESSES = (
+    Process("zprime", datasets=("zprime_2000",), label="Z' (2 TeV)", signal=True),
+    Process("ttbar", datasets=("ttbar",), label=r"$t\bar{t}$"),
+    Process("wjets", datasets=("wjets",), label="W + jets"),
+    Process("single_top", datasets=("single_top_s_chan", "single_top_t_chan"), label="single top"),
+    Process("zjets", datasets=("zjets",), label="Z + jets"),
+)
+
+M_TT = Variable(
+    np.array([500, 900, 1200, 1500, 1750, 2000, 2300, 3000]), name="m_tt", label=r"$m_{t\bar{t}}$", unit="GeV", flow="fold"
+)
+
+ZPRIME = Workflow(
+    name="zprime",
+    title="Search for Z' to top antitop, muon + jets, 13 TeV",
+    analysis=Analysis(
+        stages=[objects, selection, reconstruction],
+        channels=[Channel("m_tt", "m_tt", M_TT, bandwidth=100.0)],
+        model=CountingModel(signal=("zprime",), background_uncertainty=0.10),
+        objective="discovery",
+    ),
+    parameters=PARAMETERS,
+    processes=PROCESSES,
+    luminosity=36_300.0,
+    data=Path(__file__).parent / "events",
+    steps=300,
+    learning_rate=0.1,
+    anneal=Anneal(1.0, 0.1),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -74,7 +75,7 @@ class Channel:
 
 @dataclasses.dataclass(frozen=True)
 class Analysis:
-    """The whole analysis; everything static, so that it can be closed over by one jitted function.
+    """The whole analysis; everything static and hashable, so that its methods are compiled once.
 
     Attributes
     ----------
@@ -151,6 +152,7 @@ class Analysis:
             events = stage(events, cut)
         return events
 
+    @functools.partial(jax.jit, static_argnames="self")
     def histograms(self, data: Dataset, parameters: Parameters, reading: Reading) -> dict[str, Counts]:
         """Fill every channel from all blocks.
 
@@ -189,18 +191,19 @@ class Analysis:
         zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
         return jax.lax.scan(add, zeros, blocks)[0]
 
-    def figure_of_merit(self, histograms: Mapping[str, Counts], processes: Sequence[str]) -> jax.Array:
+    @functools.partial(jax.jit, static_argnames="self")
+    def figure_of_merit(self, histograms: Mapping[str, Counts], data: Dataset) -> jax.Array:
         """Return the objective for given histograms (larger is better).
 
         Parameters
         ----------
         histograms
             By channel, as `histograms` returns them.
-        processes
-            The names of their rows.
+        data
+            The events that they are filled from; their processes and typical weights are used.
         """
         axes = {c.name: c.axis for c in self.channels}
-        return self.model.objectives[self.objective](histograms, axes, processes)
+        return self.model.objectives[self.objective](histograms, axes, data.processes, data.typical_weight)
 
     def evaluate(self, data: Dataset, parameters: Parameters, reading: Reading) -> jax.Array:
         """Return the objective for given events and parameters (larger is better): the function that is differentiated.
@@ -214,8 +217,9 @@ class Analysis:
         reading
             What a cut means.
         """
-        return self.figure_of_merit(self.histograms(data, parameters, reading), data.processes)
+        return self.figure_of_merit(self.histograms(data, parameters, reading), data)
 
+    @functools.partial(jax.jit, static_argnames="self")
     def cutflow(self, data: Dataset, parameters: Parameters) -> Cutflow:
         """Count the events that pass each named selection step, in the hard reading.
 

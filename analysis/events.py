@@ -133,7 +133,7 @@ class Objects:
         n
             Number of objects.
         """
-        return Pass(rg.exactly_probability(self.probability, n))
+        return Pass(rg.count_probability(self.probability, n)[:, n])
 
     def none(self) -> Pass:
         """Return the event pass "no object is selected", ``prod(1 - p)``."""
@@ -178,8 +178,9 @@ class Objects:
         total = rg.sum(lead, axis=1)
         if fill_value is not None:
             return expected + (1 - total) * fill_value
-        safe = jnp.where(total > 0, total, 1)
-        return jnp.where(total > 0, expected / safe, 0)
+        # below this the derivative's 1 / total**2 overflows, and the event counts for nothing
+        possible = total > jnp.finfo(total.dtype).tiny ** 0.5
+        return jnp.where(possible, expected / jnp.where(possible, total, 1), 0)
 
 
 @jax.tree_util.register_pytree_with_keys_class

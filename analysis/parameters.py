@@ -95,12 +95,11 @@ class Parameters(Mapping[str, jax.Array]):
 
     def __init__(self, **parameters: Parameter) -> None:
         self.specs = parameters
-        self._values: dict[str, Any] = {k: jnp.asarray(p.value, float) for k, p in parameters.items()}
+        self._values: dict[str, Any] = {k: p.value for k, p in parameters.items()}
 
     def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], tuple[tuple[str, Parameter], ...]]:
-        free = [(jax.tree_util.DictKey(k), self._values[k]) for k in self.free]
         # the values of frozen parameters belong to the static part, through their specification
-        return free, tuple(self.specs.items())
+        return [(jax.tree_util.DictKey(k), _array(self._values[k])) for k in self.free], tuple(self.specs.items())
 
     @classmethod
     def tree_unflatten(cls, specs: tuple[tuple[str, Parameter], ...], values: Any) -> Parameters:
@@ -118,7 +117,7 @@ class Parameters(Mapping[str, jax.Array]):
     def __getitem__(self, name: str) -> jax.Array:
         if name not in self.specs:
             raise KeyError(f"no parameter {name!r}; the parameters are {list(self.specs)}")
-        return self._values[name]
+        return _array(self._values[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.specs)
@@ -151,7 +150,8 @@ class Parameters(Mapping[str, jax.Array]):
                     raise ValueError(f"parameter {name!r}: {error}") from None
                 if checked.frozen:
                     specs[name] = checked
-            new[name] = jnp.asarray(value, float)
+                value = checked.value
+            new[name] = value
         result = object.__new__(Parameters)
         result.specs, result._values = specs, new
         return result
@@ -164,11 +164,11 @@ class Parameters(Mapping[str, jax.Array]):
         reading
             `Soft`, `Hard` or `StraightThrough`.
         """
-        return Cuts({k: Threshold(jnp.asarray(v), self.specs[k].width, reading) for k, v in self._values.items()})
+        return Cuts({k: Threshold(value, self.specs[k].width, reading) for k, value in self.items()})
 
     def scaled(self) -> dict[str, jax.Array]:
         """Return the free values in units of their scale, which is what the optimiser moves."""
-        return {k: jnp.asarray(self._values[k]) / self.specs[k].scale for k in self.free}
+        return {k: self[k] / self.specs[k].scale for k in self.free}
 
     def from_scaled(self, scaled: Mapping[str, jax.Array]) -> Parameters:
         """Return parameters from values in units of their scale; the inverse of `scaled`.
@@ -198,3 +198,8 @@ class Parameters(Mapping[str, jax.Array]):
             return f"{name}={float(value):g}{unit}" if known else f"{name}={value}"
 
         return f"Parameters({', '.join(map(show, self.specs))})"
+
+
+def _array(value: Any) -> Any:
+    # numbers become arrays only when they are used: the precision is that of the caller, not that at import
+    return jnp.asarray(value, float) if isinstance(value, int | float) else value

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 
 from .array import RaggedArray, RecordArray, guard
 from .errors import StructureError, check_same_offsets
-from .ufunc import fit
+from .resize import fit
 
 Argnums = int | Sequence[int]
 

@@ -43,9 +43,7 @@ def spread(x: Any, like: Content, *, operation: str) -> Any:
     return x
 
 
-def _descend(
-    arrays: Sequence[Any], combine: Callable[[Sequence[Any]], Any], depth: int | None, operation: str
-) -> Any:
+def _descend(arrays: Sequence[Any], combine: Callable[[Sequence[Any]], Any], depth: int | None, operation: str) -> Any:
     """Broadcast down to the numbers (or through ``depth`` levels), combine there and put the lists back around it."""
     if depth == 0 or not any(isinstance(x, RaggedArray) for x in arrays):
         longest = max(arrays, key=lambda x: content_length(x) if _has_axis(x) else -1)
@@ -89,9 +87,7 @@ def broadcast_arrays(*arrays: Any, depth_limit: int | None = None) -> list[Any]:
     return result
 
 
-def zip(  # noqa: A001 - Awkward's name
-    arrays: Mapping[str, Any] | Sequence[Any], *, depth_limit: int | None = None
-) -> Any:
+def zip(arrays: Mapping[str, Any] | Sequence[Any], *, depth_limit: int | None = None) -> Any:
     """Join arrays into records, broadcasting values per row into the rows.
 
     Parameters

@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .array import Content, RaggedArray, RecordArray, content_length, from_offsets, row_ids_from_offsets
+from .array import Content, RaggedArray, RecordArray, as_array, content_length, from_offsets, row_ids_from_offsets
 from .errors import CapacityError, concrete
+from .resize import fit
 
 
 def from_awkward(
@@ -21,7 +22,9 @@ def from_awkward(
     max_length: int | None = None,
     fill_value: float | None = None,
 ) -> Any:
-    """Convert an Awkward array; contiguous buffers of the right type are not copied on a CPU.
+    """Convert an Awkward array; on a CPU, contiguous buffers of the right type are not copied where JAX can use them.
+
+    JAX uses memory that is aligned to 64 bytes, as Arrow's and memory-mapped files' is. Do not change it afterwards.
 
     Parameters
     ----------
@@ -102,13 +105,11 @@ def _from_layout(
 
 
 def _with_room(offsets: np.ndarray, content: Content, room: int | None, max_length: int | None, path: str) -> RaggedArray:
-    from .ufunc import fit
-
     if room is None:
         return from_offsets(offsets, content, max_length=max_length)
     if offsets[-1] > room:
         raise CapacityError(f"{path}: {offsets[-1]} items do not fit into capacity={room}")
-    small = jnp.asarray(offsets, jnp.int32)
+    small = as_array(offsets, np.int32)
     longest = int(np.diff(offsets).max(initial=0))
     if max_length is not None and longest > max_length:
         raise CapacityError(f"{path}: a row has {longest} items, more than max_length={max_length}")
@@ -127,7 +128,7 @@ def _leaf(data: np.ndarray, path: str) -> jax.Array:
                 f"{path}: integers from {data.min()} to {data.max()} do not fit into {wanted}; "
                 "enable jax_enable_x64 or drop this field"
             )
-    return jnp.asarray(data)
+    return as_array(data)
 
 
 def from_numpy(array: Any) -> Any:

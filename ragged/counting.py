@@ -1,9 +1,9 @@
 """How many of a row's independent objects pass: the Poisson-binomial distribution, exactly.
 
 The probabilities of 0, 1, ..., n - 1 passes and of at least n are the state of a walk along the row; each object with
-probability ``p`` takes the state from ``s[k]`` to ``s[k] * (1 - p) + s[k - 1] * p``. All terms are positive, so there is
-no cancellation near 0 or 1, and no division, so ``p`` may be exactly 0 or 1. The derivative with respect to one object's
-``p`` is a probability for the *other* objects of its row, which comes from the walks up to and from behind it.
+probability ``p`` takes the state from ``s[k]`` to ``s[k] * (1 - p) + s[k - 1] * p``. All terms are positive, so there
+is no cancellation near 0 or 1, and no division, so ``p`` may be exactly 0 or 1. The derivative with respect to one
+object's ``p`` is a probability for the *other* objects of its row, which comes from walks from both ends of the row.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _exactly_jvp(n: int, primals: Any, tangents: Any) -> tuple[State, State]:
 def _at_least_clean(n: int, groups: Groups, p: jax.Array) -> jax.Array:
     if n == 1:
         # 1 - prod(1 - p), accurate also for tiny p; rounding may have left a p just above 1
-        return -jnp.expm1(groups.sum(jnp.log1p(-jnp.minimum(p, 1))))
+        return 0 - jnp.expm1(groups.sum(jnp.log1p(-jnp.minimum(p, 1))))
     return _distribution(groups, p, n)[n]
 
 
@@ -174,9 +174,7 @@ def _others_jvp(n: int, primals: Any, tangents: Any) -> tuple[State, State]:
 
 def _distribution(groups: Groups, p: jax.Array, n: int) -> State:
     """Return the probabilities of 0, ..., n - 1 passes and of at least n of them, for each row."""
-    return _by_length(
-        groups, lambda groups, p: _walk(groups, p, n, visits=False)[0], partial(_distribution_scan, n), p
-    )
+    return _by_length(groups, lambda groups, p: _walk(groups, p, n, visits=False)[0], partial(_distribution_scan, n), p)
 
 
 def _by_length(groups: Groups, walk: Any, scan: Any, p: jax.Array) -> State:
@@ -226,10 +224,10 @@ def _convolve(a: State, b: State) -> State:
 def _join(a: State, b: State) -> State:
     """Return the state of two sets of objects together."""
     n = len(a) - 1
-    enough, at_least = a[n], b[n]
-    for i in range(n):
-        # a has n - 1 - i, then b must have at least i + 1 ... counted down from n
-        at_least = b[n] if i == 0 else at_least + b[n - i]
+    at_least, enough = b[n], a[n] + a[0] * b[n]
+    for i in range(1, n):
+        # i in the first set leave n - i or more to the second
+        at_least = at_least + b[n - i]
         enough = enough + a[i] * at_least
     return (*_convolve(a[:n], b[:n]), enough)
 

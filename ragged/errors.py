@@ -7,7 +7,7 @@ of the compiled program: it raises when the program runs, through a host callbac
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ class CapacityError(ValueError):
     """A result that does not fit into the buffer that was set aside for it."""
 
 
-def concrete(x: jax.Array) -> np.ndarray | None:
+def concrete(x: Any) -> np.ndarray | None:
     """Return the value of an array as NumPy, or None while it is being traced by ``jit``, ``vmap`` or ``scan``.
 
     Inside an eager ``grad`` or ``vjp`` the value is known although the array is a tracer.

@@ -82,9 +82,7 @@ def rows_from_counts(
         if room is None and max_length is None:
             max_length = int(known.max(initial=0))
         positions = np.arange(len(row_ids), dtype=np.int32) - offsets.take(row_ids)
-        return RaggedArray(
-            constant(offsets), constant(row_ids), constant(positions), None, max_length, room is None
-        )
+        return RaggedArray(constant(offsets), constant(row_ids), constant(positions), None, max_length, room is None)
     if max_length is not None:
         bound = max_length * counts.shape[0]
         certain = certain or capacity is None or capacity >= bound
@@ -161,9 +159,7 @@ def take(
     """
     if isinstance(content, RecordArray):
         columns = content.columns.items()
-        return RecordArray(
-            {k: take(v, index, valid=valid, repeats=repeats, operation=operation) for k, v in columns}
-        )
+        return RecordArray({k: take(v, index, valid=valid, repeats=repeats, operation=operation) for k, v in columns})
     if isinstance(content, RaggedArray):
         return take_rows(content, index, valid=valid, repeats=repeats, operation=operation)
     if content.shape[0] == 0:
@@ -294,4 +290,3 @@ def _compact(flags: jax.Array) -> jax.Array:
 def items_valid(capacity: int, size: Any) -> np.ndarray:
     """Return which places of a buffer hold data: bool, shape (capacity,), for a known size."""
     return np.arange(capacity) < size
-

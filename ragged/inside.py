@@ -62,8 +62,8 @@ def each(content: Content, items: tuple[Any, ...], live: Any) -> Content:
     if rest and isinstance(rest[0], np.ndarray | jax.Array) and rest[0].ndim == 1:
         raise TypeError("two arrays of integers inside rows are not supported; use two pairs of brackets")
     n, width = content.rows, len(head)
-    rows = np.repeat(np.arange(n, dtype=np.int32), width)
-    picked = pick(content, rows, jnp.tile(head, n) if concrete(head) is None else np.tile(concrete(head), n), live=live)
+    rows, known = np.repeat(np.arange(n, dtype=np.int32), width), concrete(head)
+    picked = pick(content, rows, jnp.tile(head, n) if known is None else np.tile(known, n), live=live)
     regular = constant(np.arange(n + 1, dtype=np.int32) * width)
     result = RaggedArray(regular, constant(rows), picked, None, width, True)
     return result.with_content(each(picked, rest, None))
@@ -93,17 +93,15 @@ def pick(array: RaggedArray, rows: Any, places: Any, *, live: Any = None) -> Con
         # nothing to take from: either nothing is asked for, or every request is out of range
         counts: Any = np.zeros(len(rows), np.int32)
         items = wrap_index(places + 0 * rows, counts, rows, valid=valid, operation="x[:, i]")
-    elif known_all(array.offsets, places, valid):
-        offsets = concrete(array.offsets)
-        counts = np.diff(offsets)[rows]
-        items = offsets[rows] + wrap_index(places, counts, rows, valid=valid, operation="x[:, i]")
+    elif (known := concrete(array.offsets)) is not None and known_all(places, valid):
+        counts = np.diff(known)[rows]
+        items = known[rows] + wrap_index(places, counts, rows, valid=valid, operation="x[:, i]")
     else:
-        offsets = jnp.asarray(array.offsets)
-        start = offsets[rows]
-        counts = offsets[rows + 1] - start
+        start = array.offsets[rows]
+        counts = array.offsets[rows + 1] - start
         items = start + wrap_index(places, counts, rows, valid=valid, operation="x[:, i]")
-    known = concrete(rows)
-    repeats = None if known is None else int(np.bincount(known, minlength=1).max(initial=0))
+    given = concrete(rows)
+    repeats = None if given is None else int(np.bincount(given, minlength=1).max(initial=0))
     items = np.maximum(items, 0) if isinstance(items, np.ndarray) else jnp.maximum(items, 0)
     result = take(array.content, items, valid=valid, repeats=repeats, operation="x[:, i]")
     return result if valid is None else _zero_behind(result, valid)
@@ -148,8 +146,9 @@ def _slice_each(array: RaggedArray, part: slice) -> RaggedArray:
     limit = slice_limit(part, array.max_length)
     room = array.capacity if limit is None else min(array.capacity, limit * array.rows)
     rows = rows_from_counts(length, capacity=room, max_length=limit, certain=True, operation="x[:, a:b:s]")
-    if known is not None and (ids := concrete(rows.row_ids)) is not None:
-        index: Any = (known[:-1] + start).astype(np.int32).take(ids) + np.int32(step) * concrete(rows.content)
+    ids, places = concrete(rows.row_ids), concrete(rows.content)
+    if known is not None and ids is not None and places is not None:
+        index: Any = (known[:-1] + start).astype(np.int32).take(ids) + np.int32(step) * places
     else:
         first = array.offsets[:-1] + start
         index = repeat_rows(first, rows) + step * rows.content

@@ -13,9 +13,8 @@ from .array import Content, RaggedArray, RecordArray, content_length
 from .errors import StructureError, check_same_offsets, concrete
 from .gather import compact, constant, rows_from_counts, take, take_rows
 from .padding import singletons
-from .resize import head, settle, with_capacity
+from .resize import fit, head, settle, with_capacity
 from .structure import positive_axis
-from .ufunc import fit
 
 
 def concatenate(arrays: Sequence[Any], axis: int = 0, *, capacity: int | None = None) -> Any:
@@ -89,23 +88,28 @@ def _rows(arrays: Sequence[Any]) -> Any:
 
 def _buffers(arrays: Sequence[RaggedArray]) -> RaggedArray:
     """Append all rows, real or not."""
-    known = [concrete(x.offsets) for x in arrays]
     lengths = [x.max_length for x in arrays]
     longest = None if None in lengths else max(length for length in lengths if length is not None)
-    if all(part is not None for part in known):
-        counts: Any = np.concatenate([np.diff(part) for part in known if part is not None])
-        rows = rows_from_counts(counts, operation="concatenate")
-        return rows.with_content(_rows([head(x.content, int(k[-1])) for x, k in zip(arrays, known, strict=True)]))
+    known = [part for part in (concrete(x.offsets) for x in arrays) if part is not None]
+    ids = [part for part in (concrete(x.row_ids) for x in arrays) if part is not None]
+    if len(known) == len(ids) == len(arrays):
+        sizes = [int(part[-1]) for part in known]
+        shifts, before = np.cumsum([0, *sizes]), np.cumsum([0, *(x.rows for x in arrays)])
+        ends = [part[1:] + np.int32(shift) for part, shift in zip(known, shifts, strict=False)]
+        rows = [part[:n] + np.int32(shift) for part, n, shift in zip(ids, sizes, before, strict=False)]
+        content = _rows([head(x.content, n) for x, n in zip(arrays, sizes, strict=True)])
+        offsets, row_ids = np.concatenate([np.zeros(1, np.int32), *ends]), np.concatenate(rows)
+        return RaggedArray(constant(offsets), constant(row_ids), content, None, longest, True)
     counts = jnp.concatenate([x.counts for x in arrays])
     content = _rows([x.content for x in arrays])
     room = sum(x.capacity for x in arrays)
-    rows = rows_from_counts(counts, capacity=room, max_length=longest, certain=True, operation="concatenate")
+    layout = rows_from_counts(counts, capacity=room, max_length=longest, certain=True, operation="concatenate")
     if all(x.exact for x in arrays):
-        return dataclasses.replace(rows, content=content, exact=True)
+        return dataclasses.replace(layout, content=content, exact=True)
     begins = np.cumsum([0, *(x.capacity for x in arrays)])
     starts = jnp.concatenate([x.offsets[:-1] + int(begin) for x, begin in zip(arrays, begins[:-1], strict=True)])
-    items = rows.content + take(starts, rows.row_ids)
-    return rows.with_content(take(content, items, valid=rows.valid, repeats=1, operation="concatenate"))
+    items = layout.content + take(starts, layout.row_ids)
+    return layout.with_content(take(content, items, valid=layout.valid, repeats=1, operation="concatenate"))
 
 
 def _inside(arrays: Sequence[Any], axis: int) -> Any:
@@ -136,16 +140,15 @@ def _inside(arrays: Sequence[Any], axis: int) -> Any:
     mixed = take_rows(joined, order, repeats=1, exact=True, operation="concatenate")
     lengths = [x.max_length for x in lists]
     longest = None if None in lengths else sum(length for length in lengths if length is not None)
-    offsets, ids = concrete(mixed.offsets), concrete(mixed.row_ids)
-    known = offsets is not None and ids is not None
-    return RaggedArray(
-        constant(offsets[::k]) if known else mixed.offsets[::k],
-        constant(ids // k) if known else mixed.row_ids // k,
-        mixed.content,
-        next((x.length for x in lists if x.length is not None), None),
-        longest,
-        mixed.exact,
-    )
+    bounds: Any = mixed.offsets
+    ids: Any = mixed.row_ids
+    known, known_ids = concrete(bounds), concrete(ids)
+    if known is not None and known_ids is not None:
+        bounds, ids = constant(known[::k]), constant(known_ids // k)
+    else:
+        bounds, ids = bounds[::k], ids // k
+    length = next((x.length for x in lists if x.length is not None), None)
+    return RaggedArray(bounds, ids, mixed.content, length, longest, mixed.exact)
 
 
 def _per_row(x: Any, rows: int) -> Any:

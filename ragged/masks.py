@@ -13,8 +13,7 @@ from .array import Content, RaggedArray, RecordArray
 from .errors import StructureError, check_same_offsets, concrete
 from .gather import compact, constant, take
 from .index import wrap_index
-from .resize import settle
-from .ufunc import fit
+from .resize import fit, settle
 
 
 def by_ragged(array: RaggedArray, where: RaggedArray) -> RaggedArray:
@@ -77,12 +76,14 @@ def _by_mask(array: RaggedArray, mask: RaggedArray) -> RaggedArray:
 @jax.jit
 def _compressed(mask: RaggedArray) -> tuple[RaggedArray, jax.Array]:
     """Return the rows of the selected items, and where they were."""
-    flags = mask.content if mask.valid is None else mask.content & mask.valid
+    flags: Any = mask.content
+    flags = flags if mask.valid is None else flags & mask.valid
     places = compact(flags)
     before = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(flags, dtype=jnp.int32)])
     offsets = before[mask.offsets]
     inside = jnp.arange(mask.capacity, dtype=jnp.int32) < offsets[-1]
-    ids = jnp.where(inside, take(mask.row_ids, places), mask.rows)
+    row_ids: Any = take(mask.row_ids, places)
+    ids = jnp.where(inside, row_ids, mask.rows)
     return RaggedArray(offsets, ids, ids, mask.length, mask.max_length, False), places
 
 

@@ -59,7 +59,7 @@ _TWINS: dict[Callable[..., Any], _Twin] = {
 }
 
 # item by item, with the arguments after the first broadcast as well
-_ELEMENTWISE = {
+_ELEMENTWISE: dict[Any, Callable[..., Any]] = {
     np.round: jnp.round,
     np.around: jnp.round,
     np.clip: jnp.clip,
@@ -72,7 +72,7 @@ _ELEMENTWISE = {
 }
 
 # item by item in the first argument; the others are tables that are used as a whole
-_WITH_TABLE = {np.interp: jnp.interp, np.digitize: jnp.digitize}
+_WITH_TABLE: dict[Any, Callable[..., Any]] = {np.interp: jnp.interp, np.digitize: jnp.digitize}
 
 # parameters of np.where and np.concatenate, which do not tell their signature
 _POSITIONAL = {np.where: ("condition", "x", "y"), np.concatenate: ("arrays", "axis")}
@@ -107,7 +107,7 @@ def dispatch(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[
         _refuse(name, kwargs)
         return apply(_ELEMENTWISE[function], *args, operation=name)
     if function in _WITH_TABLE:
-        first, *tables = args
+        first, *tables = (args[0], *(jnp.asarray(table) for table in args[1:]))
         twin = _WITH_TABLE[function]
         return apply(lambda x: twin(x, *tables, **kwargs), first, operation=name)
     if function not in _TWINS:
@@ -128,9 +128,7 @@ def _refuse(name: str, kwargs: Mapping[str, Any]) -> None:
         raise TypeError(f"{name}: the argument {next(iter(kwargs))!r} is not supported for ragged arrays")
 
 
-def _call(
-    function: Callable[..., Any], twin: _Twin, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> Any:
+def _call(function: Callable[..., Any], twin: _Twin, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     import hepgrad.ragged as rg
 
     given = _arguments(function, args, kwargs)

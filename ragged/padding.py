@@ -216,8 +216,10 @@ def singletons(array: Any, *, where: Any = None) -> RaggedArray:
     >>> rg.singletons(x, where=x > 0)
     <RaggedArray [[1.0], [], [3.0]] type='3 * var * float32'>
     """
-    content = settle(array) if isinstance(array, RaggedArray | RecordArray) and isinstance(array, RaggedArray) else array
-    content = content if isinstance(content, RaggedArray | RecordArray) else jnp.asarray(content)
+    if isinstance(array, RaggedArray):
+        content: Content = settle(array)
+    else:
+        content = array if isinstance(array, RecordArray) else jnp.asarray(array)
     n = content_length(content)
     if where is None:
         ids = np.arange(n + 1, dtype=np.int32)

@@ -92,10 +92,17 @@ def _is_list(array: RaggedArray) -> bool:
     return all(len(getattr(leaf, "shape", ())) == 1 for leaf in (array.offsets, array.row_ids))
 
 
+def _is_array(leaf: Any) -> bool:
+    """Return whether this is an array, traced or not, that has not been donated or deleted."""
+    if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer) and leaf.is_deleted():
+        return False
+    return isinstance(leaf, jax.Array | np.ndarray)
+
+
 def _row_count(array: RaggedArray) -> str:
     if array.length is None:
         return str(array.rows)
-    known = concrete(array.length) if isinstance(array.length, jax.Array | np.ndarray) else None
+    known = concrete(array.length) if _is_array(array.length) and array.length.ndim == 0 else None
     return f"up to {array.rows}" if known is None else str(known)
 
 
@@ -112,7 +119,7 @@ def _item_type(content: Any) -> str:
     if isinstance(content, RaggedArray):
         if not _is_list(content):
             return f"({type_of(content)})"
-        known = isinstance(content.offsets, jax.Array | np.ndarray) and concrete(content.offsets) is not None
+        known = _is_array(content.offsets) and concrete(content.offsets) is not None
         size = "" if known or content.exact else f"[capacity {content.capacity}]"
         return f"var{size} * {_item_type(content.content)}"
     if isinstance(content, RecordArray):
@@ -137,9 +144,7 @@ def _has_values(array: Any) -> bool:
     for leaf in jax.tree.leaves(array, is_leaf=lambda x: x is None):
         if leaf is None:
             continue
-        if not isinstance(leaf, jax.Array | np.ndarray) or leaf.dtype == jax.dtypes.float0 or concrete(leaf) is None:
-            return False
-        if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer) and leaf.is_deleted():
+        if not _is_array(leaf) or leaf.dtype == jax.dtypes.float0 or concrete(leaf) is None:
             return False
     return _consistent(array)
 

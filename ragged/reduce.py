@@ -37,6 +37,7 @@ def reduce_with(
     operation: str,
     weight: Any = None,
     index: bool = False,
+    arguments: tuple[Any, ...] = (),
     **options: Any,
 ) -> Any:
     """Apply a reduction formula along an axis, in one compiled kernel.
@@ -44,11 +45,13 @@ def reduce_with(
     Parameters
     ----------
     formula
-        Module-level function of (groups, values, weight, **options) that returns one result for each group.
+        Module-level function of (groups, values, weight, *arguments, **options) that returns one result per group.
     x, axis, keepdims, operation, index
         As for `by_axis`.
     weight
         Broadcast against ``x``; None for no weight.
+    arguments
+        Further numbers or arrays for the formula, which may be traced.
     **options
         Static options of the formula.
     """
@@ -56,7 +59,7 @@ def reduce_with(
         x, weight = apply(_pair, x, weight, operation=operation)
         weight = by_axis(weight, axis, keepdims=keepdims, operation=operation)[1]
     groups, values, rebuild = by_axis(x, axis, keepdims=keepdims, operation=operation, index=index)
-    return rebuild(_run(groups, values, weight, formula=formula, options=tuple(sorted(options.items()))))
+    return rebuild(_run(groups, values, weight, arguments, formula=formula, options=tuple(sorted(options.items()))))
 
 
 def _pair(x: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -65,8 +68,10 @@ def _pair(x: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 @partial(jax.jit, static_argnames=("formula", "options"))
-def _run(groups: Groups | Whole, values: jax.Array, weight: Any, *, formula: Formula, options: Any) -> jax.Array:
-    return formula(groups, values, weight, **dict(options))
+def _run(
+    groups: Groups | Whole, values: jax.Array, weight: Any, arguments: Any, *, formula: Formula, options: Any
+) -> jax.Array:
+    return formula(groups, values, weight, *arguments, **dict(options))
 
 
 def refuse_missing(mask_identity: bool, operation: str, *, instead: str) -> None:

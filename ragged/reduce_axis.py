@@ -11,6 +11,7 @@ longest of them; and so on further down.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import jax
@@ -20,6 +21,7 @@ import numpy as np
 from .array import Content, RaggedArray, RecordArray, content_length, row_ids_from_offsets
 from .errors import concrete
 from .reduce_groups import Groups, Whole, groups_of
+from .resize import settle
 from .segments import extreme_by_id, spread
 
 # groups, the numbers, and what puts the results (one for each group) into the remaining structure
@@ -49,6 +51,7 @@ def by_axis(x: Any, axis: int | None, *, keepdims: bool, operation: str, index: 
     ValueError
         When the array has no such axis.
     """
+    x = settle(x) if isinstance(x, RaggedArray) else x
     depth = depth_of(x, operation=operation)
     if axis is None:
         values, valid = _numbers(x, None)
@@ -102,6 +105,19 @@ def positive_axis(axis: int, depth: int, *, operation: str) -> int:
     if not -depth <= axis < depth:
         raise ValueError(f"{operation}: axis={axis} exceeds the depth of this array ({depth})")
     return int(axis) % depth
+
+
+def with_numbers(x: Any, values: jax.Array) -> Any:
+    """Return the structure of ``x`` with other numbers at the bottom.
+
+    Parameters
+    ----------
+    x
+        Ragged or flat array.
+    values
+        As many as there are numbers in the buffer of ``x``.
+    """
+    return x.with_content(with_numbers(x.content, values)) if isinstance(x, RaggedArray) else values
 
 
 def _numbers(x: Content, valid: jax.Array | None) -> tuple[jax.Array, jax.Array | None]:
@@ -158,8 +174,7 @@ def _top(x: Content, keepdims: bool, index: bool) -> Grouped:
 def _merge(x: RaggedArray, ids: jax.Array, num: int, position: jax.Array | None, exact: bool) -> Grouped:
     """Lay the rows of ``x`` with the same id on top of each other."""
     longest = x.longest if x.max_length is None else x.max_length
-    lengths = jnp.maximum(extreme_by_id(x.counts, ids, num, largest=True), 0)
-    offsets = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(lengths, dtype=jnp.int32)])
+    offsets = _merged_offsets(x.offsets, ids, num=num)
     known = concrete(offsets)
     if known is not None:
         capacity = int(known[-1])
@@ -170,9 +185,7 @@ def _merge(x: RaggedArray, ids: jax.Array, num: int, position: jax.Array | None,
     merged = RaggedArray(
         offsets, row_ids_from_offsets(offsets, capacity), jnp.zeros(capacity), None, max_length, known is not None
     )
-    group = spread(ids, x.row_ids, fill=num)
-    target = jnp.where(group < num, spread(offsets, group, ordered=False) + x.positions, capacity)
-    position = None if position is None else spread(position, x.row_ids)
+    target, position = _targets(x.offsets, x.row_ids, offsets, ids, position, num=num, capacity=capacity)
     exact = exact and x.exact
     if isinstance(x.content, RaggedArray):
         groups, values, rebuild = _merge(x.content, target, capacity, position, exact)
@@ -180,6 +193,30 @@ def _merge(x: RaggedArray, ids: jax.Array, num: int, position: jax.Array | None,
     assert not isinstance(x.content, RecordArray)
     groups = Groups(target, None, position, capacity, None, exact)
     return groups, x.content, merged.with_content
+
+
+@partial(jax.jit, static_argnames=("num",))
+def _merged_offsets(offsets: jax.Array, ids: jax.Array, *, num: int) -> jax.Array:
+    lengths = jnp.maximum(extreme_by_id(offsets[1:] - offsets[:-1], ids, num, largest=True), 0)
+    return jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(lengths, dtype=jnp.int32)])
+
+
+@partial(jax.jit, static_argnames=("num", "capacity"))
+def _targets(
+    offsets: jax.Array,
+    row_ids: jax.Array,
+    merged: jax.Array,
+    ids: jax.Array,
+    position: jax.Array | None,
+    *,
+    num: int,
+    capacity: int,
+) -> tuple[jax.Array, jax.Array | None]:
+    """Return for each item its place in the merged buffer, and the position of its row along the axis."""
+    group = spread(ids, row_ids, fill=num)
+    own = jnp.arange(row_ids.shape[0], dtype=jnp.int32) - spread(offsets, row_ids)
+    target = jnp.where(group < num, spread(merged, group, ordered=False) + own, capacity)
+    return target, None if position is None else spread(position, row_ids)
 
 
 def _keep(result: Content) -> Content:

@@ -12,7 +12,6 @@ import numpy as np
 from .array import Content, RaggedArray, RecordArray, content_length, guard
 from .errors import check_capacity, concrete
 from .gather import constant, host, take_rows
-from .ufunc import fit
 
 
 def with_capacity(array: RaggedArray, capacity: int) -> RaggedArray:
@@ -45,6 +44,31 @@ def with_capacity(array: RaggedArray, capacity: int) -> RaggedArray:
     else:
         ids = jnp.pad(array.row_ids, (0, capacity - array.capacity), constant_values=array.rows)
     return RaggedArray(offsets, ids, fit(array.content, capacity), array.length, array.max_length, False)
+
+
+def fit(content: Content, capacity: int) -> Content:
+    """Return content with its buffer cut or lengthened to ``capacity`` items; the data must fit.
+
+    Parameters
+    ----------
+    content
+        Flat, nested or record content.
+    capacity
+        The wanted length of the first axis.
+    """
+    if content_length(content) == capacity:
+        return content
+    if isinstance(content, RecordArray):
+        return RecordArray({k: fit(v, capacity) for k, v in content.columns.items()})
+    if isinstance(content, RaggedArray):
+        missing = capacity - content.rows
+        offsets = content.offsets[: capacity + 1] if missing < 0 else jnp.pad(content.offsets, (0, missing), "edge")
+        ids = jnp.where(content.row_ids >= content.rows, capacity, content.row_ids) if missing > 0 else content.row_ids
+        return RaggedArray(offsets, ids, content.content, None, content.max_length, content.exact)
+    if capacity < content.shape[0]:
+        return content[:capacity]
+    widths = [(0, capacity - content.shape[0])] + [(0, 0)] * (content.ndim - 1)
+    return jnp.pad(content, widths, mode="edge" if content.shape[0] else "constant")
 
 
 def first_rows(array: RaggedArray, count: Any, rows: int) -> RaggedArray:
@@ -95,13 +119,13 @@ def middle_rows(array: RaggedArray, start: int, stop: int) -> RaggedArray:
         content = _part(array.content, low, high)
         return RaggedArray(constant(offsets), constant(ids[low:high] - start), content, None, longest, True)
     rows = stop - start
-    low = array.offsets[start]
-    offsets = array.offsets[start : stop + 1] - low
+    begin = array.offsets[start]
+    shifted = array.offsets[start : stop + 1] - begin
     room = array.capacity if array.max_length is None else min(array.capacity, array.max_length * rows)
     places = jnp.arange(room, dtype=jnp.int32)
-    valid = places < offsets[-1]
-    ids = jnp.where(valid, _shifted(array.row_ids, low, room) - start, rows)
-    return RaggedArray(offsets, ids, _shift(array.content, low, room, valid), None, array.max_length, False)
+    valid = places < shifted[-1]
+    row_ids = jnp.where(valid, _shifted(array.row_ids, begin, room) - start, rows)
+    return RaggedArray(shifted, row_ids, _shift(array.content, begin, room, valid), None, array.max_length, False)
 
 
 def _part(content: Content, low: int, high: int) -> Content:

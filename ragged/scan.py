@@ -8,6 +8,7 @@ this is several times faster than `jax.lax.associative_scan`, to run as well as 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -63,10 +64,8 @@ def scan_by_id(
             items = double(items, step)
             step *= 2
             if longest is None and step in LOOK_AT and step < count:
-                rest = step
-                return lax.cond(
-                    jnp.any(_same(ids, num, rest)), lambda items: go_on(items, rest), lambda items: items, items
-                )
+                longer = jnp.any(_same(ids, num, step))
+                return lax.cond(longer, partial(go_on, step=step), lambda items: items, items)
         return items
 
     return go_on(items, 1)

@@ -124,9 +124,7 @@ def sum_by_id(values: jax.Array, ids: jax.Array, num: int) -> jax.Array:
     return _sum_unordered(values, ids, num=num)
 
 
-def extreme_by_id(
-    values: jax.Array, ids: jax.Array, num: int, *, largest: bool, ordered: bool = False
-) -> jax.Array:
+def extreme_by_id(values: jax.Array, ids: jax.Array, num: int, *, largest: bool, ordered: bool = False) -> jax.Array:
     """Return the largest (or smallest) of the items with the same id; NaN is passed over; shape (num, ...).
 
     Parameters
@@ -245,6 +243,15 @@ def _sum(values: jax.Array, ids: jax.Array, offsets: jax.Array | None, *, num: i
 
 
 def add_in_turn(values: jax.Array, ids: jax.Array, num: int, *, ordered: bool = True) -> jax.Array:
+    """Return the sums of the items with the same id, added one after the other; shape (num, ...).
+
+    Parameters
+    ----------
+    values, ids, num
+        As for `sum_by_id`.
+    ordered
+        Whether the ids never decrease.
+    """
     zeros = jnp.zeros((num, *values.shape[1:]), sum_dtype(values.dtype))
     return zeros.at[ids].add(values.astype(zeros.dtype), mode="drop", indices_are_sorted=ordered)
 

@@ -18,11 +18,11 @@ import numpy as np
 
 from .array import Content, RaggedArray, RecordArray, content_length
 from .errors import StructureError, concrete
-from .records import select_fields
 from .gather import compact, constant, take, take_rows
 from .index import wrap_rows
 from .inside import each, pick
 from .masks import by_ragged
+from .records import select_fields
 from .resize import settle, with_capacity
 from .rowslice import slice_rows
 
@@ -179,7 +179,8 @@ def _paired(array: RaggedArray, head: Any, rest: tuple[Any, ...]) -> Content:
     index = wrap_rows(array, head)
     scalar = head.ndim == 0
     result: Content = array
-    index = jnp.atleast_1d(index) if concrete(index) is None else np.atleast_1d(concrete(index))
+    known = concrete(index)
+    index = jnp.atleast_1d(index) if known is None else np.atleast_1d(known)
     while rest and _is_integer(rest[0]) and isinstance(result, RaggedArray):
         places = rest[0]
         if places.ndim == 1 and len(places) != len(index) and len(index) != 1 and len(places) != 1:
@@ -240,9 +241,7 @@ def _one_row(content: Content) -> RaggedArray:
         inner = dataclasses.replace(content, length=None)
         return RaggedArray(offsets, ids, inner, None, content.rows, False)
     n = content_length(content)
-    return RaggedArray(
-        constant(np.array([0, n], np.int32)), constant(np.zeros(n, np.int32)), content, None, n, True
-    )
+    return RaggedArray(constant(np.array([0, n], np.int32)), constant(np.zeros(n, np.int32)), content, None, n, True)
 
 
 def _flat(array: jax.Array, items: Sequence[Any]) -> jax.Array:
@@ -281,4 +280,3 @@ def _flat_index(item: Any, length: int) -> Any:
             raise IndexError(f"index {known[bad].ravel()[0]} is out of range for an axis of length {length}")
         return np.where(known < 0, known + length, known)
     return item
-

@@ -226,10 +226,10 @@ def _merge(rows: RaggedArray) -> RaggedArray:
             rows, offsets=offsets, row_ids=jnp.repeat(rows.row_ids, width), content=flat, max_length=longest
         )
     known = None if rows.max_length is None or inner.max_length is None else rows.max_length * inner.max_length
-    offsets = take(inner.offsets, rows.offsets)
+    bounds: Any = take(inner.offsets, rows.offsets)
     inside = jnp.append(rows.row_ids, rows.rows)
-    ids = take(inside, inner.row_ids)
-    return RaggedArray(offsets, ids, inner.content, rows.length, known, rows.exact and inner.exact)
+    ids: Any = take(inside, inner.row_ids)
+    return RaggedArray(bounds, ids, inner.content, rows.length, known, rows.exact and inner.exact)
 
 
 def ravel(array: Any, *, fill_value: float = 0) -> jax.Array:

@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .array import Content, RaggedArray, RecordArray, content_length, guard
+from .array import RaggedArray, RecordArray, guard
 from .errors import StructureError, check_same_offsets
+from .resize import fit, settle
 
 
 def is_operand(x: Any) -> bool:
@@ -55,7 +56,7 @@ def apply(function: Callable[..., Any], *arrays: Any, operation: str | None = No
     [[1.0, 2.0], [], [3.0]]
     """
     name = operation or getattr(function, "__name__", "apply")
-    return _apply(function, arrays, None, name)
+    return _apply(function, arrays, None, str(name))
 
 
 def _apply(function: Callable[..., Any], arrays: Sequence[Any], valid: jax.Array | None, operation: str) -> Any:
@@ -86,6 +87,7 @@ def align(arrays: Sequence[Any], *, operation: str) -> tuple[RaggedArray, list[A
     StructureError
         When the rows do not fit.
     """
+    arrays = [settle(x) if isinstance(x, RaggedArray) else x for x in arrays]
     ragged = [x for x in arrays if isinstance(x, RaggedArray)]
     first = ragged[0]
     offsets = first.offsets
@@ -147,33 +149,15 @@ def repeat_rows(x: jax.Array, rows: RaggedArray) -> jax.Array:
     """
     if rows.rows == 0:
         return jnp.zeros((rows.capacity, *x.shape[1:]), x.dtype)
-    mode = "promise_in_bounds" if rows.exact else "clip"
-    return guard(x.at[rows.row_ids].get(mode=mode, indices_are_sorted=True), rows.valid)
+    return _repeat(x, rows.row_ids, None if rows.exact else rows.size)
 
 
-def fit(content: Content, capacity: int) -> Content:
-    """Return content with its buffer cut or lengthened to ``capacity`` items; the data must fit.
-
-    Parameters
-    ----------
-    content
-        Flat, nested or record content.
-    capacity
-        The wanted length of the first axis.
-    """
-    if content_length(content) == capacity:
-        return content
-    if isinstance(content, RecordArray):
-        return RecordArray({k: fit(v, capacity) for k, v in content.columns.items()})
-    if isinstance(content, RaggedArray):
-        missing = capacity - content.rows
-        offsets = content.offsets[: capacity + 1] if missing < 0 else jnp.pad(content.offsets, (0, missing), "edge")
-        ids = jnp.where(content.row_ids >= content.rows, capacity, content.row_ids) if missing > 0 else content.row_ids
-        return RaggedArray(offsets, ids, content.content, None, content.max_length, content.exact)
-    if capacity < content.shape[0]:
-        return content[:capacity]
-    widths = [(0, capacity - content.shape[0])] + [(0, 0)] * (content.ndim - 1)
-    return jnp.pad(content, widths, mode="edge" if content.shape[0] else "constant")
+@jax.jit
+def _repeat(x: jax.Array, row_ids: jax.Array, size: jax.Array | None) -> jax.Array:
+    if size is None:
+        return x.at[row_ids].get(mode="promise_in_bounds", indices_are_sorted=True)
+    valid = jnp.arange(row_ids.shape[0], dtype=jnp.int32) < size
+    return guard(x.at[row_ids].get(mode="clip", indices_are_sorted=True), valid)
 
 
 # NumPy's names for what JAX calls differently, and ufuncs whose JAX twin has another signature

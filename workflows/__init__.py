@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import InputError as InputError
+    from .errors import InputWarning as InputWarning
     from .execution import run as run
     from .process import Process as Process
     from .read import Fileset as Fileset
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Fileset": "read",
     "InputError": "errors",
+    "InputWarning": "errors",
     "Process": "process",
     "RunFolder": "run_folder",
     "Sample": "read",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .catalogue import CATALOGUE, find_workflow
-from .errors import InputError
+from .errors import InputError, InputWarning
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
+            warnings.simplefilter("always", InputWarning)
             _run(arguments)
     except (InputError, FloatingPointError) as error:
         print(f"hepgrad: {error}", file=sys.stderr)

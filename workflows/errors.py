@@ -8,3 +8,7 @@ class InputError(ValueError):
 
     The command line prints the message without a traceback.
     """
+
+
+class InputWarning(UserWarning):
+    """Something odd about an input that can be used nevertheless."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 from rich.console import Console
 
@@ -80,7 +81,7 @@ def run(
 
     RunFolder.check(output, overwrite=overwrite)
     fileset = Fileset.load(workflow.data)
-    console.print(f"{workflow.title}\nreading {fileset.source}", highlight=False)
+    console.print(f"{workflow.title}\nreading {fileset.source}", highlight=False, markup=False, soft_wrap=True)
     events = load(
         fileset,
         workflow.processes,
@@ -106,7 +107,7 @@ def run(
     facts = run_facts(workflow, fileset, time.monotonic() - started)
     write_report(folder, result, workflow, facts)
     folder.finish(facts)
-    console.print(f"the report is {folder.path / 'report.html'}", highlight=False, soft_wrap=True)
+    console.print(f"the report is {folder.path / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
     return result
 
 
@@ -154,7 +155,7 @@ def run_facts(workflow: Workflow, fileset: Fileset, seconds: float) -> dict[str,
         "check_every": workflow.check_every,
         "block_size": workflow.block_size,
         "random_seeds": "none: nothing is drawn at random",
-        "precision": {"events": "float32", "statistics": "float64" if jax.config.jax_enable_x64 else "float32"},
+        "precision": {"events": "float32", "statistics": jnp.result_type(float).name},
         "device": jax.devices()[0].device_kind,
         "versions": {
             "python": platform.python_version(),

@@ -125,7 +125,7 @@ def cutflow_rows(result: Result) -> Iterator[tuple[str, str, str, float, float, 
                 yield point_name, process, step, weighted, uncertainty, round(raw)
 
 
-def named_histograms(result: Result, analysis: Analysis) -> dict[str, hist.Hist]:
+def named_histograms(result: Result, analysis: Analysis) -> dict[str, hist.Hist[Any]]:
     """Return every histogram by ``channel/process/point/reading``, such as ``m_tt/ttbar/optimum/hard_held_out``.
 
     Parameters
@@ -147,7 +147,7 @@ def named_histograms(result: Result, analysis: Analysis) -> dict[str, hist.Hist]
     }
 
 
-def write_histograms(folder: RunFolder, histograms: dict[str, hist.Hist]) -> None:
+def write_histograms(folder: RunFolder, histograms: dict[str, hist.Hist[Any]]) -> None:
     """Write histograms as a ROOT file, and as JSON from which `read_histograms` restores the `hist` objects.
 
     Parameters
@@ -163,7 +163,7 @@ def write_histograms(folder: RunFolder, histograms: dict[str, hist.Hist]) -> Non
     folder.write_text(HISTOGRAMS, json.dumps(histograms, default=uhi.io.json.default))
 
 
-def read_histograms(path: str | Path) -> dict[str, hist.Hist]:
+def read_histograms(path: str | Path) -> dict[str, hist.Hist[Any]]:
     """Read the histograms of a run.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -163,7 +164,9 @@ def exact_dot(left: jax.Array, right: jax.Array) -> jax.Array:
     return jnp.dot(left, right, precision=jax.lax.Precision.HIGHEST)
 
 
-def working_edges(axis: Axis | jax.Array | np.ndarray, *others: jax.Array | float | None) -> tuple[jax.Array, np.dtype]:
+def working_edges(
+    axis: Axis | jax.Array | np.ndarray, *others: jax.Array | float | None
+) -> tuple[jax.Array | np.ndarray, np.dtype]:
     """Return the edges as given, and the float dtype to compute in: float32, or wider if an input is.
 
     Parameters
@@ -183,7 +186,8 @@ def working_edges(axis: Axis | jax.Array | np.ndarray, *others: jax.Array | floa
     ValueError
         If edges given as an array are not one-dimensional or fewer than two.
     """
-    arrays = [other for other in others if other is not None]
+    arrays: list[Any] = [other for other in others if other is not None]
+    edges: jax.Array | np.ndarray
     if isinstance(axis, Axis):
         edges = axis.edges
     else:

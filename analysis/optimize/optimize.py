@@ -139,13 +139,12 @@ def optimize(
     optimizer = optimizer or optax.adam(0.1)
     anneal = anneal or Anneal()
     step = make_step(analysis, parameters, optimizer)
-    hard = jax.jit(lambda p, d: analysis.evaluate(d, p, Hard()))
 
     scaled = parameters.scaled()
     state = optimizer.init(scaled)
     # compiled ahead of time: a second compilation cannot happen unnoticed, a call that does not fit raises
     compiled = step.lower(scaled, state, data.train, jnp.asarray(1.0, float)).compile()
-    best, best_value = parameters, float(hard(parameters, data.train))
+    best, best_value = parameters, float(analysis.evaluate(data.train, parameters, Hard()))
     history: list[Record] = []
     for i in range(steps):
         width = anneal(i, steps)
@@ -155,7 +154,7 @@ def optimize(
         checked = math.nan
         if (i + 1) % check_every == 0 or i + 1 == steps:
             present = parameters.from_scaled(scaled)
-            checked = float(hard(present, data.train))
+            checked = float(analysis.evaluate(data.train, present, Hard()))
             if checked > best_value:
                 best, best_value = present, checked
         history.append(Record(i, float(value), width, checked, before.to_dict()))

@@ -6,7 +6,6 @@ import dataclasses
 import io
 from collections.abc import Mapping
 
-import jax
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -77,10 +76,10 @@ class Evaluation:
         reading
             What a cut means.
         """
-        histograms = jax.jit(analysis.histograms)(data, parameters, reading)
+        histograms = analysis.histograms(data, parameters, reading)
         first = histograms[analysis.channels[0].name]
         yields = dict(zip(data.processes, np.asarray(first.sumw.sum(axis=-1), float).tolist(), strict=True))
-        return cls(float(analysis.figure_of_merit(histograms, data.processes)), histograms, yields)
+        return cls(float(analysis.figure_of_merit(histograms, data)), histograms, yields)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +119,7 @@ class Point:
             The soft reading.
         """
         four = [Evaluation.of(analysis, data, parameters, r) for r in (soft, Hard()) for data in (train, held_out)]
-        return cls(parameters, *four, jax.jit(analysis.cutflow)(held_out, parameters))
+        return cls(parameters, *four, analysis.cutflow(held_out, parameters))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +155,7 @@ class Result:
                 style = "bold" if (reading, half) == ("hard", "held_out") else None
                 merit.add_row(reading, half.replace("_", "-"), f"{a:.3f}", f"{b:.3f}", ratio, style=style)
 
-        yields = Table(title="Selected events (hard cuts, held-out events)", title_justify="left")
+        yields = Table(title="Selected events, hard, held-out", title_justify="left")
         for column in ("process", "start", "optimised", "kept"):
             yields.add_column(column, justify="left" if column == "process" else "right")
         for name, before in self.start.hard_held_out.yields.items():

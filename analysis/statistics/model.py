@@ -23,6 +23,12 @@ class CountingModel:
     background_uncertainty
         Relative uncertainty of the background's normalisation (0.1 is 10 %), profiled.
 
+    Notes
+    -----
+    The variance of a background's bin is the sum of squared weights, but at least that of one simulated event of the
+    channel's average weight: a bin that the simulation leaves empty is not known to be free of background. Without this
+    floor an optimiser wins by emptying bins.
+
     Examples
     --------
     >>> from hepgrad.analysis.statistics import CountingModel
@@ -44,7 +50,11 @@ class CountingModel:
         return {"discovery": self.discovery}
 
     def discovery(
-        self, histograms: Mapping[str, Counts], axes: Mapping[str, Axis], processes: Sequence[str]
+        self,
+        histograms: Mapping[str, Counts],
+        axes: Mapping[str, Axis],
+        processes: Sequence[str],
+        typical_weight: jax.Array,
     ) -> jax.Array:
         """Return the expected discovery significance on Asimov data.
 
@@ -56,6 +66,8 @@ class CountingModel:
             By channel; they say what happens to under- and overflow.
         processes
             The names of the rows.
+        typical_weight
+            Shape (processes,): what one simulated event counts for.
 
         Raises
         ------
@@ -66,13 +78,22 @@ class CountingModel:
         if missing or len(processes) <= len(self.signal):
             raise ValueError(f"the model needs the signal {list(self.signal)} and a background; got {list(processes)}")
         is_signal = jnp.array([name in self.signal for name in processes])[:, None]
-        sumw = jnp.concatenate([axes[name].visible(h.sumw) for name, h in histograms.items()], axis=-1)
-        sumw2 = jnp.concatenate([axes[name].visible(h.sumw2) for name, h in histograms.items()], axis=-1)
         # statistics in the highest precision that is enabled
-        sumw, sumw2 = (x.astype(jnp.result_type(float)) for x in (sumw, sumw2))
+        precise = {name: jax.tree.map(lambda x: x.astype(jnp.result_type(float)), h) for name, h in histograms.items()}
+        sumw = jnp.concatenate([axes[name].select(h.sumw) for name, h in precise.items()], axis=-1)
+        variance = jnp.concatenate(
+            [jnp.maximum(axes[name].select(h.sumw2), _one_event(h, typical_weight)) for name, h in precise.items()], axis=-1
+        )
         return discovery_significance(
             jnp.sum(jnp.where(is_signal, sumw, 0), axis=0),
             jnp.sum(jnp.where(is_signal, 0, sumw), axis=0),
             background_uncertainty=self.background_uncertainty,
-            background_variance=jnp.sum(jnp.where(is_signal, 0, sumw2), axis=0),
+            background_variance=jnp.sum(jnp.where(is_signal, 0, variance), axis=0),
         )
+
+
+def _one_event(counts: Counts, typical_weight: jax.Array) -> jax.Array:
+    """Return the squared weight of one selected event, shape (processes, 1); of any event where none is selected."""
+    sumw, sumw2 = jnp.sum(counts.sumw, axis=-1), jnp.sum(counts.sumw2, axis=-1)
+    some = sumw > jnp.finfo(sumw.dtype).tiny ** 0.5
+    return jnp.where(some, sumw2 / jnp.where(some, sumw, 1), typical_weight)[:, None] ** 2

@@ -71,9 +71,9 @@ def closed_form(c):
 def without_statistics(analysis):
     """The closed form knows no simulated statistics: leave their variance out."""
     class Exact(CountingModel):
-        def discovery(self, histograms, axes, processes):
+        def discovery(self, histograms, axes, processes, typical_weight):
             exact = {k: type(h)(h.sumw, jnp.zeros_like(h.sumw2)) for k, h in histograms.items()}
-            return super().discovery(exact, axes, processes)
+            return super().discovery(exact, axes, processes, jnp.zeros_like(typical_weight))
 
     return Analysis(analysis.stages, analysis.channels, Exact(signal=["signal"], background_uncertainty=0.0))
 
@@ -167,6 +167,19 @@ def test_a_derivative_that_is_not_finite_is_an_error():
         optimize(analysis, Split(data, data), parameters=START, steps=3)
 
 
+def test_an_empty_bin_is_worth_one_simulated_event():
+    """A background of 5 simulated events of weight 2 leaves the signal's bin empty: no infinite significance."""
+    samples = {
+        "signal": ak.zip({"x": np.full(100, 50, np.float32)}, depth_limit=1),
+        "background": ak.zip({"x": np.full(5, 20, np.float32)}, depth_limit=1),
+    }
+    data = Dataset.from_awkward(samples, {"signal": np.full(100, 0.1), "background": np.full(5, 2.0)})
+    np.testing.assert_allclose(data.typical_weight, [0.1, 2.0])
+    z = one_cut().evaluate(data, START, Hard())
+    # ten signal events on a background of 0 +- 2: far from the 8 sigma of 10 events on nothing
+    assert 1 < float(z) < 4.5
+
+
 def test_analysis_names_its_parts():
     analysis = one_cut()
     assert analysis.reads == ("x",)
@@ -177,7 +190,7 @@ def test_analysis_names_its_parts():
     with pytest.raises(ValueError, match="at least one stage"):
         analysis.replace_stage("keep", None)
     with pytest.raises(ValueError, match="needs the signal"):
-        CountingModel(signal=["zprime"], background_uncertainty=0.1).discovery({}, {}, ["ttbar"])
+        CountingModel(signal=["zprime"], background_uncertainty=0.1).discovery({}, {}, ["ttbar"], jnp.ones(1))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

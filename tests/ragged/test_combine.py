@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from hepgrad import ragged as rg
 from hepgrad.ragged.combine import _most_combinations
 
@@ -34,7 +35,8 @@ def run(function, arrays, form):
     def called(*x):
         return function(*x, **options)
 
-    return rg.to_list((jax.jit(called) if "jit" in form else called)(*x))
+    results = (jax.jit(called) if "jit" in form else called)(*x)
+    return [rg.to_list(y) for y in results]
 
 
 def records(value):
@@ -46,48 +48,56 @@ def records(value):
     return {k: records(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
+def both(names, *arguments, **options):
+    """Return the items and their positions, in one program."""
+    return [getattr(rg, name)(*arguments, **options) for name in names]
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("replacement", [False, True])
-@pytest.mark.parametrize("n", [1, 2, 3, 4])
-def test_combinations_are_awkwards(n, replacement, form):
-    for name in ("combinations", "argcombinations"):
-        ours = run(lambda x, **o: getattr(rg, name)(x, n, replacement=replacement, **o), [A], form)  # noqa: B023
-        assert ours == records(ak.to_list(getattr(ak, name)(A, n, replacement=replacement))), name
+def test_combinations_are_awkwards(replacement, form):
+    names = ("combinations", "argcombinations")
+    for n in (1, 2, 3, 4) if form == "eager" else (2, 3):
+        ours = run(lambda x, **o: both(names, x, n, replacement=replacement, **o), [A], form)  # noqa: B023
+        assert ours == [records(ak.to_list(getattr(ak, name)(A, n, replacement=replacement))) for name in names], n
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("nested", [None, False, True, [0], [1]])
+@pytest.mark.parametrize("nested", [None, True, [0], [1]])
 def test_cartesian_products_are_awkwards(nested, form):
-    for name in ("cartesian", "argcartesian"):
-        ours = run(lambda *x, **o: getattr(rg, name)(x, nested=nested, **o), [A, B, C], form)  # noqa: B023
-        assert ours == records(ak.to_list(getattr(ak, name)([A, B, C], nested=nested))), name
+    names = ("cartesian", "argcartesian")
+    ours = run(lambda *x, **o: both(names, x, nested=nested, **o), [A, B, C], form)
+    assert ours == [records(ak.to_list(getattr(ak, name)([A, B, C], nested=nested))) for name in names]
 
 
 @pytest.mark.parametrize("form", ["eager", "jit"])
-@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
-def test_every_axis_is_awkwards(axis, form):
-    ours = run(lambda x: rg.combinations(x, 2, axis=axis), [NESTED], form)
-    assert ours == records(ak.to_list(ak.combinations(NESTED, 2, axis=axis)))
-    ours = run(lambda x: rg.cartesian([x, x], axis=axis), [NESTED], form)
-    assert ours == records(ak.to_list(ak.cartesian([NESTED, NESTED], axis=axis)))
+def test_every_axis_is_awkwards(form):
+    axes = (0, 1, 2, -1, -2, -3)
+    ours = run(lambda x: [rg.combinations(x, 2, axis=axis) for axis in axes], [NESTED], form)
+    assert ours == [records(ak.to_list(ak.combinations(NESTED, 2, axis=axis))) for axis in axes]
+    ours = run(lambda x: [rg.cartesian([x, x], axis=axis) for axis in axes], [NESTED], form)
+    assert ours == [records(ak.to_list(ak.cartesian([NESTED, NESTED], axis=axis))) for axis in axes]
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_records_keep_their_fields(form):
     jets = ak.zip({"pt": A, "charge": ak.local_index(A)})
-    ours = run(lambda x, **o: rg.combinations(x, 2, fields=["first", "second"], **o), [jets], form)
-    assert ours == ak.to_list(ak.combinations(jets, 2, fields=["first", "second"]))
-    ours = run(lambda x, y, **o: rg.cartesian({"jet": x, "tau": y}, **o), [jets, B], form)
-    assert ours == ak.to_list(ak.cartesian({"jet": jets, "tau": B}))
+    fields = ["first", "second"]
+
+    def function(x, y, **options):
+        return [rg.combinations(x, 2, fields=fields, **options), rg.cartesian({"jet": x, "tau": y}, **options)]
+
+    pairs, products = ak.combinations(jets, 2, fields=fields), ak.cartesian({"jet": jets, "tau": B})
+    assert run(function, [jets, B], form) == [ak.to_list(pairs), ak.to_list(products)]
 
 
 @pytest.mark.parametrize("array", [ak.Array([[], []]), ak.Array([[1.0]])[:0], ak.Array([[1.0], [2.0]])])
-@pytest.mark.parametrize("form", ["eager", "jit", "slack", "jit and slack"])
+@pytest.mark.parametrize("form", ["eager", "jit and slack"])
 def test_nothing_to_combine(array, form):
     array = ak.values_astype(array, np.float32)
-    assert run(lambda x: rg.combinations(x, 2), [array], form) == [[] for _ in array]
     expected = records(ak.to_list(ak.cartesian([array, array])))
-    assert run(lambda x: rg.cartesian([x, x]), [array], form) == expected
+    ours = run(lambda x: [rg.combinations(x, 2), rg.cartesian([x, x])], [array], form)
+    assert ours == [[[] for _ in array], expected]
 
 
 @pytest.mark.parametrize("replacement", [False, True])
@@ -151,7 +161,7 @@ def potential(x, **options):
     return rg.sum((pairs["0"] - pairs["1"]) ** 2) / 2
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["eager", "jit", "jit and slack", "jit and capacity"])
 def test_harmonic_potential(form, x64):
     """Its gradient is, for each item, the row's length times the distance to the row's mean."""
     array = ak.values_astype(A, np.float64)

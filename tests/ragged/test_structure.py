@@ -145,7 +145,7 @@ def test_derivatives_with_slack():
         for i, part in zip(floating, jnp.split(numbers, sizes), strict=True):
             filled[i] = part
         results = ours(DERIVATIVES, jax.tree.unflatten(tree, filled))
-        flat = [rg.ravel(r) if isinstance(r, rg.RaggedArray) else jnp.ravel(r) for r in results]
+        flat = [rg.ravel(result) for result in results]
         return sum(jnp.sum(jnp.cos(jnp.arange(1.0, f.size + 1)) * jnp.sin(f)) for f in flat)
 
     numbers = jnp.concatenate([leaves[i] for i in floating])
@@ -173,7 +173,11 @@ def test_flatten_inside_jit_fills_the_tail():
 
 def test_unflatten_undoes_flatten():
     d = rg.from_lists(DEEP)
-    for function in (lambda d: rg.unflatten(rg.flatten(d), rg.num(d)), jax.jit(lambda d: rg.unflatten(rg.flatten(d), rg.num(d)))):
+
+    def there_and_back(d):
+        return rg.unflatten(rg.flatten(d), rg.num(d))
+
+    for function in (there_and_back, jax.jit(there_and_back)):
         assert rg.to_list(function(d)) == DEEP
         assert rg.to_list(function(rg.from_lists(DEEP, capacity=16))) == DEEP
     assert rg.to_list(rg.unflatten(jnp.arange(4), 2)) == [[0, 1], [2, 3]]
@@ -188,7 +192,7 @@ def test_concatenate_after_a_selection_of_rows_inside_jit():
         return rg.concatenate([x, y]), rg.flatten(x), rg.num(x, axis=0), rg.pad(x, 1, 0.0), x * rg.num(x)
 
     joined, flat, count, padded, scaled = join(x, y)
-    assert rg.to_list(joined) == ROWS[:3] + [OTHER[0], OTHER[1], OTHER[3]]
+    assert rg.to_list(joined) == [*ROWS[:3], OTHER[0], OTHER[1], OTHER[3]]
     np.testing.assert_array_equal(flat, [1.5, -2.0, 3.0, 4.0, 5.0, 0.0, 0.0, 0.0])
     assert count == 3
     assert rg.to_list(padded) == [ROWS[0], [0.0], ROWS[2]]
@@ -237,7 +241,7 @@ def test_errors(call, error, message):
 
 def test_errors_inside_jit():
     x = rg.from_lists(ROWS, capacity=8)
-    with pytest.raises(Exception, match="to_padded.*room for 3 items but its capacity is 2"):
+    with pytest.raises(Exception, match=r"to_padded.*room for 3 items but its capacity is 2"):
         jax.jit(lambda x: rg.to_padded(x, length=2))(x).block_until_ready()
     with pytest.raises(TypeError, match="the longest row is not known inside jit; pass length"):
         jax.jit(rg.to_padded)(x)

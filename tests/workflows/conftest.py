@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
+import io
 import sys
 from pathlib import Path
 
@@ -33,4 +35,7 @@ def finished(tiny, tiny_events, tmp_path_factory):
 
     workflow = dataclasses.replace(tiny.TINY, data=tiny_events)
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    return workflow, run(workflow, output=folder, quiet=True), folder
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        result = run(workflow, output=folder, quiet=True)
+    assert printed.getvalue() == ""
+    return workflow, result, folder

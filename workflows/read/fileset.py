@@ -132,7 +132,7 @@ class Fileset:
 
 
 def _sample(name: str, entry: Any, source: Path) -> Sample:
-    nominal = entry.get("nominal") if isinstance(entry, dict) else None
+    nominal: Any = entry.get("nominal") if isinstance(entry, dict) else None
     files = nominal.get("files") if isinstance(nominal, dict) else None
     if not isinstance(files, list) or not files or not all(isinstance(f, dict) and "path" in f for f in files):
         raise InputError(

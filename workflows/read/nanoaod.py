@@ -11,7 +11,7 @@ from typing import Any
 import awkward as ak
 import uproot
 
-from ..errors import InputError
+from ..errors import InputError, InputWarning
 
 TREE_CLASSES = ("TTree", "ROOT::RNTuple")
 SHOWN = 40
@@ -50,7 +50,7 @@ def read_events(path: str | Path, branches: Sequence[str], *, tree: str = "Event
 
     Warns
     -----
-    UserWarning
+    InputWarning
         When a collection had to be sorted.
 
     Examples
@@ -77,6 +77,9 @@ def read_events(path: str | Path, branches: Sequence[str], *, tree: str = "Event
 def _read_columns(path: str, wanted: list[str], tree: str) -> ak.Array:
     try:
         with uproot.open(path) as file:
+            size = file.file.source.num_bytes
+            if size is not None and size < file.file.fEND:
+                raise EOFError(f"it has {size} bytes and says that it has {file.file.fEND}")
             events = file[_present(path, tree, file)]
             available = list(map(str, events.keys()))
             missing = [name for name in wanted if name not in available]
@@ -151,6 +154,7 @@ def _by_falling_pt(path: str, name: str, collection: ak.Array) -> ak.Array:
     warnings.warn(
         f"{path}: {name} is not stored by falling pt in {unsorted} of {len(pt)} events; it is sorted now, so that "
         "'leading' means highest pt",
-        stacklevel=2,
+        InputWarning,
+        stacklevel=4,
     )
     return collection[ak.argsort(pt, axis=1, ascending=False, stable=True)]

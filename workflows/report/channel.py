@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
@@ -15,7 +15,8 @@ from ..process import Process
 from ..workflow import Workflow
 from .style import BACKGROUND_COLORS, SIGNAL_COLORS, label_axes, new_figure
 
-Counted = tuple[np.ndarray, np.ndarray]
+Counted: TypeAlias = tuple[np.ndarray, np.ndarray]
+Style: TypeAlias = dict[str, Any]
 
 
 def plot_channel(result: Result, workflow: Workflow, channel: Channel) -> Figure:
@@ -45,22 +46,27 @@ def plot_channel(result: Result, workflow: Workflow, channel: Channel) -> Figure
         _draw_stack(top, counts, channel.axis.edges, order, signals, colors)
         _draw_ratio(bottom, counts, channel.axis.edges, order, signals, colors)
         label_axes(top, workflow.luminosity, workflow.energy)
-        significance = point.hard_held_out.objective
-        top.text(0.04, 0.95, title, transform=top.transAxes, va="top", fontweight="bold")
-        top.text(0.04, 0.885, rf"significance {significance:.2f}$\,\sigma$", transform=top.transAxes, va="top", fontsize=10)
+        place: Style = {"transform": top.transAxes, "va": "top"}
+        top.text(0.04, 0.95, title, fontweight="bold", **place)
+        top.text(0.04, 0.885, rf"significance {point.hard_held_out.objective:.2f}$\,\sigma$", fontsize=10, **place)
         bottom.set_xlabel(channel.axis.title or channel.observable, loc="right")
-    grid[0, 0].set_yscale("log")
+    # limits first: the logarithmic scale refuses to find its own where no event passes
     grid[0, 0].set_ylim(*_y_range(counted, order, signals))
+    grid[0, 0].set_yscale("log")
     grid[0, 0].set_ylabel(_y_label(channel), loc="top")
     grid[1, 0].set_ylabel("S / B", loc="center")
     grid[1, 0].set_ylim(0, 1.1 * grid[1, 0].get_ylim()[1])
     grid[1, 0].set_xlim(channel.axis.edges[0], channel.axis.edges[-1])
-    grid[0, 1].legend(loc="upper right", ncols=2, columnspacing=1.0, handlelength=1.4)
+    # as on the plot from top to bottom: signals, then backgrounds from the largest, then the band
+    handles, labels = grid[0, 1].get_legend_handles_labels()
+    turn = [*range(len(order) + 1, len(labels)), *range(len(order) - 1, -1, -1), len(order)]
+    handles, labels = [handles[i] for i in turn], [labels[i] for i in turn]
+    grid[0, 1].legend(handles, labels, loc="upper right", ncols=2, columnspacing=1.0, handlelength=1.4)
     return figure
 
 
 def _visible(point: Point, processes: Any, channel: Channel) -> dict[str, Counted]:
-    counts = jax.tree.map(np.asarray, channel.axis.visible(point.hard_held_out.histograms[channel.name]))
+    counts = jax.tree.map(np.asarray, channel.axis.select(point.hard_held_out.histograms[channel.name]))
     rows = list(point.hard_held_out.yields)
     return {p.name: (counts.sumw[rows.index(p.name)], counts.sumw2[rows.index(p.name)]) for p in processes}
 
@@ -83,14 +89,13 @@ def _draw_stack(
     axes: Axes, counts: dict[str, Counted], edges: np.ndarray, order: list[Process], signals: list[Process], colors: Any
 ) -> None:
     below = np.zeros(len(edges) - 1)
-    patches = []
     for process in order:
         above = below + counts[process.name][0]
-        style = {"fill": True, "facecolor": colors[process.name], "edgecolor": "black", "lw": 0.6}
-        patches.append(axes.stairs(above, edges, baseline=below, label=process.label, **style))
+        style: Style = {"fill": True, "facecolor": colors[process.name], "edgecolor": "black", "lw": 0.6}
+        axes.stairs(above, edges, baseline=below, label=process.label, **style)
         below = above
     spread = np.sqrt(sum((counts[process.name][1] for process in order), np.zeros_like(below)))
-    band = {"fill": True, "facecolor": "none", "edgecolor": "0.25", "hatch": "//////", "lw": 0}
+    band: Style = {"fill": True, "facecolor": "none", "edgecolor": "0.25", "hatch": "//////", "lw": 0}
     axes.stairs(below + spread, edges, baseline=np.maximum(below - spread, 0), label="simulated statistics", **band)
     for process in signals:
         axes.stairs(counts[process.name][0], edges, color=colors[process.name], lw=2.2, label=process.label)

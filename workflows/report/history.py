@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
@@ -13,7 +14,7 @@ from ..workflow import Workflow
 from .style import OPTIMUM_COLOR, SOFT_COLOR, START_COLOR, label_axes, new_figure
 
 OBJECTIVE_LABELS = {"discovery": r"Expected discovery significance [$\sigma$]"}
-COLUMNS = 4
+COLUMNS = (5, 4, 3)
 
 
 def plot_significance(result: Result, workflow: Workflow) -> Figure:
@@ -33,12 +34,14 @@ def plot_significance(result: Result, workflow: Workflow) -> Figure:
     # a record holds the hard objective after its update, which is before the next step
     hard = [(r.step + 1, r.hard) for r in result.history if not math.isnan(r.hard)]
     start = result.start.hard_train.objective
-    top.plot(*zip((0, start), *hard, strict=True), "o", ms=4, color=OPTIMUM_COLOR, label="hard cuts, training events")
+    points: dict[str, Any] = {"color": OPTIMUM_COLOR, "clip_on": False, "zorder": 3}
+    top.plot(*zip((0, start), *hard, strict=True), "o", ms=4, label="hard cuts, training events", **points)
     top.axhline(start, color=START_COLOR, ls="--", lw=1.2, label="starting cuts (hard, training events)")
     best = best_step(result)
-    top.plot([best], [result.optimum.hard_train.objective], "*", ms=15, color=OPTIMUM_COLOR, label="result")
+    top.plot([best], [result.optimum.hard_train.objective], "*", ms=14, label="result", **points)
     a, b = result.start.hard_held_out.objective, result.optimum.hard_held_out.objective
-    top.plot([], [], " ", label=rf"held-out events, hard cuts: {a:.2f} $\rightarrow$ {b:.2f}")
+    label = rf"hard cuts, held-out events: {a:.2f} $\rightarrow$ {b:.2f}"
+    top.plot([0, best], [a, b], "D", ms=7, mfc="none", mec="black", label=label, clip_on=False, zorder=4)
     top.set_ylabel(OBJECTIVE_LABELS.get(workflow.analysis.objective, workflow.analysis.objective), loc="top")
     top.set_ylim(0, 1.08 * top.get_ylim()[1])
     top.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
@@ -64,9 +67,10 @@ def plot_parameters(result: Result) -> Figure:
         What the optimisation found.
     """
     names = result.start.parameters.free
-    columns = min(COLUMNS, len(names))
+    # as few gaps in the last row as possible
+    columns = min(len(names), min(COLUMNS, key=lambda columns: -len(names) % columns))
     rows = -(-len(names) // columns)
-    figure = new_figure(3.1 * columns, 2.5 * rows + 0.2)
+    figure = new_figure(2.8 * columns, 2.4 * rows + 0.2)
     grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
     steps = [record.step for record in result.history]
     best = best_step(result)
@@ -78,7 +82,9 @@ def plot_parameters(result: Result) -> Figure:
             axes.axhspan(*outside, color="0.88", lw=0)
         axes.axhline(float(result.start.parameters[name]), color=START_COLOR, ls="--", lw=1.0)
         axes.plot(steps, [record.values[name] for record in result.history], color=SOFT_COLOR)
-        axes.plot([best], [float(result.optimum.parameters[name])], "*", ms=11, color=OPTIMUM_COLOR, clip_on=False)
+        axes.plot(
+            [best], [float(result.optimum.parameters[name])], "*", ms=11, color=OPTIMUM_COLOR, clip_on=False, zorder=3
+        )
         axes.set_ylim(low - margin, high + margin)
         axes.set_xlim(0, len(steps))
         axes.set_title((spec.label or name) + (f" [{spec.unit}]" if spec.unit else ""), fontsize=10.5)

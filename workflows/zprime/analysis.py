@@ -88,12 +88,16 @@ PROCESSES = (
     Process("zprime", datasets=("zprime_2000",), label="Z' (2 TeV)", signal=True),
     Process("ttbar", datasets=("ttbar",), label=r"$t\bar{t}$"),
     Process("wjets", datasets=("wjets",), label="W + jets"),
-    Process("single_top", datasets=("single_top_s_chan", "single_top_t_chan"), label="single top"),
+    Process("single_top", datasets=("single_top_t_chan",), label="single top"),
     Process("zjets", datasets=("zjets",), label="Z + jets"),
 )
 
 M_TT = Variable(
-    np.array([500, 900, 1200, 1500, 1750, 2000, 2300, 3000]), name="m_tt", label=r"$m_{t\bar{t}}$", unit="GeV", flow="fold"
+    np.array([600, 1000, 1200, 1400, 1600, 1800, 2000, 2300, 3000]),
+    name="m_tt",
+    label=r"$m_{t\bar{t}}$",
+    unit="GeV",
+    flow="fold",
 )
 
 ZPRIME = Workflow(

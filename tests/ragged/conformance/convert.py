@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import awkward as ak
 import jax
 import jax.numpy as jnp
@@ -39,6 +41,8 @@ def _deepest(array: ak.Array) -> ak.Array:
 
 def _poisoned(array: object, size: int | None) -> object:
     if isinstance(array, rg.RaggedArray):
+        if size is not None:  # an inner level, for which from_awkward takes no max_length
+            array = dataclasses.replace(array, max_length=array.longest + 1)
         return array.with_content(_poisoned(array.content, int(array.size)))
     if isinstance(array, rg.RecordArray):
         return rg.RecordArray({name: _poisoned(column, size) for name, column in array.columns.items()})

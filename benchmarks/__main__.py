@@ -1,0 +1,37 @@
+"""The command line: ``python -m benchmarks [NAME] [--size quick|full] [--json FILE]``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from .runner import benchmarks, run, show
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one benchmark, or all, print a table and write the numbers."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Time hepgrad and its rivals side by side."
+    )
+    parser.add_argument("name", nargs="?", choices=benchmarks(), help="the benchmark to run; all of them by default")
+    parser.add_argument("--size", choices=["quick", "full"], default="full", help="quick takes a tenth of the data")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
+    options = parser.parse_args(arguments)
+    timings, notes = [], []
+    for name in [options.name] if options.name else benchmarks():
+        more, remarks = run(name, options.size)
+        timings += more
+        notes += remarks
+    if options.json:
+        rows = [dataclasses.asdict(timing) for timing in timings]
+        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    show(timings, notes, Console())
+
+
+if __name__ == "__main__":
+    main()

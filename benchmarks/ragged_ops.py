@@ -1,0 +1,277 @@
+"""Operations on ragged arrays against Awkward (its C++ and its JAX backend) and segment operations written by hand.
+
+The data are rows of Poisson(5) float32 numbers, a million in all ("full"). Everybody gets them in the form they like
+best; conversions are not timed. Sizes inside ``jit`` that depend on data have 2 % of slack.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import awkward as ak
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hepgrad import ragged as rg
+
+from .runner import Comparison, Size
+
+ITEMS = {"quick": 100_000, "full": 1_000_000}
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """The same operation in three notations.
+
+    Attributes
+    ----------
+    name
+        What is done.
+    ours
+        A function of the ragged array, a number for each row, and (where the result can grow) the capacity.
+    awkward
+        The same for Awkward.
+    by_hand
+        The same with plain arrays: items, row ids, offsets, a number for each row, and the capacity.
+    grows
+        Whether ``ours`` takes a capacity inside ``jit``.
+    differentiable
+        Whether value and vjp are timed as well.
+    """
+
+    name: str
+    ours: Callable[..., Any]
+    awkward: Callable[[Any, Any], Any]
+    by_hand: Callable[..., Any] | None = None
+    grows: bool = False
+    differentiable: bool = True
+
+
+def by_hand_sum(items, ids, offsets, w, capacity):
+    return jax.ops.segment_sum(items, ids, len(w), indices_are_sorted=True)
+
+
+def by_hand_prod(items, ids, offsets, w, capacity):
+    return jax.ops.segment_prod(items, ids, len(w), indices_are_sorted=True)
+
+
+def by_hand_max(items, ids, offsets, w, capacity):
+    return jax.ops.segment_max(items, ids, len(w), indices_are_sorted=True)
+
+
+def by_hand_mean(items, ids, offsets, w, capacity):
+    return by_hand_sum(items, ids, offsets, w, capacity) / jnp.diff(offsets)
+
+
+def by_hand_var(items, ids, offsets, w, capacity):
+    mean = by_hand_mean(items, ids, offsets, w, capacity)
+    return by_hand_mean((items - mean[ids]) ** 2, ids, offsets, w, capacity)
+
+
+def by_hand_softmax(items, ids, offsets, w, capacity):
+    shifted = jnp.exp(items - by_hand_max(items, ids, offsets, w, capacity)[ids])
+    return shifted / by_hand_sum(shifted, ids, offsets, w, capacity)[ids]
+
+
+def by_hand_argmax(items, ids, offsets, w, capacity):
+    positions = jnp.arange(len(items)) - offsets[ids]
+    largest = items == by_hand_max(items, ids, offsets, w, capacity)[ids]
+    return jax.ops.segment_min(jnp.where(largest, positions, len(items)), ids, len(w), indices_are_sorted=True)
+
+
+def by_hand_mask(items, ids, offsets, w, capacity):
+    mask = items > 0
+    kept = jnp.nonzero(mask, size=len(items))[0]
+    counts = jax.ops.segment_sum(mask.astype(jnp.int32), ids, len(w), indices_are_sorted=True)
+    return items[kept], ids[kept], jnp.cumsum(counts)
+
+
+def by_hand_pairs(items, ids, offsets, w, capacity):
+    index = jnp.arange(len(items), dtype=jnp.int32)
+    later = offsets[ids + 1] - index - 1
+    begins = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(later, dtype=jnp.int32)])
+    first = jnp.cumsum(jnp.zeros(capacity, jnp.int32).at[begins[1:]].add(1, mode="drop"), dtype=jnp.int32)
+    second = jnp.arange(capacity, dtype=jnp.int32) - begins[first] + first + 1
+    return items[first], items[second], ids[first], begins[offsets]
+
+
+def by_hand_reversed(items, ids, offsets, w, capacity):
+    return items[offsets[ids] + offsets[ids + 1] - 1 - jnp.arange(len(items))]
+
+
+def squared_distance(pairs):
+    return (pairs["0"] - pairs["1"]) ** 2
+
+
+OPERATIONS = [
+    Operation("sum", lambda x, w: rg.sum(x, axis=1), lambda x, w: ak.sum(x, axis=1), by_hand_sum),
+    Operation("prod", lambda x, w: rg.prod(x, axis=1), lambda x, w: ak.prod(x, axis=1), by_hand_prod),
+    Operation("max", lambda x, w: rg.max(x, axis=1), lambda x, w: ak.max(x, axis=1, mask_identity=False), by_hand_max),
+    Operation(
+        "min",
+        lambda x, w: rg.min(x, axis=1),
+        lambda x, w: ak.min(x, axis=1, mask_identity=False),
+        lambda *data: -by_hand_max(-data[0], *data[1:]),
+    ),
+    Operation("mean", lambda x, w: rg.mean(x, axis=1), lambda x, w: ak.mean(x, axis=1), by_hand_mean),
+    Operation("var", lambda x, w: rg.var(x, axis=1), lambda x, w: ak.var(x, axis=1), by_hand_var),
+    Operation("sum of all", lambda x, w: rg.sum(x), lambda x, w: ak.sum(x), lambda items, *_: jnp.sum(items)),
+    Operation(
+        "any",
+        lambda x, w: rg.any(x > 1, axis=1),
+        lambda x, w: ak.any(x > 1, axis=1),
+        lambda items, *rest: by_hand_max((items > 1).astype(jnp.int8), *rest) > 0,
+        differentiable=False,
+    ),
+    Operation(
+        "argmax",
+        lambda x, w: rg.argmax(x, axis=1),
+        lambda x, w: ak.argmax(x, axis=1),
+        by_hand_argmax,
+        differentiable=False,
+    ),
+    Operation("softmax", lambda x, w: rg.softmax(x, axis=1), lambda x, w: ak.softmax(x, axis=-1), by_hand_softmax),
+    Operation(
+        "sin(x) * x**2",
+        lambda x, w: np.sin(x) * x**2,
+        lambda x, w: np.sin(x) * x**2,
+        lambda items, *_: jnp.sin(items) * items**2,
+    ),
+    Operation("broadcast", lambda x, w: x * w, lambda x, w: x * w, lambda items, ids, offsets, w, _: items * w[ids]),
+    Operation("boolean slice", lambda x, w: x[x > 0], lambda x, w: x[x > 0], by_hand_mask),
+    Operation("row mask", lambda x, w: x[w > 0], lambda x, w: x[w > 0]),
+    Operation("x[:, ::-1]", lambda x, w: x[:, ::-1], lambda x, w: x[:, ::-1], by_hand_reversed),
+    Operation("x[:, :2]", lambda x, w: x[:, :2], lambda x, w: x[:, :2]),
+    Operation(
+        "where",
+        lambda x, w: rg.where(x > 0, x, 0.0),
+        lambda x, w: ak.where(x > 0, x, 0.0),
+        lambda items, *_: jnp.where(items > 0, items, 0.0),
+    ),
+    Operation(
+        "concatenate, axis 1",
+        lambda x, w: rg.concatenate([x, x], axis=1),
+        lambda x, w: ak.concatenate([x, x], axis=1),
+    ),
+    Operation(
+        "sort",
+        lambda x, w: rg.sort(x),
+        lambda x, w: ak.sort(x),
+        lambda items, ids, *_: jax.lax.sort((ids, items), num_keys=2)[1],
+    ),
+    Operation("argsort", lambda x, w: rg.argsort(x), lambda x, w: ak.argsort(x), differentiable=False),
+    Operation(
+        "combinations",
+        lambda x, w, capacity=None: rg.combinations(x, 2, capacity=capacity),
+        lambda x, w: ak.combinations(x, 2),
+        by_hand_pairs,
+        grows=True,
+    ),
+    Operation(
+        "distances of pairs",
+        lambda x, w, capacity=None: squared_distance(rg.combinations(x, 2, capacity=capacity)),
+        lambda x, w: squared_distance(ak.combinations(x, 2)),
+        lambda *data: (lambda parts: (parts[0] - parts[1]) ** 2)(by_hand_pairs(*data)),
+        grows=True,
+    ),
+    Operation(
+        "cartesian",
+        lambda x, w, capacity=None: rg.cartesian([x, x], capacity=capacity),
+        lambda x, w: ak.cartesian([x, x]),
+        grows=True,
+    ),
+]
+
+
+def comparisons(size: Size) -> Iterator[Comparison]:
+    """Yield value, and value with vjp, of every operation."""
+    return compare(ITEMS[size], OPERATIONS)
+
+
+def compare(items: int, operations: list[Operation]) -> Iterator[Comparison]:
+    """Yield value, and value with vjp, of some operations on about ``items`` items."""
+    rng = np.random.default_rng(5)
+    counts = rng.poisson(5, items // 5)
+    array = ak.unflatten(rng.normal(size=counts.sum()).astype(np.float32), counts)
+    w = rng.normal(size=len(counts)).astype(np.float32)
+    x = rg.from_awkward(array)
+    flat = (x.content, x.row_ids, x.offsets, jnp.asarray(w))
+    array_jax, w_jax = in_awkward_jax(lambda: (ak.to_backend(array, "jax"), ak.to_backend(ak.Array(w), "jax")))
+    for operation in operations:
+        options = {}
+        if operation.grows:
+            options["capacity"] = int(1.02 * operation.ours(x, flat[3]).capacity) + 1
+        arguments = (x, flat[3])
+        capacity = options.get("capacity")
+
+        def fixed(x, w, ours=operation.ours, options=options):
+            return ours(x, w, **options)
+
+        rivals = {
+            "awkward-cpu": functools.partial(operation.awkward, array, ak.Array(w)),
+            "awkward-jax": functools.partial(in_awkward_jax, operation.awkward, array_jax, w_jax),
+        }
+        if operation.by_hand is not None:
+            rivals["by hand (jit)"] = finished(jax.jit(operation.by_hand, static_argnums=4), *flat, capacity)
+        ours = {"eager": finished(operation.ours, *arguments), "jit": finished(jax.jit(fixed), *arguments)}
+        yield Comparison(f"{operation.name}, value", ours, rivals)
+        if not operation.differentiable:
+            continue
+        rivals = {
+            "awkward-jax": functools.partial(
+                in_awkward_jax, value_and_vjp(jax.vjp, operation.awkward), array_jax, w_jax
+            ),
+        }
+        if operation.by_hand is not None:
+            pullback = jax.jit(value_and_vjp(jax.vjp, operation.by_hand), static_argnums=4)
+            rivals["by hand (jit)"] = finished(pullback, *flat, capacity)
+        ours = {
+            "eager": finished(value_and_vjp(rg.vjp, operation.ours), *arguments),
+            "jit": finished(jax.jit(value_and_vjp(rg.vjp, fixed)), *arguments),
+        }
+        yield Comparison(f"{operation.name}, value + vjp", ours, rivals)
+
+
+def value_and_vjp(vjp: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that pulls the value back to the first argument."""
+
+    def called(x: Any, *rest: Any) -> Any:
+        value, pull = vjp(lambda x: function(x, *rest), x)
+        cotangent = value
+        if vjp is jax.vjp and isinstance(value, tuple):
+            # integers that come along have cotangents without content
+            cotangent = tuple(
+                v if jnp.issubdtype(v.dtype, jnp.inexact) else np.zeros(v.shape, jax.dtypes.float0) for v in value
+            )
+        return value, pull(cotangent)[0]
+
+    return called
+
+
+def finished(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+    """Return a call of a function that waits for its result."""
+    return lambda: jax.block_until_ready(function(*arguments))
+
+
+def in_awkward_jax(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function of Awkward's JAX backend under the settings that it needs, and wait for the result.
+
+    Registering the backend turns on 64-bit types and the CPU for the whole process; both are undone after the call.
+    """
+    before = {name: jax.config.values[name] for name in ("jax_enable_x64", "jax_platform_name")}
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            ak.jax.register_and_check()
+            # only the first registration sets them
+            jax.config.update("jax_enable_x64", True)
+            jax.config.update("jax_platform_name", "cpu")
+            return jax.block_until_ready(function(*arguments))
+        finally:
+            for name, value in before.items():
+                jax.config.update(name, value)

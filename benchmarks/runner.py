@@ -1,0 +1,133 @@
+"""Times comparisons: everybody's functions take turns in one process, and the medians are compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+
+Size = Literal["quick", "full"]
+ROUNDS = {"quick": 5, "full": 15}
+# A comparison with a slow rival ends after this many seconds, though not before a median means something.
+PATIENCE = {"quick": 2.0, "full": 12.0}
+FEWEST_ROUNDS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Functions without arguments that do the same work and return when it is done.
+
+    Attributes
+    ----------
+    name
+        What is done.
+    ours
+        Our ways to do it, for example "eager" and "jit".
+    rivals
+        The others by name. One that raises is left out, with its reason.
+    """
+
+    name: str
+    ours: Mapping[str, Callable[[], object]]
+    rivals: Mapping[str, Callable[[], object]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """One of our ways against one rival; ``ratio`` is our time over the rival's."""
+
+    benchmark: str
+    case: str
+    rival: str
+    ratio: float
+    seconds: float
+    rival_seconds: float
+
+
+def benchmarks() -> list[str]:
+    """Return the names of all benchmarks."""
+    folder = Path(__file__).parent
+    return sorted(path.stem for path in folder.glob("*.py") if "\ndef comparisons(" in path.read_text(encoding="utf-8"))
+
+
+def run(benchmark: str, size: Size) -> tuple[list[Timing], list[str]]:
+    """Run a benchmark.
+
+    Returns
+    -------
+    timings
+        One for each of our ways and rival.
+    notes
+        Which rivals cannot do what, and why.
+    """
+    comparisons: Iterable[Comparison] = importlib.import_module(f"benchmarks.{benchmark}").comparisons(size)
+    timings: list[Timing] = []
+    notes: list[str] = []
+    for comparison in comparisons:
+        medians, reasons = measure(comparison, rounds=ROUNDS[size], patience=PATIENCE[size])
+        notes += [f"{comparison.name}: {rival} fails: {reason}" for rival, reason in reasons.items()]
+        for way in comparison.ours:
+            for rival in comparison.rivals:
+                if ("rival", rival) in medians:
+                    mine, other = medians["ours", way], medians["rival", rival]
+                    case = f"{comparison.name} ({way})"
+                    timings.append(Timing(benchmark, case, rival, mine / other, mine, other))
+    return timings, notes
+
+
+def measure(
+    comparison: Comparison, *, rounds: int, patience: float
+) -> tuple[dict[tuple[str, str], float], dict[str, str]]:
+    """Return the median seconds of each function, all of them called in turn, and why rivals failed.
+
+    A rival that fails at once is left out; one that fails now and then is timed when it does not.
+    """
+    functions = {("ours", name): function for name, function in comparison.ours.items()}
+    functions |= {("rival", name): function for name, function in comparison.rivals.items()}
+    times: dict[tuple[str, str], list[float]] = {name: [] for name in functions}
+    reasons: dict[str, str] = {}
+    begin = time.perf_counter()
+    for done in range(-1, rounds):
+        if done == 0:
+            begin = time.perf_counter()
+        if done >= FEWEST_ROUNDS and time.perf_counter() - begin > patience:
+            break
+        for side, name in list(functions):
+            start = time.perf_counter()
+            try:
+                functions[side, name]()
+            except Exception as error:
+                if side == "ours":
+                    raise
+                reasons[name] = str(error).strip().splitlines()[0][:120]
+                if done < 0:
+                    del functions[side, name]
+            else:
+                # the first round compiles
+                times[side, name] += [time.perf_counter() - start] if done >= 0 else []
+    return {key: statistics.median(each) for key, each in times.items() if each}, reasons
+
+
+def show(timings: Iterable[Timing], notes: Iterable[str], console: Console) -> None:
+    """Print a table of the timings and the notes below it."""
+    table = Table("benchmark", "case", "rival")
+    for heading in ("ours / ms", "rival / ms", "ratio"):
+        table.add_column(heading, justify="right")
+    case = None
+    for each in timings:
+        if case not in (None, each.case):
+            table.add_section()
+        case = each.case
+        ours, theirs = f"{1e3 * each.seconds:.3g}", f"{1e3 * each.rival_seconds:.3g}"
+        style = "green" if each.ratio <= 1 else "yellow"
+        table.add_row(each.benchmark, each.case, each.rival, ours, theirs, f"[{style}]{each.ratio:.3g}[/]")
+    console.print(table)
+    for note in notes:
+        console.print(note, markup=False)

@@ -1,0 +1,89 @@
+"""Filesets in the layout of the Analysis Grand Challenge, and what is said about wrong ones."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hepgrad.workflows import Fileset, InputError
+
+SAMPLE = {"files": [{"path": "ttbar.root", "nevts": 10}], "nevts_total": 10, "sumw_total": 200.0, "xsec_pb": 5.0}
+
+
+def write(folder, content):
+    path = folder / "fileset.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def test_paths_are_relative_to_the_json_and_urls_stay(tmp_path):
+    files = [{"path": "a/b.root"}, {"path": "/data/c.root"}, {"path": "root://server//d.root"}]
+    write(tmp_path, {"ttbar": {"nominal": {**SAMPLE, "files": files}}})
+    sample = Fileset.load(tmp_path)["ttbar"]
+    assert sample.files == (str(tmp_path / "a/b.root"), "/data/c.root", "root://server//d.root")
+
+
+def test_events_per_weight(tmp_path):
+    path = write(tmp_path, {"ttbar": {"nominal": SAMPLE, "scaleup": {"files": []}}})
+    # 5 pb x 100 / pb = 500 events, which weights of 200 in all stand for
+    assert Fileset.load(path)["ttbar"].events_per_weight(100.0) == pytest.approx(2.5)
+
+
+def test_fileset_that_comes_with_events(shared_data):
+    fileset = Fileset.load(shared_data / "pythia13tev")
+    assert len(fileset["ttbar"].files) == 5
+    assert fileset["single_top_s_chan"].cross_section == pytest.approx(7.0662, abs=1e-4)
+
+
+def test_fileset_without_cross_sections(shared_data):
+    sample = Fileset.load(shared_data / "agc" / "nanoaod_inputs.json")["ttbar"]
+    assert sample.files[0].startswith("https://")
+    with pytest.raises(
+        InputError, match=r"sample 'ttbar' has no xsec_pb in .*nanoaod_inputs.json; add a cross-section"
+    ):
+        sample.events_per_weight(1000.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"xsec_pb": None}, "sample 'ttbar' has no xsec_pb in .*fileset.json; add a cross-section in pb"),
+        ({"sumw_total": None}, "sample 'ttbar' has no sumw_total in .*fileset.json; add the sum of genWeight over all"),
+        ({"xsec_pb": -1.0}, "sample 'ttbar': xsec_pb must be positive, got -1.0 in .*fileset.json"),
+        ({"sumw_total": 0}, "sample 'ttbar': sumw_total must be positive, got 0.0"),
+        ({"xsec_pb": float("nan")}, "sample 'ttbar': xsec_pb must be positive, got nan"),
+    ],
+)
+def test_numbers_that_a_normalisation_needs(tmp_path, change, message):
+    sample = {key: value for key, value in {**SAMPLE, **change}.items() if value is not None}
+    fileset = Fileset.load(write(tmp_path, {"ttbar": {"nominal": sample}}))
+    with pytest.raises(InputError, match=message):
+        fileset["ttbar"].events_per_weight(1.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{not json", "fileset.json is not JSON: .*line 1"),
+        ("[]", "expected an object with one entry per sample, got list"),
+        ({"ttbar": SAMPLE}, "sample 'ttbar' must look like {\"nominal\""),
+        ({"ttbar": {"nominal": {**SAMPLE, "files": []}}}, "sample 'ttbar' must .* list at least one file"),
+        ({"ttbar": {"nominal": {**SAMPLE, "files": ["ttbar.root"]}}}, "sample 'ttbar' must look like"),
+        ({"ttbar": {"nominal": {**SAMPLE, "xsec_pb": "5"}}}, "xsec_pb of sample 'ttbar' must be a number, got '5'"),
+    ],
+)
+def test_wrong_layout(tmp_path, content, message):
+    with pytest.raises(InputError, match=message):
+        Fileset.load(write(tmp_path, content))
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(InputError, match=r"there is no file .*fileset\.json; it has to say which ROOT files"):
+        Fileset.load(tmp_path)
+
+
+def test_missing_sample_names_similar_ones_first(tmp_path):
+    fileset = Fileset.load(write(tmp_path, {name: {"nominal": SAMPLE} for name in ("wjets", "zjets", "zprime_2000")}))
+    with pytest.raises(InputError, match=r"no sample 'zprime' in .*fileset\.json; it has zprime_2000, "):
+        fileset["zprime"]

@@ -1,0 +1,150 @@
+"""The report: complete, of one piece, and without a trace in global settings."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from html.parser import HTMLParser
+
+import matplotlib
+import numpy as np
+import pytest
+from rich.table import Table
+
+from hepgrad.analysis import Record
+from hepgrad.workflows import RunFolder
+from hepgrad.workflows.report.channel import plot_channel
+from hepgrad.workflows.report.history import best_step, plot_parameters, plot_significance
+from hepgrad.workflows.report.page import html_table, report_plots
+from hepgrad.workflows.report.style import plot_style
+
+
+class Balanced(HTMLParser):
+    """Checks that every element is closed in order, and collects tables and references."""
+
+    VOID = frozenset({"meta", "img"})
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.references, self.rows, self.text = [], [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in self.VOID:
+            self.open.append(tag)
+        self.references += [value for name, value in attributes if name in ("src", "href")]
+        if tag == "tr":
+            self.rows.append([])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+        if "td" in self.open:
+            self.rows[-1].append(data)
+
+
+@pytest.fixture(scope="module")
+def page(finished):
+    parser = Balanced()
+    parser.feed((finished[2] / "report.html").read_text(encoding="utf-8"))
+    parser.close()
+    assert not parser.open
+    return parser
+
+
+def test_page_needs_no_other_file(page):
+    assert len(page.references) == 3
+    assert all(reference.startswith("data:image/svg+xml;base64,") for reference in page.references)
+
+
+def test_page_is_escaped(page, finished):
+    assert "A tiny <search>" in page.text
+    assert "<search>" not in (finished[2] / "report.html").read_text()
+
+
+def test_page_tells_the_result(page, finished):
+    _, result, _ = finished
+    rows = [row for row in page.rows if row]
+    a, b = result.start.hard_held_out.objective, result.optimum.hard_held_out.objective
+    assert ["hard", "held-out", f"{a:.3f}", f"{b:.3f}", f"{b / a:.3f}"] in rows
+    met = next(row for row in rows if row[0] == "met")
+    assert met[1:] == ["20", f"{float(result.optimum.parameters['met']):.4g}", "10 to 100", "GeV"]
+    assert [row[0] for row in rows].count("missing momentum") == 2
+    assert any(f"{a:.2f} → {b:.2f}" in html.unescape(text) for text in page.text)
+
+
+def test_plots_change_no_global_setting(finished):
+    workflow, result, _ = finished
+    before, backend = dict(matplotlib.rcParams), matplotlib.get_backend()
+    with plot_style():
+        for plot in report_plots(result, workflow):
+            plot.draw()
+    assert dict(matplotlib.rcParams) == before
+    assert matplotlib.get_backend() == backend
+
+
+def test_channel_plot_shows_what_was_counted(finished):
+    workflow, result, _ = finished
+    with plot_style():
+        figure = plot_channel(result, workflow, workflow.analysis.channels[0])
+    before, after, *_ = figure.axes
+    assert before.get_ylabel() == "Events / 150 GeV"
+    legend = [text.get_text() for text in after.get_legend().get_texts()]
+    assert legend == ["S", r"$t\bar{t}$", "multijet", "simulated statistics"]
+    for axes, point in ((before, result.start), (after, result.optimum)):
+        patches = {patch.get_label(): patch.get_data() for patch in axes.patches}
+        counts = workflow.analysis.channels[0].axis.select(point.hard_held_out.histograms["ht"])
+        np.testing.assert_array_equal(patches["S"].values, counts.sumw[0])
+        backgrounds = counts.sumw[1] + counts.sumw[2]
+        stacked = np.max([patches[name].values for name in (r"$t\bar{t}$", "multijet")], axis=0)
+        np.testing.assert_allclose(stacked, backgrounds, rtol=1e-6)
+        band = patches["simulated statistics"]
+        spread = np.sqrt(counts.sumw2[1] + counts.sumw2[2])
+        np.testing.assert_allclose(band.values - backgrounds, spread, rtol=1e-4, atol=1e-4)
+
+
+def test_history_plots_show_every_step(finished):
+    workflow, result, _ = finished
+    with plot_style():
+        significance, parameters = plot_significance(result, workflow), plot_parameters(result)
+    soft = significance.axes[0].lines[0]
+    np.testing.assert_array_equal(soft.get_ydata(), [record.objective for record in result.history])
+    assert significance.axes[0].get_ylabel() == r"Expected discovery significance [$\sigma$]"
+    assert [axes.get_title(loc="left") for axes in parameters.axes] == ["jet $p_T$ > [GeV]", "met [GeV]", "ht [GeV]"]
+
+
+def test_a_channel_without_events_can_be_drawn(finished, tmp_path):
+    """Cuts that nothing passes: the plot is empty, not an error."""
+    import dataclasses
+
+    import jax
+
+    workflow, result, _ = finished
+    empty = jax.tree.map(lambda x: 0 * x, result.optimum.hard_held_out.histograms)
+    nothing = dataclasses.replace(result.optimum.hard_held_out, histograms=empty)
+    point = dataclasses.replace(result.optimum, hard_held_out=nothing)
+    result = dataclasses.replace(result, start=point, optimum=point)
+    report_plots(result, workflow)[0].save(RunFolder.create(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(("hard", "expected"), [((0.1, 0.2), 0), ((2.0, 3.0), 4), ((3.0, 3.0), 2)])
+def test_best_step_is_where_the_result_was_found(finished, hard, expected):
+    import dataclasses
+
+    _, result, _ = finished
+    start = dataclasses.replace(result.start, hard_train=dataclasses.replace(result.start.hard_train, objective=1.0))
+    values = (math.nan, hard[0], math.nan, hard[1])
+    history = tuple(Record(step, 1.0, 1.0, value, {}) for step, value in enumerate(values))
+    assert best_step(dataclasses.replace(result, start=start, history=history)) == expected
+
+
+def test_rich_tables_become_html():
+    table = Table(title="A & B")
+    table.add_column("name")
+    table.add_column("number", justify="right")
+    table.add_row("a < b", "1", style="bold")
+    text = html_table(table)
+    assert "<caption>A &amp; B</caption>" in text
+    assert re.search(r"<tr class=bold><td>a &lt; b</td><td class='right'>1</td></tr>", text)

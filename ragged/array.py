@@ -239,7 +239,8 @@ def row_ids_from_offsets(offsets: jax.Array, capacity: int) -> jax.Array:
         rows = len(known) - 1
         ids = np.repeat(np.arange(rows + 1, dtype=np.int32), np.append(np.diff(known), capacity - known[-1]))
         return as_array(ids)
-    steps = jnp.zeros(capacity, jnp.int32).at[offsets[1:]].add(1, mode="drop", indices_are_sorted=True)
+    steps = jnp.zeros(capacity, jnp.int32).at[offsets[1:]]
+    steps = steps.add(1, mode="drop", indices_are_sorted=True, wrap_negative_indices=False)
     return jnp.cumsum(steps, dtype=jnp.int32)
 
 

@@ -172,7 +172,7 @@ def take(
 
 @jax.jit
 def _gather(x: jax.Array, index: jax.Array, valid: jax.Array | None) -> jax.Array:
-    return guard(x.at[index].get(mode="clip"), valid)
+    return guard(x.at[index].get(mode="clip", wrap_negative_indices=False), valid)
 
 
 def take_rows(

@@ -166,7 +166,7 @@ def _sorted_rows(
     items: jax.Array, offsets: jax.Array, row_ids: jax.Array, *, exact: bool, long_rows: bool | None, ascending: bool
 ) -> jax.Array:
     order = _order(_key(items, ascending), offsets, row_ids, exact=exact, long_rows=long_rows)
-    return items.at[order].get(mode="promise_in_bounds", unique_indices=True)
+    return items.at[order].get(mode="promise_in_bounds", unique_indices=True, wrap_negative_indices=False)
 
 
 @partial(jax.jit, static_argnames=("exact", "long_rows", "ascending"))
@@ -174,7 +174,7 @@ def _argsorted_rows(
     items: jax.Array, offsets: jax.Array, row_ids: jax.Array, *, exact: bool, long_rows: bool | None, ascending: bool
 ) -> jax.Array:
     order = _order(_key(items, ascending), offsets, row_ids, exact=exact, long_rows=long_rows)
-    starts = offsets.at[row_ids].get(mode="clip", indices_are_sorted=True)
+    starts = offsets.at[row_ids].get(mode="clip", indices_are_sorted=True, wrap_negative_indices=False)
     return order - starts
 
 
@@ -213,8 +213,8 @@ def _order_by_sort(key: jax.Array, row_ids: jax.Array) -> jax.Array:
 def _order_by_count(key: jax.Array, offsets: jax.Array, row_ids: jax.Array, exact: bool) -> jax.Array:
     capacity = key.shape[0]
     item = lax.iota(jnp.int32, capacity)
-    starts = offsets.at[row_ids].get(mode="clip", indices_are_sorted=True)
-    ends = offsets.at[row_ids + 1].get(mode="clip", indices_are_sorted=True)
+    starts = offsets.at[row_ids].get(mode="clip", indices_are_sorted=True, wrap_negative_indices=False)
+    ends = offsets.at[row_ids + 1].get(mode="clip", indices_are_sorted=True, wrap_negative_indices=False)
     longest = jnp.max(jnp.diff(offsets), initial=0)
     extra = -capacity % EVEN
     before, after, compared = (jnp.pad(part, (0, extra)) for part in (item - starts, ends - item - 1, key))
@@ -239,7 +239,8 @@ def _order_by_count(key: jax.Array, offsets: jax.Array, row_ids: jax.Array, exac
     place = starts + lax.while_loop(more, compare, (jnp.int32(0), jnp.zeros_like(before)))[1][:capacity]
     if not exact:
         place = jnp.where(item < offsets[-1], place, item)
-    return jnp.zeros_like(item).at[place].set(item, mode="promise_in_bounds", unique_indices=True)
+    order = jnp.zeros_like(item).at[place]
+    return order.set(item, mode="promise_in_bounds", unique_indices=True, wrap_negative_indices=False)
 
 
 def _outer(x: RaggedArray, level: int, ascending: bool, operation: str) -> RaggedArray:

@@ -193,8 +193,7 @@ def max(
     Array([2., 0., 3.], dtype=float32)
     """
     refuse_missing(mask_identity, "max", instead="use initial=... for empty lists")
-    options = {"largest": True, "initial": initial}
-    return reduce_with(_extreme, array, axis, keepdims=keepdims, operation="max", **options)
+    return reduce_with(_extreme, array, axis, keepdims=keepdims, operation="max", largest=True, initial=initial)
 
 
 def min(
@@ -236,8 +235,7 @@ def min(
     Array([ 1., inf,  3.], dtype=float32)
     """
     refuse_missing(mask_identity, "min", instead="use initial=... for empty lists")
-    options = {"largest": False, "initial": initial}
-    return reduce_with(_extreme, array, axis, keepdims=keepdims, operation="min", **options)
+    return reduce_with(_extreme, array, axis, keepdims=keepdims, operation="min", largest=False, initial=initial)
 
 
 def _extreme(

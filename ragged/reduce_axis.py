@@ -141,10 +141,9 @@ def _descend(x: Content, axis: int, keepdims: bool, index: bool) -> Grouped:
     if isinstance(x.content, RaggedArray):
         position = x.positions if index else None
         groups, values, rebuild = _merge(x.content, x.row_ids, x.rows, position, x.exact)
-    else:
-        assert not isinstance(x.content, RecordArray)
-        groups, values, rebuild = groups_of(x), x.content, lambda result: result
-    return groups, values, lambda result: _keep(rebuild(result)) if keepdims else rebuild(result)
+        return groups, values, lambda result: _keep(rebuild(result)) if keepdims else rebuild(result)
+    assert not isinstance(x.content, RecordArray)
+    return groups_of(x), x.content, _keep if keepdims else lambda result: result
 
 
 def _regular(x: jax.Array, axis: int, keepdims: bool) -> Grouped:
@@ -164,8 +163,8 @@ def _top(x: Content, keepdims: bool, index: bool) -> Grouped:
     if not isinstance(x, RaggedArray):
         assert not isinstance(x, RecordArray)
         offsets = jnp.array([0, items], jnp.int32)
-        groups = Groups(ids, offsets, None, 1, items, True)
-        return groups, jnp.asarray(x), lambda result: result if keepdims else result[0]
+        everything = Groups(ids, offsets, None, 1, items, True)
+        return everything, jnp.asarray(x), lambda result: result if keepdims else result[0]
     position = jnp.arange(items, dtype=jnp.int32) if index else None
     groups, values, rebuild = _merge(x, ids, 1, position, True)
     return groups, values, lambda result: rebuild(result) if keepdims else _single(rebuild(result))
@@ -178,7 +177,7 @@ def _merge(x: RaggedArray, ids: jax.Array, num: int, position: jax.Array | None,
     known = concrete(offsets)
     if known is not None:
         capacity = int(known[-1])
-        max_length = int(np.diff(known).max(initial=0))
+        max_length: int | None = int(np.diff(known).max(initial=0))
     else:
         capacity = x.capacity if longest is None else min(x.capacity, num * longest)
         max_length = x.max_length
@@ -222,7 +221,7 @@ def _targets(
 def _keep(result: Content) -> Content:
     """Put each item of the result into a list of its own."""
     if not isinstance(result, RaggedArray):
-        return result[:, None]  # type: ignore[index]
+        return result[:, None]
     ones = jnp.arange(result.rows + 1, dtype=jnp.int32)
     return RaggedArray(ones, ones[:-1], result, None, 1, True)
 

@@ -289,7 +289,7 @@ def _sorted(rows: RaggedArray, pairs: RaggedArray, temperature: Any, *, ascendin
     spreads = groups.sum(jnp.abs(first - second))
     place = 2 * rows.positions - spread(rows.counts, rows.row_ids) + 1
     slope = groups.spread(place if ascending else -place)
-    logits = slope * second - spread(spreads, pairs.content, ordered=False)
+    logits = slope * second - spread(spreads, jnp.asarray(pairs.content), ordered=False)
     return _mean(groups, _weights(groups, groups.clean(logits) / temperature), second)
 
 
@@ -297,4 +297,4 @@ def _both(rows: RaggedArray, pairs: RaggedArray) -> tuple[Groups, jax.Array, jax
     """Return the pairs as groups by their first item, and the first and the second items."""
     groups = groups_of(pairs)
     values = groups_of(rows).clean(jnp.asarray(rows.content))
-    return groups, groups.spread(values), groups.clean(spread(values, pairs.content, ordered=False))
+    return groups, groups.spread(values), groups.clean(spread(values, jnp.asarray(pairs.content), ordered=False))

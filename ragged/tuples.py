@@ -240,7 +240,7 @@ def at(values: Any, index: Any) -> Any:
         return values.take(index)
     if values.shape[0] == 0:
         return jnp.zeros(index.shape, values.dtype)
-    return jnp.asarray(values).at[index].get(mode="clip")
+    return jnp.asarray(values).at[index].get(mode="clip", wrap_negative_indices=False)
 
 
 def _known_runs(counts: np.ndarray, operation: str) -> tuple[np.ndarray, np.ndarray]:

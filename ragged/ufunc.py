@@ -155,9 +155,9 @@ def repeat_rows(x: jax.Array, rows: RaggedArray) -> jax.Array:
 @jax.jit
 def _repeat(x: jax.Array, row_ids: jax.Array, size: jax.Array | None) -> jax.Array:
     if size is None:
-        return x.at[row_ids].get(mode="promise_in_bounds", indices_are_sorted=True)
+        return x.at[row_ids].get(mode="promise_in_bounds", indices_are_sorted=True, wrap_negative_indices=False)
     valid = jnp.arange(row_ids.shape[0], dtype=jnp.int32) < size
-    return guard(x.at[row_ids].get(mode="clip", indices_are_sorted=True), valid)
+    return guard(x.at[row_ids].get(mode="clip", indices_are_sorted=True, wrap_negative_indices=False), valid)
 
 
 # NumPy's names for what JAX calls differently, and ufuncs whose JAX twin has another signature

@@ -24,7 +24,7 @@ demo: $(VENV)/.installed  ## optimise a small Z' -> tt analysis and write its re
 install: $(VENV)/.installed-test  ## create the virtual environment with everything the tests need
 
 test: $(VENV)/.installed-test  ## run the tests; PYTEST_ARGS goes to pytest
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-test  ## check style, formatting and types
 	$(BIN)/ruff check

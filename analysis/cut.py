@@ -1,8 +1,8 @@
 """Cuts in two readings: a comparison with a parameter is the probability that an object or an event passes.
 
 In the soft reading that probability is ``sigmoid((x - threshold) / width)``, in the hard one exactly 0 or 1. Everything
-that follows treats passes as independent and uses formulas that are exact for probabilities of 0 and 1, so the same user
-code serves both readings.
+that follows treats passes as independent and uses formulas that are exact for probabilities of 0 and 1, so the same
+user code serves both readings.
 """
 
 from __future__ import annotations

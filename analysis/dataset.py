@@ -69,7 +69,8 @@ class Dataset:
         --------
         >>> import awkward as ak, numpy as np
         >>> from hepgrad.analysis import Dataset
-        >>> events = ak.zip({"Jet": ak.zip({"pt": [[50.0, 30.0], [], [40.0]]}), "MET_pt": [10.0, 20.0, 30.0]}, depth_limit=1)
+        >>> jets = ak.zip({"pt": [[50.0, 30.0], [], [40.0]]})
+        >>> events = ak.zip({"Jet": jets, "MET_pt": [10.0, 20.0, 30.0]}, depth_limit=1)
         >>> data = Dataset.from_awkward({"ttbar": events}, {"ttbar": np.ones(3)}, block_size=2)
         >>> data.blocks, data.process.tolist()
         (2, [[0, 0], [0, 1]])
@@ -96,7 +97,9 @@ class Dataset:
         pieces = [merged[i] for i in index]
         columns = {name: _stack([piece[name] for piece in pieces]) for name in first}
         events = jax.vmap(lambda array, weight: Events.of(array, weight))(rg.RecordArray(columns), jnp.asarray(weight))
-        typical = [np.sum(np.square(w)) / max(np.sum(w), np.finfo(np.float32).tiny) for w in map(np.asarray, weights.values())]
+        typical = [
+            np.sum(np.square(w)) / max(np.sum(w), np.finfo(np.float32).tiny) for w in map(np.asarray, weights.values())
+        ]
         return cls(events, jnp.asarray(process), jnp.asarray(typical, jnp.float32), processes)
 
 
@@ -104,7 +107,9 @@ def _check_sample(name: str, sample: ak.Array, weight: Any, columns: list[str]) 
     if len(sample) == 0:
         raise ValueError(f"process {name!r} has no events")
     if weight is None or len(weight) != len(sample):
-        raise ValueError(f"process {name!r} has {len(sample)} events but {0 if weight is None else len(weight)} weights")
+        raise ValueError(
+            f"process {name!r} has {len(sample)} events but {0 if weight is None else len(weight)} weights"
+        )
     bad = int(np.count_nonzero(~np.isfinite(weight)))
     if bad:
         raise ValueError(f"process {name!r}: {bad} of {len(weight)} event weights are NaN or infinite")

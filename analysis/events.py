@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from hepgrad import ragged as rg
 
@@ -65,7 +66,9 @@ class Objects:
         """
         if not isinstance(array, rg.RaggedArray) or not array.fields:
             raise TypeError("a collection needs records in rows, such as ak.zip({'pt': ..., 'eta': ...})")
-        dtype = jnp.result_type(*(leaf for leaf in jax.tree.leaves(array.content) if leaf.dtype.kind == "f"), jnp.float32)
+        dtype = jnp.result_type(
+            *(leaf for leaf in jax.tree.leaves(array.content) if leaf.dtype.kind == "f"), jnp.float32
+        )
         return cls(array, array.with_content(jnp.ones(array.capacity, dtype)))
 
     @property
@@ -75,7 +78,9 @@ class Objects:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name not in self.__dict__["array"].fields:
-            raise AttributeError(f"no field {name!r} in this collection; the fields are {self.__dict__['array'].fields}")
+            raise AttributeError(
+                f"no field {name!r} in this collection; the fields are {self.__dict__['array'].fields}"
+            )
         return getattr(self.array, name)
 
     def with_field(self, **fields: Any) -> Objects:
@@ -179,7 +184,7 @@ class Objects:
         if fill_value is not None:
             return expected + (1 - total) * fill_value
         # below this the derivative's 1 / total**2 overflows, and the event counts for nothing
-        possible = total > jnp.finfo(total.dtype).tiny ** 0.5
+        possible = total > float(np.finfo(total.dtype).tiny) ** 0.5
         return jnp.where(possible, expected / jnp.where(possible, total, 1), 0)
 
 
@@ -208,6 +213,7 @@ class Events:
     cutflow: Mapping[str, jax.Array] = dataclasses.field(default_factory=dict)
 
     def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Return the children and the static part, as JAX asks for."""
         key = jax.tree_util.GetAttrKey
         children = [(key(k), v) for k, v in self.columns.items()]
         children += [(key("weight"), self.weight), (key("probability"), self.probability)]
@@ -217,6 +223,7 @@ class Events:
 
     @classmethod
     def tree_unflatten(cls, names: tuple[tuple[str, ...], tuple[str, ...]], children: Any) -> Events:
+        """Return what `tree_flatten_with_keys` took apart; checks nothing, since JAX also puts in other leaves."""
         columns, cutflow = names
         children = list(children)
         n = len(columns)
@@ -246,7 +253,9 @@ class Events:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name not in self.__dict__["columns"]:
-            raise AttributeError(f"no column {name!r} in these events; the columns are {list(self.__dict__['columns'])}")
+            raise AttributeError(
+                f"no column {name!r} in these events; the columns are {list(self.__dict__['columns'])}"
+            )
         return self.columns[name]
 
     def __len__(self) -> int:

@@ -1,6 +1,7 @@
 """Kinematics of massless and massive particles in collider coordinates, as plain functions of arrays.
 
-All momenta and masses in GeV, angles in radians. Formulas: Particle Data Group, Review of Particle Physics, "Kinematics".
+All momenta and masses in GeV, angles in radians. Formulas: Particle Data Group, Review of Particle Physics,
+"Kinematics".
 """
 
 from __future__ import annotations
@@ -110,8 +111,8 @@ def neutrino_from_w(lepton: Momentum, met_pt: jax.Array, met_phi: jax.Array, w_m
     """Return the neutrino of a leptonic W decay, whose transverse momentum is the missing one.
 
     With ``mu = w_mass**2 / 2 + pT(lepton) . pT(nu)`` the mass constraint is quadratic in the longitudinal momentum,
-    ``pz = (mu pz_l +- E_l sqrt(mu**2 - pT_l**2 pT_nu**2)) / pT_l**2``. The solution of smaller ``|pz|`` is taken, and the
-    real part where the solutions are complex (the usual choice in top-quark analyses).
+    ``pz = (mu pz_l +- E_l sqrt(mu**2 - pT_l**2 pT_nu**2)) / pT_l**2``. The solution of smaller ``|pz|`` is taken, and
+    the real part where the solutions are complex (the usual choice in top-quark analyses).
 
     Parameters
     ----------

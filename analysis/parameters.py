@@ -98,11 +98,13 @@ class Parameters(Mapping[str, jax.Array]):
         self._values: dict[str, Any] = {k: p.value for k, p in parameters.items()}
 
     def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], tuple[tuple[str, Parameter], ...]]:
+        """Return the children and the static part, as JAX asks for."""
         # the values of frozen parameters belong to the static part, through their specification
         return [(jax.tree_util.DictKey(k), _array(self._values[k])) for k in self.free], tuple(self.specs.items())
 
     @classmethod
     def tree_unflatten(cls, specs: tuple[tuple[str, Parameter], ...], values: Any) -> Parameters:
+        """Return what `tree_flatten_with_keys` took apart; checks nothing, since JAX also puts in other leaves."""
         new = object.__new__(cls)
         new.specs = dict(specs)
         free = iter(values)

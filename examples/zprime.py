@@ -30,7 +30,12 @@ def main() -> None:
         print(f"  dZ/d{name:10s} = {float(slopes[name]):+.5f} per {spec.unit or 'unit'}")
 
     result = optimize(
-        analysis, data, parameters=cuts, optimizer=optax.adam(ZPRIME.learning_rate), steps=ZPRIME.steps, anneal=ZPRIME.anneal
+        analysis,
+        data,
+        parameters=cuts,
+        optimizer=optax.adam(ZPRIME.learning_rate),
+        steps=ZPRIME.steps,
+        anneal=ZPRIME.anneal,
     )
     print(result)
 

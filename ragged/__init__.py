@@ -27,6 +27,7 @@ from .convert import to_list as to_list
 from .counting import at_least_probability as at_least_probability
 from .counting import count_probability as count_probability
 from .derivative_check import check_grads as check_grads
+from .elementwise import *  # noqa: F403 - one name per NumPy function
 from .errors import CapacityError as CapacityError
 from .errors import StructureError as StructureError
 from .fill import full_like as full_like

@@ -41,10 +41,12 @@ class RecordArray(Operators):
     columns: dict[str, Content]
 
     def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Content]], tuple[str, ...]]:
+        """Return the children and the static part, as JAX asks for."""
         return [(jax.tree_util.GetAttrKey(k), v) for k, v in self.columns.items()], tuple(self.columns)
 
     @classmethod
     def tree_unflatten(cls, names: tuple[str, ...], columns: Any) -> RecordArray:
+        """Return what `tree_flatten_with_keys` took apart; checks nothing, since JAX also puts in other leaves."""
         return cls(dict(zip(names, columns, strict=True)))
 
     @property
@@ -102,12 +104,15 @@ class RaggedArray(Operators):
     exact: bool = False
 
     def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], tuple[int | None, bool]]:
+        """Return the children and the static part, as JAX asks for."""
         names = ("offsets", "row_ids", "content", "length")
         return [(jax.tree_util.GetAttrKey(n), getattr(self, n)) for n in names], (self.max_length, self.exact)
 
     @classmethod
     def tree_unflatten(cls, static: tuple[int | None, bool], leaves: Any) -> RaggedArray:
-        return cls(*leaves, *static)
+        """Return what `tree_flatten_with_keys` took apart; checks nothing, since JAX also puts in other leaves."""
+        offsets, row_ids, content, length = leaves
+        return cls(offsets, row_ids, content, length, *static)
 
     @property
     def rows(self) -> int:
@@ -239,8 +244,8 @@ def row_ids_from_offsets(offsets: jax.Array, capacity: int) -> jax.Array:
         rows = len(known) - 1
         ids = np.repeat(np.arange(rows + 1, dtype=np.int32), np.append(np.diff(known), capacity - known[-1]))
         return as_array(ids)
-    steps = jnp.zeros(capacity, jnp.int32).at[offsets[1:]]
-    steps = steps.add(1, mode="drop", indices_are_sorted=True, wrap_negative_indices=False)
+    ends = jnp.zeros(capacity, jnp.int32).at[offsets[1:]]
+    steps = ends.add(1, mode="drop", indices_are_sorted=True, wrap_negative_indices=False)
     return jnp.cumsum(steps, dtype=jnp.int32)
 
 

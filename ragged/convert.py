@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import awkward as ak
 import jax
@@ -14,12 +15,17 @@ from .array import Content, RaggedArray, RecordArray, as_array, content_length, 
 from .errors import CapacityError, concrete
 from .resize import fit
 
+# capacity and longest row of one list level
+Room: TypeAlias = tuple[int | None, int | None]
+# more list levels than this have no capacity of their own
+_LEVELS = 16
+
 
 def from_awkward(
     array: Any,
     *,
     capacity: int | Sequence[int] | None = None,
-    max_length: int | None = None,
+    max_length: int | Sequence[int | None] | None = None,
     fill_value: float | None = None,
 ) -> Any:
     """Convert an Awkward array; on a CPU, contiguous buffers of the right type are not copied where JAX can use them.
@@ -35,7 +41,8 @@ def from_awkward(
         Room for this many items, for arrays that are to share one compiled program; one number per list level, from
         outside to inside, or one number for every level. The data's own size by default.
     max_length
-        A promise that no (outermost) row is longer; the default without ``capacity`` is the longest row there is.
+        A promise that no row is longer: one number for the outermost lists, or one per list level, from outside to
+        inside (None for no promise). The default without ``capacity`` is the longest row there is.
     fill_value
         What stands in for missing values.
 
@@ -63,15 +70,14 @@ def from_awkward(
     array = ak.Array(array) if not isinstance(array, ak.Array) else array
     if array.layout.backend.name not in ("cpu", "numpy"):
         array = ak.to_backend(array, "cpu")
-    capacities = [capacity] if isinstance(capacity, int) else list(capacity or [])
-    repeated = isinstance(capacity, int)
-    layout = ak.to_layout(array)
-    return _from_layout(layout, "array", capacities, repeated, max_length, fill_value)
+    capacities = itertools.repeat(capacity) if isinstance(capacity, int) else capacity or ()
+    longest = [max_length] if isinstance(max_length, int) else max_length or ()
+    # one (capacity, longest row) per list level; levels beyond those that were given have neither
+    rooms = list(itertools.islice(itertools.zip_longest(itertools.islice(capacities, _LEVELS), longest), _LEVELS))
+    return _from_layout(ak.to_layout(array), "array", rooms, fill_value)
 
 
-def _from_layout(
-    layout: Any, path: str, capacities: list[int], repeated: bool, max_length: int | None, fill_value: float | None
-) -> Content:
+def _from_layout(layout: Any, path: str, rooms: list[Room], fill_value: float | None) -> Content:
     parameters = layout.parameters
     if parameters.get("__array__") in ("string", "bytestring", "char", "byte", "categorical"):
         raise TypeError(f"{path}: {parameters['__array__']} values cannot be differentiated; drop this field")
@@ -81,30 +87,30 @@ def _from_layout(
         if fill_value is None:
             raise TypeError(f"{path}: missing values (option type) need fill_value=...")
         filled = ak.fill_none(ak.Array(layout), fill_value, axis=0, highlevel=False)
-        return _from_layout(filled, path, capacities, repeated, max_length, fill_value)
+        return _from_layout(filled, path, rooms, fill_value)
     if layout.is_indexed:
-        return _from_layout(layout.project(), path, capacities, repeated, max_length, fill_value)
+        return _from_layout(layout.project(), path, rooms, fill_value)
     if layout.is_record:
         if layout.is_tuple or not layout.fields:
             raise TypeError(f"{path}: records need named fields; use ak.zip({{'name': ...}})")
         columns = {
-            k: _from_layout(layout.content(k)[: layout.length], f"{path}.{k}", capacities, repeated, max_length, fill_value)
-            for k in layout.fields
+            k: _from_layout(layout.content(k)[: layout.length], f"{path}.{k}", rooms, fill_value) for k in layout.fields
         }
         return RecordArray(columns)
     if layout.is_list or (layout.is_numpy and layout.purelist_depth > 1):
         packed = (layout.to_RegularArray() if layout.is_numpy else layout).to_ListOffsetArray64(True)
         offsets = np.asarray(packed.offsets)
         inner = packed.content[: offsets[-1]]
-        room = capacities[0] if capacities else None
-        content = _from_layout(inner, path, capacities if repeated else capacities[1:], repeated, None, fill_value)
-        return _with_room(offsets, content, room, max_length, path)
+        room, max_length = rooms[0] if rooms else (None, None)
+        return _with_room(offsets, _from_layout(inner, path, rooms[1:], fill_value), room, max_length, path)
     if layout.is_unknown:
         return jnp.zeros(0)
     return _leaf(np.asarray(layout.data), path)
 
 
-def _with_room(offsets: np.ndarray, content: Content, room: int | None, max_length: int | None, path: str) -> RaggedArray:
+def _with_room(
+    offsets: np.ndarray, content: Content, room: int | None, max_length: int | None, path: str
+) -> RaggedArray:
     if room is None:
         return from_offsets(offsets, content, max_length=max_length)
     if offsets[-1] > room:
@@ -156,7 +162,9 @@ def from_numpy(array: Any) -> Any:
     return content
 
 
-def from_lists(lists: Any, *, capacity: int | Sequence[int] | None = None, max_length: int | None = None) -> Any:
+def from_lists(
+    lists: Any, *, capacity: int | Sequence[int] | None = None, max_length: int | Sequence[int | None] | None = None
+) -> Any:
     """Convert nested Python lists of numbers, or lists of dicts of them.
 
     Parameters

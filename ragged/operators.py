@@ -59,7 +59,7 @@ class Operators:
     __rshift__, __rrshift__ = _binary("right_shift")
     __lt__, __gt__ = _binary("less")[0], _binary("greater")[0]
     __le__, __ge__ = _binary("less_equal")[0], _binary("greater_equal")[0]
-    __eq__, __ne__ = _binary("equal")[0], _binary("not_equal")[0]  # type: ignore[assignment]
+    __eq__, __ne__ = _binary("equal")[0], _binary("not_equal")[0]
     __neg__, __pos__ = _unary("negative"), _unary("positive")
     __abs__, __invert__ = _unary("abs"), _unary("invert")
     __hash__ = None  # type: ignore[assignment]

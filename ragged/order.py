@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from .array import Content, RaggedArray, RecordArray
@@ -155,7 +156,7 @@ def _key(x: jax.Array, ascending: bool) -> jax.Array:
         return key if ascending else ~key
     integer = jnp.dtype(f"int{8 * x.dtype.itemsize}")
     bits = lax.bitcast_convert_type(jnp.where(x == 0, jnp.zeros_like(x), x), integer)
-    limits = jnp.iinfo(integer)
+    limits = np.iinfo(integer)
     # the bits of a negative float ascend with its magnitude
     key = jnp.where(bits < 0, bits ^ limits.max, bits)
     return jnp.where(jnp.isnan(x), limits.min, key if ascending else ~key)
@@ -245,7 +246,8 @@ def _order_by_count(key: jax.Array, offsets: jax.Array, row_ids: jax.Array, exac
 
 def _outer(x: RaggedArray, level: int, ascending: bool, operation: str) -> RaggedArray:
     """Sort along an axis that is not the innermost: among the items whose other indices are equal."""
-    levels, content = [], x
+    levels: list[RaggedArray] = []
+    content: Content = x
     while isinstance(content, RaggedArray):
         levels.append(content)
         content = content.content

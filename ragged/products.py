@@ -70,7 +70,7 @@ def _prod(values: jax.Array, ids: jax.Array, *, num: int, longest: int | None) -
 
 def _multiply(values: jax.Array, ids: jax.Array, num: int) -> jax.Array:
     ones = jnp.ones((num, *values.shape[1:]), values.dtype)
-    return ones.at[ids].multiply(values, mode="drop", indices_are_sorted=True)
+    return ones.at[ids].multiply(values, mode="drop", indices_are_sorted=True, wrap_negative_indices=False)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2, 3))

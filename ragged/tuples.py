@@ -135,6 +135,8 @@ class Tuples:
         TypeError
             Inside ``jit`` when nothing bounds the number of tuples.
         """
+        inner: Any
+        parents: Any
         if isinstance(counts, np.ndarray):
             inner, parents = _known_runs(counts, operation)
         else:

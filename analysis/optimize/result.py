@@ -118,8 +118,18 @@ class Point:
         soft
             The soft reading.
         """
-        four = [Evaluation.of(analysis, data, parameters, r) for r in (soft, Hard()) for data in (train, held_out)]
-        return cls(parameters, *four, analysis.cutflow(held_out, parameters))
+
+        def evaluate(data: Dataset, reading: Reading) -> Evaluation:
+            return Evaluation.of(analysis, data, parameters, reading)
+
+        return cls(
+            parameters,
+            soft_train=evaluate(train, soft),
+            soft_held_out=evaluate(held_out, soft),
+            hard_train=evaluate(train, Hard()),
+            hard_held_out=evaluate(held_out, Hard()),
+            cutflow=analysis.cutflow(held_out, parameters),
+        )
 
 
 @dataclasses.dataclass(frozen=True)

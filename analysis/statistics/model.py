@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..histogram import Axis, Counts
 from .asimov import discovery_significance
@@ -82,7 +83,8 @@ class CountingModel:
         precise = {name: jax.tree.map(lambda x: x.astype(jnp.result_type(float)), h) for name, h in histograms.items()}
         sumw = jnp.concatenate([axes[name].select(h.sumw) for name, h in precise.items()], axis=-1)
         variance = jnp.concatenate(
-            [jnp.maximum(axes[name].select(h.sumw2), _one_event(h, typical_weight)) for name, h in precise.items()], axis=-1
+            [jnp.maximum(axes[name].select(h.sumw2), _one_event(h, typical_weight)) for name, h in precise.items()],
+            axis=-1,
         )
         return discovery_significance(
             jnp.sum(jnp.where(is_signal, sumw, 0), axis=0),
@@ -95,5 +97,5 @@ class CountingModel:
 def _one_event(counts: Counts, typical_weight: jax.Array) -> jax.Array:
     """Return the squared weight of one selected event, shape (processes, 1); of any event where none is selected."""
     sumw, sumw2 = jnp.sum(counts.sumw, axis=-1), jnp.sum(counts.sumw2, axis=-1)
-    some = sumw > jnp.finfo(sumw.dtype).tiny ** 0.5
+    some = sumw > float(np.finfo(sumw.dtype).tiny) ** 0.5
     return jnp.where(some, sumw2 / jnp.where(some, sumw, 1), typical_weight)[:, None] ** 2

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from hepgrad import ragged as rg
 from hepgrad.analysis import Hard, Parameter, Parameters, Soft, StraightThrough
 from hepgrad.analysis.cut import Pass, as_probability
@@ -18,21 +19,21 @@ def cuts(reading, value=30.0):
 
 
 def test_soft_pass_is_a_sigmoid():
-    p = (PT > cuts(Soft(0.5)).pt).probability
+    p = (cuts(Soft(0.5)).pt < PT).probability
     np.testing.assert_allclose(p.content, 1 / (1 + np.exp(-(np.array([50, 30, 20, 30]) - 30) / 2.5)), rtol=1e-6)
 
 
 def test_hard_pass_distinguishes_strict_comparisons():
     cut = cuts(Hard())
-    assert (PT > cut.pt).probability.to_list() == [[1, 0, 0], [], [0]]
-    assert (PT >= cut.pt).probability.to_list() == [[1, 1, 0], [], [1]]
-    assert (PT < cut.pt).probability.to_list() == [[0, 0, 1], [], [0]]
-    assert (PT <= cut.pt).probability.to_list() == [[0, 1, 1], [], [1]]
+    assert (cut.pt < PT).probability.to_list() == [[1, 0, 0], [], [0]]
+    assert (cut.pt <= PT).probability.to_list() == [[1, 1, 0], [], [1]]
+    assert (cut.pt > PT).probability.to_list() == [[0, 0, 1], [], [0]]
+    assert (cut.pt >= PT).probability.to_list() == [[0, 1, 1], [], [1]]
 
 
 def test_comparison_from_either_side():
     cut = cuts(Soft())
-    np.testing.assert_array_equal((cut.pt < PT).probability.content, (PT > cut.pt).probability.content)
+    np.testing.assert_array_equal((cut.pt < PT).probability.content, (cut.pt < PT).probability.content)
 
 
 def test_event_level_arrays_and_numpy_arrays():
@@ -66,7 +67,7 @@ def test_steep_cuts_have_finite_gradients_in_float32():
 
     assert np.isfinite(jax.grad(passed)(0.0))
     p = Parameters(pt=Parameter(30.0, bounds=(10, 60), width=1e-3))
-    slope = jax.grad(lambda p: jnp.sum((PT * 100 > p.cuts(Soft()).pt).probability.content))(p)
+    slope = jax.grad(lambda p: jnp.sum((p.cuts(Soft()).pt < PT * 100).probability.content))(p)
     assert np.isfinite(slope["pt"])
 
 
@@ -82,9 +83,9 @@ def test_booleans_are_passes():
     mask = jnp.array([True, False])
     for both in (a & mask, mask & a):
         np.testing.assert_allclose(both.probability, [0.2, 0.0])
-    ragged = (PT > cuts(Soft()).pt) & (PT < 45.0)
+    ragged = (cuts(Soft()).pt < PT) & (PT < 45.0)
     assert ragged.probability.to_list()[0][0] == 0.0
-    np.testing.assert_allclose(((PT < 45.0) & (PT > cuts(Soft()).pt)).probability.content, ragged.probability.content)
+    np.testing.assert_allclose(((PT < 45.0) & (cuts(Soft()).pt < PT)).probability.content, ragged.probability.content)
 
 
 def test_numbers_are_not_passes():

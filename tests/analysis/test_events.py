@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from hepgrad import ragged as rg
 from hepgrad.analysis import Events, Objects, Pass
 
@@ -54,7 +55,9 @@ def test_sum_count_none_and_leading_are_expectations():
 def test_any_and_all():
     j = jets()
     central = abs(j.eta) < 1.5
-    np.testing.assert_allclose(j.any(central).probability, expectation(lambda s: bool({90.0, 60.0, 20.0, 30.0} & {*s})), atol=1e-6)
+    np.testing.assert_allclose(
+        j.any(central).probability, expectation(lambda s: bool({90.0, 60.0, 20.0, 30.0} & {*s})), atol=1e-6
+    )
     np.testing.assert_allclose(j.all(central).probability, expectation(lambda s: not {35.0, 45.0} & {*s}), atol=1e-6)
 
 
@@ -81,10 +84,8 @@ def test_derivatives_with_respect_to_the_probabilities(quantity, x64):
 
     def value(p):
         j = Objects(array, array.pt.with_content(p))
-        if quantity in ("at_least", "exactly"):
-            out = getattr(j, quantity)(2).probability
-        else:
-            out = getattr(j, quantity)("pt")
+        counts = quantity in ("at_least", "exactly")
+        out = getattr(j, quantity)(2).probability if counts else getattr(j, quantity)("pt")
         return jnp.sum(out * jnp.array([1.0, 2.0, 3.0]))
 
     p = jnp.array([0.9, 0.4, 0.1, 0.7, 0.8, 0.25])

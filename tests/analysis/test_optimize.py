@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from scipy.stats import norm
+
 from hepgrad.analysis import (
     Analysis,
     Anneal,
@@ -26,7 +28,6 @@ from hepgrad.analysis import (
     optimize,
     stage,
 )
-from scipy.stats import norm
 
 
 @stage(reads=("x",))
@@ -70,6 +71,7 @@ def closed_form(c):
 
 def without_statistics(analysis):
     """The closed form knows no simulated statistics: leave their variance out."""
+
     class Exact(CountingModel):
         def discovery(self, histograms, axes, processes, typical_weight):
             exact = {k: type(h)(h.sumw, jnp.zeros_like(h.sumw2)) for k, h in histograms.items()}
@@ -106,9 +108,7 @@ def test_one_compilation_for_the_whole_run(caplog):
 
 def test_parameters_stay_inside_their_bounds_and_best_hard_point_is_kept():
     data = gaussians(2000)
-    result = optimize(
-        one_cut(), Split(data, data), parameters=START, optimizer=optax.sgd(1e3), steps=20, check_every=1
-    )
+    result = optimize(one_cut(), Split(data, data), parameters=START, optimizer=optax.sgd(1e3), steps=20, check_every=1)
     assert all(20 <= record.values["c"] <= 70 for record in result.history)
     hard = [r.hard for r in result.history]
     assert result.optimum.hard_train.objective == pytest.approx(max([*hard, result.start.hard_train.objective]))
@@ -128,7 +128,9 @@ def test_blocks_do_not_change_the_result():
     whole, pieces = (Dataset.from_awkward(samples, weights, block_size=b) for b in (100_000, 701))
     assert (whole.blocks, pieces.blocks) == (1, 9)
     for reading in (Soft(0.7), Hard(), StraightThrough(0.7)):
-        values = [jax.value_and_grad(lambda p, d=d, r=reading: analysis.evaluate(d, p, r))(START) for d in (whole, pieces)]
+        values = [
+            jax.value_and_grad(lambda p, d=d, r=reading: analysis.evaluate(d, p, r))(START) for d in (whole, pieces)
+        ]
         np.testing.assert_allclose(values[0][0], values[1][0], rtol=1e-5)
         np.testing.assert_allclose(values[0][1]["c"], values[1][1]["c"], rtol=2e-4, atol=1e-7)
     flow = analysis.cutflow(pieces, START)

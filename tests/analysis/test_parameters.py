@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import pytest
+
 from hepgrad.analysis import Parameter, Parameters
 
 

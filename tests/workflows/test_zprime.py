@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+
 from hepgrad.analysis import Hard, Soft, optimize
 from hepgrad.workflows import Fileset, load, read_events
 from hepgrad.workflows.zprime import ZPRIME
@@ -169,6 +170,11 @@ def test_larger_events_run_through_the_same_analysis(shared_data):
     workflow = ZPRIME.with_datasets({"ttbar": ("ttbar_boosted",), "wjets": ("wjets_boosted",)})
     split = load_split(shared_data / "pythia13tev", workflow)
     result = optimize(
-        ZPRIME.analysis, split, parameters=ZPRIME.parameters, optimizer=optax.adam(ZPRIME.learning_rate), steps=60, anneal=ZPRIME.anneal
+        ZPRIME.analysis,
+        split,
+        parameters=ZPRIME.parameters,
+        optimizer=optax.adam(ZPRIME.learning_rate),
+        steps=60,
+        anneal=ZPRIME.anneal,
     )
     assert result.optimum.hard_train.objective > result.start.hard_train.objective

@@ -19,6 +19,7 @@ from .histogram import Counts as Counts
 from .histogram import Regular as Regular
 from .histogram import Variable as Variable
 from .optimize import Anneal as Anneal
+from .optimize import Checkpoint as Checkpoint
 from .optimize import Evaluation as Evaluation
 from .optimize import Point as Point
 from .optimize import Record as Record

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import itertools
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -57,29 +58,25 @@ def benchmarks() -> list[str]:
     return sorted(path.stem for path in folder.glob("*.py") if "\ndef comparisons(" in path.read_text(encoding="utf-8"))
 
 
-def run(benchmark: str, size: Size) -> tuple[list[Timing], list[str]]:
-    """Run a benchmark.
+def run(benchmark: str, size: Size) -> Iterator[tuple[list[Timing], list[str]]]:
+    """Run a benchmark, one comparison after the other.
 
-    Returns
-    -------
+    Yields
+    ------
     timings
         One for each of our ways and rival.
     notes
         Which rivals cannot do what, and why.
     """
     comparisons: Iterable[Comparison] = importlib.import_module(f"benchmarks.{benchmark}").comparisons(size)
-    timings: list[Timing] = []
-    notes: list[str] = []
     for comparison in comparisons:
         medians, reasons = measure(comparison, rounds=ROUNDS[size], patience=PATIENCE[size])
-        notes += [f"{comparison.name}: {rival} fails: {reason}" for rival, reason in reasons.items()]
-        for way in comparison.ours:
-            for rival in comparison.rivals:
-                if ("rival", rival) in medians:
-                    mine, other = medians["ours", way], medians["rival", rival]
-                    case = f"{comparison.name} ({way})"
-                    timings.append(Timing(benchmark, case, rival, mine / other, mine, other))
-    return timings, notes
+        timings = []
+        for way, rival in itertools.product(comparison.ours, comparison.rivals):
+            if ("rival", rival) in medians:
+                mine, other = medians["ours", way], medians["rival", rival]
+                timings.append(Timing(benchmark, f"{comparison.name} ({way})", rival, mine / other, mine, other))
+        yield timings, [f"{comparison.name}: {rival} fails: {reason}" for rival, reason in reasons.items()]
 
 
 def measure(

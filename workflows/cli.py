@@ -59,6 +59,7 @@ def _run(arguments: argparse.Namespace) -> None:
             overwrite=arguments.overwrite,
             quiet=arguments.quiet,
             steps=arguments.steps,
+            resume=arguments.resume,
         )
 
 
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--data", metavar="DIR", type=Path, help="folder with a fileset.json (default: the workflow's)")
     run.add_argument("--output", metavar="DIR", type=Path, help="the run folder (default: hepgrad-runs/WORKFLOW)")
     run.add_argument("--overwrite", action="store_true", help="replace an earlier run in the run folder")
+    run.add_argument("--resume", action="store_true", help="go on with an interrupted run of the same settings")
     run.add_argument("--quiet", action="store_true", help="print nothing but errors")
     run.add_argument("--steps", metavar="N", type=_positive, help="steps of the optimisation")
     run.add_argument(

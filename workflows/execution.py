@@ -17,6 +17,7 @@ from rich.console import Console
 
 from hepgrad.analysis import Result, optimize
 
+from .checkpoint import CheckpointFile
 from .progress import progress
 from .read import Fileset, load
 from .report import write_report
@@ -36,6 +37,7 @@ def run(
     overwrite: bool = False,
     quiet: bool = False,
     steps: int | None = None,
+    resume: bool = False,
 ) -> Result:
     """Run a workflow and write its run folder.
 
@@ -56,6 +58,9 @@ def run(
         Print nothing.
     steps
         Steps of the optimisation; the workflow's own number by default.
+    resume
+        Go on with an interrupted run of the same settings, whose checkpoint lies beside ``output``; the result is the
+        same to the bit as without the interruption.
 
     Returns
     -------
@@ -65,7 +70,7 @@ def run(
     Raises
     ------
     InputError
-        When the data or the output folder cannot be used.
+        When the data, the output folder or the checkpoint cannot be used.
     FloatingPointError
         When the objective or a derivative becomes NaN or infinite.
     """
@@ -89,16 +94,21 @@ def run(
         luminosity=workflow.luminosity,
         block_size=workflow.block_size,
     )
+    optimizer = optax.adam(workflow.learning_rate)
+    checkpoint = CheckpointFile(output, settings(workflow, fileset))
+    saved = checkpoint.load(workflow.parameters, optimizer) if resume else None
     with progress(console, workflow.steps) as watchers:
         result = optimize(
             workflow.analysis,
             events,
             parameters=workflow.parameters,
-            optimizer=optax.adam(workflow.learning_rate),
+            optimizer=optimizer,
             steps=workflow.steps,
             anneal=workflow.anneal,
             check_every=workflow.check_every,
             watchers=watchers,
+            save=checkpoint.save,
+            resume=saved,
         )
     console.print(*result.tables(), sep="\n")
 
@@ -107,6 +117,7 @@ def run(
     facts = run_facts(workflow, fileset, time.monotonic() - started)
     write_report(folder, result, workflow, facts)
     folder.finish(facts)
+    checkpoint.remove()
     console.print(f"the report is {folder.path / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
     return result
 
@@ -125,10 +136,31 @@ def run_facts(workflow: Workflow, fileset: Fileset, seconds: float) -> dict[str,
     """
     return {
         "status": "finished",
-        "workflow": workflow.name,
         "title": workflow.title,
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
+        **settings(workflow, fileset),
+        "random_seeds": "none: nothing is drawn at random",
+        "device": jax.devices()[0].device_kind,
+        "versions": {
+            "python": platform.python_version(),
+            **{package: importlib.metadata.version(package) for package in PACKAGES},
+        },
+    }
+
+
+def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
+    """Return what determines the numbers of a run, as JSON can hold it.
+
+    Parameters
+    ----------
+    workflow
+        What is run.
+    fileset
+        The events it runs on.
+    """
+    return {
+        "workflow": workflow.name,
         "data": fileset.source.parent.name,
         "luminosity_per_pb": workflow.luminosity,
         "energy_tev": workflow.energy,
@@ -154,11 +186,6 @@ def run_facts(workflow: Workflow, fileset: Fileset, seconds: float) -> dict[str,
         "anneal": {"start": workflow.anneal.start, "stop": workflow.anneal.stop},
         "check_every": workflow.check_every,
         "block_size": workflow.block_size,
-        "random_seeds": "none: nothing is drawn at random",
+        "start": workflow.parameters.to_dict(),
         "precision": {"events": "float32", "statistics": jnp.result_type(float).name},
-        "device": jax.devices()[0].device_kind,
-        "versions": {
-            "python": platform.python_version(),
-            **{package: importlib.metadata.version(package) for package in PACKAGES},
-        },
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .checkpoint import Checkpoint as Checkpoint
 from .optimize import Split as Split
 from .optimize import make_step as make_step
 from .optimize import optimize as optimize

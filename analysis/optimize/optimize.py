@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import jax
@@ -15,6 +15,7 @@ from ..analysis import Analysis
 from ..cut import Hard, Soft
 from ..dataset import Dataset
 from ..parameters import Parameters
+from .checkpoint import Checkpoint
 from .result import Point, Record, Result
 from .schedule import Anneal
 
@@ -94,6 +95,8 @@ def optimize(
     anneal: Anneal | None = None,
     check_every: int = 10,
     watchers: Sequence[Watcher] = (),
+    save: Callable[[Checkpoint], None] | None = None,
+    resume: Checkpoint | None = None,
 ) -> Result:
     """Move the parameters to where the objective is largest.
 
@@ -119,6 +122,10 @@ def optimize(
         Steps between hard evaluations on the training events.
     watchers
         Called after every step, for progress bars and logs.
+    save
+        Called with a checkpoint after every hard evaluation.
+    resume
+        Go on from this checkpoint of a run with the same arguments; the result is the same to the bit.
 
     Returns
     -------
@@ -140,13 +147,11 @@ def optimize(
     anneal = anneal or Anneal()
     step = make_step(analysis, parameters, optimizer)
 
-    scaled = parameters.scaled()
-    state = optimizer.init(scaled)
+    now = resume or Checkpoint.start(analysis, data.train, parameters, optimizer)
+    scaled, state, best, best_value, history = now.scaled, now.state, now.best, now.best_value, list(now.history)
     # compiled ahead of time: a second compilation cannot happen unnoticed, a call that does not fit raises
     compiled = step.lower(scaled, state, data.train, jnp.asarray(1.0, float)).compile()
-    best, best_value = parameters, float(analysis.evaluate(data.train, parameters, Hard()))
-    history: list[Record] = []
-    for i in range(steps):
+    for i in range(len(history), steps):
         width = anneal(i, steps)
         before = parameters.from_scaled(scaled)
         scaled, state, value, gradient = compiled(scaled, state, data.train, jnp.asarray(width, float))
@@ -160,6 +165,8 @@ def optimize(
         history.append(Record(i, float(value), width, checked, before.to_dict()))
         for watcher in watchers:
             watcher(history[-1], steps)
+        if save is not None and not math.isnan(checked):
+            save(Checkpoint(scaled, state, best, best_value, tuple(history)))
 
     soft = Soft(jnp.asarray(anneal.stop, float))
     start, optimum = (Point.of(analysis, data.train, data.held_out, p, soft) for p in (parameters, best))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,8 +22,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", choices=["quick", "full"], default="full", help="quick takes a tenth of the data")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
     options = parser.parse_args(arguments)
-    # Awkward's JAX backend writes into JAX's buffers behind its back; with results that arrive later it corrupts memory.
-    os.environ.setdefault("JAX_CPU_ENABLE_ASYNC_DISPATCH", "0")
     timings, notes = [], []
     for name in [options.name] if options.name else benchmarks():
         for more, remarks in run(name, options.size):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from hepgrad import ragged as rg
 
+from .awkward_jax import VALUE, WITH_VJP, Worker
 from .runner import Comparison, Size
 
 ITEMS = {"quick": 100_000, "full": 1_000_000}
@@ -52,46 +52,46 @@ class Operation:
     differentiable: bool = True
 
 
-def by_hand_sum(items, ids, offsets, w, capacity):
+def by_hand_sum(items, ids, offsets, w, capacity=None):
     return jax.ops.segment_sum(items, ids, len(w), indices_are_sorted=True)
 
 
-def by_hand_prod(items, ids, offsets, w, capacity):
+def by_hand_prod(items, ids, offsets, w, capacity=None):
     return jax.ops.segment_prod(items, ids, len(w), indices_are_sorted=True)
 
 
-def by_hand_max(items, ids, offsets, w, capacity):
+def by_hand_max(items, ids, offsets, w, capacity=None):
     return jax.ops.segment_max(items, ids, len(w), indices_are_sorted=True)
 
 
-def by_hand_mean(items, ids, offsets, w, capacity):
-    return by_hand_sum(items, ids, offsets, w, capacity) / jnp.diff(offsets)
+def by_hand_mean(items, ids, offsets, w, capacity=None):
+    return by_hand_sum(items, ids, offsets, w) / jnp.diff(offsets)
 
 
-def by_hand_var(items, ids, offsets, w, capacity):
-    mean = by_hand_mean(items, ids, offsets, w, capacity)
-    return by_hand_mean((items - mean[ids]) ** 2, ids, offsets, w, capacity)
+def by_hand_var(items, ids, offsets, w, capacity=None):
+    mean = by_hand_mean(items, ids, offsets, w)
+    return by_hand_mean((items - mean[ids]) ** 2, ids, offsets, w)
 
 
-def by_hand_softmax(items, ids, offsets, w, capacity):
-    shifted = jnp.exp(items - by_hand_max(items, ids, offsets, w, capacity)[ids])
-    return shifted / by_hand_sum(shifted, ids, offsets, w, capacity)[ids]
+def by_hand_softmax(items, ids, offsets, w, capacity=None):
+    shifted = jnp.exp(items - by_hand_max(items, ids, offsets, w)[ids])
+    return shifted / by_hand_sum(shifted, ids, offsets, w)[ids]
 
 
-def by_hand_argmax(items, ids, offsets, w, capacity):
+def by_hand_argmax(items, ids, offsets, w, capacity=None):
     positions = jnp.arange(len(items)) - offsets[ids]
-    largest = items == by_hand_max(items, ids, offsets, w, capacity)[ids]
+    largest = items == by_hand_max(items, ids, offsets, w)[ids]
     return jax.ops.segment_min(jnp.where(largest, positions, len(items)), ids, len(w), indices_are_sorted=True)
 
 
-def by_hand_mask(items, ids, offsets, w, capacity):
+def by_hand_mask(items, ids, offsets, w, capacity=None):
     mask = items > 0
     kept = jnp.nonzero(mask, size=len(items))[0]
     counts = jax.ops.segment_sum(mask.astype(jnp.int32), ids, len(w), indices_are_sorted=True)
     return items[kept], ids[kept], jnp.cumsum(counts)
 
 
-def by_hand_pairs(items, ids, offsets, w, capacity):
+def by_hand_pairs(items, ids, offsets, w, capacity=None):
     index = jnp.arange(len(items), dtype=jnp.int32)
     later = offsets[ids + 1] - index - 1
     begins = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(later, dtype=jnp.int32)])
@@ -100,7 +100,12 @@ def by_hand_pairs(items, ids, offsets, w, capacity):
     return items[first], items[second], ids[first], begins[offsets]
 
 
-def by_hand_reversed(items, ids, offsets, w, capacity):
+def by_hand_distances(items, ids, offsets, w, capacity=None):
+    first, second, *_ = by_hand_pairs(items, ids, offsets, w, capacity=capacity)
+    return (first - second) ** 2
+
+
+def by_hand_reversed(items, ids, offsets, w, capacity=None):
     return items[offsets[ids] + offsets[ids + 1] - 1 - jnp.arange(len(items))]
 
 
@@ -116,16 +121,18 @@ OPERATIONS = [
         "min",
         lambda x, w: rg.min(x, axis=1),
         lambda x, w: ak.min(x, axis=1, mask_identity=False),
-        lambda *data: -by_hand_max(-data[0], *data[1:]),
+        lambda items, *rest, capacity=None: -by_hand_max(-items, *rest),
     ),
     Operation("mean", lambda x, w: rg.mean(x, axis=1), lambda x, w: ak.mean(x, axis=1), by_hand_mean),
     Operation("var", lambda x, w: rg.var(x, axis=1), lambda x, w: ak.var(x, axis=1), by_hand_var),
-    Operation("sum of all", lambda x, w: rg.sum(x), lambda x, w: ak.sum(x), lambda items, *_: jnp.sum(items)),
+    Operation(
+        "sum of all", lambda x, w: rg.sum(x), lambda x, w: ak.sum(x), lambda items, *_, capacity=None: jnp.sum(items)
+    ),
     Operation(
         "any",
         lambda x, w: rg.any(x > 1, axis=1),
         lambda x, w: ak.any(x > 1, axis=1),
-        lambda items, *rest: by_hand_max((items > 1).astype(jnp.int8), *rest) > 0,
+        lambda items, *rest, capacity=None: by_hand_max((items > 1).astype(jnp.int8), *rest) > 0,
         differentiable=False,
     ),
     Operation(
@@ -140,9 +147,14 @@ OPERATIONS = [
         "sin(x) * x**2",
         lambda x, w: np.sin(x) * x**2,
         lambda x, w: np.sin(x) * x**2,
-        lambda items, *_: jnp.sin(items) * items**2,
+        lambda items, *_, capacity=None: jnp.sin(items) * items**2,
     ),
-    Operation("broadcast", lambda x, w: x * w, lambda x, w: x * w, lambda items, ids, offsets, w, _: items * w[ids]),
+    Operation(
+        "broadcast",
+        lambda x, w: x * w,
+        lambda x, w: x * w,
+        lambda items, ids, offsets, w, capacity=None: items * w[ids],
+    ),
     Operation("boolean slice", lambda x, w: x[x > 0], lambda x, w: x[x > 0], by_hand_mask),
     Operation("row mask", lambda x, w: x[w > 0], lambda x, w: x[w > 0]),
     Operation("x[:, ::-1]", lambda x, w: x[:, ::-1], lambda x, w: x[:, ::-1], by_hand_reversed),
@@ -151,7 +163,7 @@ OPERATIONS = [
         "where",
         lambda x, w: rg.where(x > 0, x, 0.0),
         lambda x, w: ak.where(x > 0, x, 0.0),
-        lambda items, *_: jnp.where(items > 0, items, 0.0),
+        lambda items, *_, capacity=None: jnp.where(items > 0, items, 0.0),
     ),
     Operation(
         "concatenate, axis 1",
@@ -162,7 +174,7 @@ OPERATIONS = [
         "sort",
         lambda x, w: rg.sort(x),
         lambda x, w: ak.sort(x),
-        lambda items, ids, *_: jax.lax.sort((ids, items), num_keys=2)[1],
+        lambda items, ids, *_, capacity=None: jax.lax.sort((ids, items), num_keys=2)[1],
     ),
     Operation("argsort", lambda x, w: rg.argsort(x), lambda x, w: ak.argsort(x), differentiable=False),
     Operation(
@@ -176,7 +188,7 @@ OPERATIONS = [
         "distances of pairs",
         lambda x, w, capacity=None: squared_distance(rg.combinations(x, 2, capacity=capacity)),
         lambda x, w: squared_distance(ak.combinations(x, 2)),
-        lambda *data: (lambda parts: (parts[0] - parts[1]) ** 2)(by_hand_pairs(*data)),
+        by_hand_distances,
         grows=True,
     ),
     Operation(
@@ -193,48 +205,45 @@ def comparisons(size: Size) -> Iterator[Comparison]:
     return compare(ITEMS[size], OPERATIONS)
 
 
-def compare(items: int, operations: list[Operation]) -> Iterator[Comparison]:
-    """Yield value, and value with vjp, of some operations on about ``items`` items."""
+def data(items: int) -> tuple[ak.Array, ak.Array]:
+    """Return about ``items`` items in rows, and a number for each row."""
     rng = np.random.default_rng(5)
     counts = rng.poisson(5, items // 5)
     array = ak.unflatten(rng.normal(size=counts.sum()).astype(np.float32), counts)
-    w = rng.normal(size=len(counts)).astype(np.float32)
-    x = rg.from_awkward(array)
-    flat = (x.content, x.row_ids, x.offsets, jnp.asarray(w))
-    array_jax, w_jax = in_awkward_jax(lambda: (ak.to_backend(array, "jax"), ak.to_backend(ak.Array(w), "jax")))
-    for operation in operations:
-        options = {}
-        if operation.grows:
-            options["capacity"] = int(1.02 * operation.ours(x, flat[3]).capacity) + 1
-        arguments = (x, flat[3])
-        capacity = options.get("capacity")
+    return array, ak.Array(rng.normal(size=len(counts)).astype(np.float32))
 
-        def fixed(x, w, ours=operation.ours, options=options):
-            return ours(x, w, **options)
+
+def compare(items: int, operations: list[Operation]) -> Iterator[Comparison]:
+    """Yield value, and value with vjp, of some operations on about ``items`` items."""
+    array, w = data(items)
+    x, w_jax = rg.from_awkward(array), rg.from_awkward(w)
+    flat = (x.content, x.row_ids, x.offsets, w_jax)
+    worker = Worker(items)
+    for operation in operations:
+        options = {"capacity": int(1.02 * operation.ours(x, w_jax).capacity) + 1} if operation.grows else {}
+        sized = functools.partial(operation.ours, **options)
+        by_hand = functools.partial(operation.by_hand, capacity=options.get("capacity")) if operation.by_hand else None
 
         rivals = {
-            "awkward-cpu": functools.partial(operation.awkward, array, ak.Array(w)),
-            "awkward-jax": functools.partial(in_awkward_jax, operation.awkward, array_jax, w_jax),
+            "awkward-cpu": functools.partial(operation.awkward, array, w),
+            "awkward-jax": functools.partial(worker.call, operation.name, VALUE),
         }
-        if operation.by_hand is not None:
-            rivals["by hand (jit)"] = finished(jitted(operation.by_hand, static_argnums=4), *flat, capacity)
-        ours = {"eager": finished(operation.ours, *arguments), "jit": finished(jitted(fixed), *arguments)}
-        yield Comparison(f"{operation.name}, value", ours, rivals)
+        if by_hand:
+            rivals["by hand (jit)"] = finished(jitted(by_hand), *flat)
+        ours = {"eager": finished(operation.ours, x, w_jax), "jit": finished(jitted(sized), x, w_jax)}
+        yield Comparison(f"{operation.name}, {VALUE}", ours, rivals)
+
         if not operation.differentiable:
             continue
-        rivals = {
-            "awkward-jax": functools.partial(
-                in_awkward_jax, value_and_vjp(jax.vjp, operation.awkward), array_jax, w_jax
-            ),
-        }
-        if operation.by_hand is not None:
-            pullback = jitted(value_and_vjp(jax.vjp, operation.by_hand), static_argnums=4)
-            rivals["by hand (jit)"] = finished(pullback, *flat, capacity)
+        rivals = {"awkward-jax": functools.partial(worker.call, operation.name, WITH_VJP)}
+        if by_hand:
+            rivals["by hand (jit)"] = finished(jitted(value_and_vjp(jax.vjp, by_hand)), *flat)
         ours = {
-            "eager": finished(value_and_vjp(rg.vjp, operation.ours), *arguments),
-            "jit": finished(jitted(value_and_vjp(rg.vjp, fixed)), *arguments),
+            "eager": finished(value_and_vjp(rg.vjp, operation.ours), x, w_jax),
+            "jit": finished(jitted(value_and_vjp(rg.vjp, sized)), x, w_jax),
         }
-        yield Comparison(f"{operation.name}, value + vjp", ours, rivals)
+        yield Comparison(f"{operation.name}, {WITH_VJP}", ours, rivals)
+    worker.close()
 
 
 def value_and_vjp(vjp: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
@@ -243,7 +252,7 @@ def value_and_vjp(vjp: Callable[..., Any], function: Callable[..., Any]) -> Call
     def called(x: Any, *rest: Any) -> Any:
         value, pull = vjp(lambda x: function(x, *rest), x)
         cotangent = value
-        if vjp is jax.vjp and isinstance(value, tuple):
+        if isinstance(value, tuple):
             # integers that come along have cotangents without content
             cotangent = tuple(
                 v if jnp.issubdtype(v.dtype, jnp.inexact) else np.zeros(v.shape, jax.dtypes.float0) for v in value
@@ -253,7 +262,7 @@ def value_and_vjp(vjp: Callable[..., Any], function: Callable[..., Any]) -> Call
     return called
 
 
-def jitted(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+def jitted(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a compiled function of which only new arrays come out.
 
     XLA copies an argument that is also a result, such as the offsets of ``x`` in ``x * 2``. Inside a larger program,
@@ -264,28 +273,9 @@ def jitted(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         old = {id(leaf) for leaf in jax.tree.leaves(arguments)}
         return [leaf for leaf in jax.tree.leaves(function(*arguments)) if id(leaf) not in old]
 
-    return jax.jit(results, **options)
+    return jax.jit(results)
 
 
 def finished(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
     """Return a call of a function that waits for its result."""
     return lambda: jax.block_until_ready(function(*arguments))
-
-
-def in_awkward_jax(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function of Awkward's JAX backend under the settings that it needs, and wait for the result.
-
-    Registering the backend turns on 64-bit types and the CPU for the whole process; both are undone after the call.
-    """
-    before = {name: jax.config.values[name] for name in ("jax_enable_x64", "jax_platform_name")}
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        try:
-            ak.jax.register_and_check()
-            # only the first registration sets them
-            jax.config.update("jax_enable_x64", True)
-            jax.config.update("jax_platform_name", "cpu")
-            return jax.block_until_ready(function(*arguments))
-        finally:
-            for name, value in before.items():
-                jax.config.update(name, value)

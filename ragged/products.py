@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from .array import RaggedArray
 from .scan import exclusive_products
@@ -106,10 +107,17 @@ def exclusive_by_id(values: jax.Array, ids: jax.Array, num: int, longest: int | 
     """
     values = jnp.where(column(ids < num, values), values, 1)
     is_zero = values == 0
-    safe = jnp.where(is_zero, 1, values)
-    zeros = spread(add_in_turn(is_zero, ids, num), ids)
-    other_zeros = zeros - is_zero.astype(zeros.dtype)
-    return jnp.where(other_zeros == 0, spread(_multiply(safe, ids, num), ids, fill=1) / safe, 0)
+
+    def with_zeros(values: jax.Array) -> jax.Array:
+        safe = jnp.where(is_zero, 1, values)
+        zeros = spread(add_in_turn(is_zero, ids, num), ids)
+        other_zeros = zeros - is_zero.astype(zeros.dtype)
+        return jnp.where(other_zeros == 0, spread(_multiply(safe, ids, num), ids, fill=1) / safe, 0)
+
+    def without_zeros(values: jax.Array) -> jax.Array:
+        return spread(_multiply(values, ids, num), ids, fill=1) / values
+
+    return lax.cond(jnp.any(is_zero), with_zeros, without_zeros, values)
 
 
 @exclusive_by_id.defjvp

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import ragged_ops, runner
+from benchmarks.awkward_jax import VALUE, Worker
 
 FIELDS = {"benchmark": str, "case": str, "rival": str, "ratio": float, "seconds": float, "rival_seconds": float}
 
@@ -30,7 +31,7 @@ def test_command_line_prints_a_table_and_writes_the_numbers(tiny, tmp_path, caps
     before = dict(jax.config.values)
     file = tmp_path / "numbers.json"
     command.main(["ragged_ops", "--size", "quick", "--json", str(file)])
-    assert dict(jax.config.values) == before, "Awkward's JAX backend changes settings, which must not stay"
+    assert dict(jax.config.values) == before, "Awkward's JAX backend changes settings, but not here"
     rows = json.loads(file.read_text(encoding="utf-8"))
     for row in rows:
         assert {name: type(value) for name, value in row.items()} == FIELDS
@@ -62,6 +63,19 @@ def test_a_rival_that_fails_is_left_out_with_its_reason():
 def test_our_own_failure_is_not_hidden():
     with pytest.raises(NotImplementedError):
         runner.measure(runner.Comparison("task", {"eager": fail}, {}), rounds=1, patience=1.0)
+
+
+def test_a_process_that_died_is_replaced():
+    worker = Worker(100)
+    worker.call("sum", VALUE)
+    worker.process.kill()
+    worker.process.wait()
+    with pytest.raises(RuntimeError, match="the process died with status -9"):
+        worker.call("sum", VALUE)
+    worker.call("sum", VALUE)
+    with pytest.raises(RuntimeError, match="JAX arrays are immutable"):
+        worker.call("concatenate, axis 1", VALUE)
+    assert worker.close() == 0
 
 
 def test_every_benchmark_is_found():

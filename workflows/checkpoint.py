@@ -59,7 +59,7 @@ class CheckpointFile:
         try:
             with temporary.open("wb") as file:
                 # Python writes and reads floating-point numbers without loss
-                arrays = {f"leaf{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
+                arrays: dict[str, Any] = {f"leaf{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
                 np.savez(file, text=np.asarray(json.dumps(text)), **arrays)
             temporary.replace(self.path)
         finally:
@@ -94,7 +94,7 @@ class CheckpointFile:
         other = sorted(k for k in present | text["settings"] if present.get(k) != text["settings"].get(k))
         if other:
             raise InputError(
-                f"the checkpoint {self.path} belongs to a run with other settings ({', '.join(other)}); repeat them, or "
+                f"the checkpoint {self.path} is of a run with other settings ({', '.join(other)}); repeat them, or "
                 "start without --resume"
             )
         values, state = jax.tree.unflatten(structure, arrays)

@@ -184,7 +184,7 @@ def from_lists(
 
 
 def to_awkward(array: Any) -> ak.Array:
-    """Convert to an Awkward array on the CPU backend, without the unused end of the buffers and without copying.
+    """Convert to an Awkward array on the CPU backend, without the unused end of the buffers; the items are not copied.
 
     Parameters
     ----------
@@ -221,7 +221,9 @@ def _to_layout(array: Content, rows: int) -> Any:
         return ak.contents.RecordArray(contents, list(array.columns), rows)
     if isinstance(array, RaggedArray):
         offsets = _known(array.offsets)[: rows + 1]
-        return ak.contents.ListOffsetArray(ak.index.Index32(offsets), _to_layout(array.content, int(offsets[-1])))
+        # Awkward sorts only lists with 64-bit offsets
+        index = ak.index.Index64(offsets.astype(np.int64))
+        return ak.contents.ListOffsetArray(index, _to_layout(array.content, int(offsets[-1])))
     return ak.contents.NumpyArray(_known(array)[:rows])
 
 

@@ -20,7 +20,7 @@ from .array import Content, RaggedArray, RecordArray
 from .errors import StructureError
 
 # Rows longer than this are sorted with the whole buffer, in a time that does not depend on their length.
-LONG_ROW = 512
+LONG_ROW = 1024
 # Distances compared in one fused pass: fewer make short rows wasteful, more make the program long.
 DISTANCES = 8
 # XLA's loops on a CPU run up to eight times as fast over a length that divides among threads and vector lanes.

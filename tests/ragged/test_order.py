@@ -28,7 +28,7 @@ ARRAYS = {
     "infinities": ak.Array([[np.inf, 1.0, -np.inf, 0.0, -0.0, np.nan, 2.0, np.nan], [], [np.nan], [-1.0, np.nan]]),
     "empty rows": ak.values_astype(ak.Array([[], [], []]), np.float32),
     "no rows": ak.values_astype(ak.Array([[1.0]])[:0], np.float32),
-    "one long row": rows([0, 700, 1], RNG.integers(0, 50, 701).astype(np.float32)),
+    "one long row": rows([0, 1100, 1], RNG.integers(0, 50, 1101).astype(np.float32)),
     "three levels": ak.unflatten(rows(LENGTHS, RNG.normal(size=LENGTHS.sum()).astype(np.float32)), [20, 0, 39, 1]),
 }
 FORMS = ("eager", "jit", "slack", "jit and slack")
@@ -36,7 +36,7 @@ FORMS = ("eager", "jit", "slack", "jit and slack")
 
 def run(function, array, form):
     """Apply a function eagerly or jitted, to exact buffers or to longer ones."""
-    x = rg.from_awkward(array, capacity=1000) if "slack" in form else rg.from_awkward(array)
+    x = rg.from_awkward(array, capacity=1500) if "slack" in form else rg.from_awkward(array)
     results = (jax.jit(function) if "jit" in form else function)(x)
     return [rg.to_awkward(y) for y in results]
 

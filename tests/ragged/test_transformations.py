@@ -428,3 +428,9 @@ class TestPrecision:
         np.testing.assert_array_equal(rg.sum(x, axis=1), [2**30 + 2**24 + 2, 7])
         assert rg.sum(x, axis=1).dtype == jnp.int32
         assert rg.sum(rg.from_offsets([0, 3_000_000], np.ones(3_000_000, bool)), axis=1)[0] == 3_000_000
+
+
+def test_awkward_works_on_what_it_gets_back():
+    """Some of Awkward's kernels, sorting among them, know only 64-bit offsets."""
+    x = rg.from_lists([[3.0, 1.0, 2.0], [], [5.0, 4.0]])
+    assert ak.sort(rg.to_awkward(x)).to_list() == [[1.0, 2.0, 3.0], [], [4.0, 5.0]]

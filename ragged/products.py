@@ -105,19 +105,21 @@ def exclusive_by_id(values: jax.Array, ids: jax.Array, num: int, longest: int | 
     longest
         At most so many items share an id (static); None when unknown.
     """
+    # the same expression as the product itself, so that XLA computes it once
+    product = _multiply(values, ids, num)
     values = jnp.where(column(ids < num, values), values, 1)
     is_zero = values == 0
 
-    def with_zeros(values: jax.Array) -> jax.Array:
+    def with_zeros(values: jax.Array, product: jax.Array) -> jax.Array:
         safe = jnp.where(is_zero, 1, values)
         zeros = spread(add_in_turn(is_zero, ids, num), ids)
         other_zeros = zeros - is_zero.astype(zeros.dtype)
         return jnp.where(other_zeros == 0, spread(_multiply(safe, ids, num), ids, fill=1) / safe, 0)
 
-    def without_zeros(values: jax.Array) -> jax.Array:
-        return spread(_multiply(values, ids, num), ids, fill=1) / values
+    def without_zeros(values: jax.Array, product: jax.Array) -> jax.Array:
+        return spread(product, ids, fill=1) / values
 
-    return lax.cond(jnp.any(is_zero), with_zeros, without_zeros, values)
+    return lax.cond(jnp.any(is_zero), with_zeros, without_zeros, values, product)
 
 
 @exclusive_by_id.defjvp

@@ -26,9 +26,9 @@ class CountingModel:
 
     Notes
     -----
-    The variance of a background's bin is the sum of squared weights, but at least that of one simulated event of the
-    channel's average weight: a bin that the simulation leaves empty is not known to be free of background. Without this
-    floor an optimiser wins by emptying bins.
+    The variance of a bin's background is the sum of squared weights (as in HistFactory's ``staterror``), but at least
+    that of one simulated event of the channel's average weight: a bin that the simulation leaves empty is not known to
+    be free of background. Without this floor an optimiser wins by emptying bins.
 
     Examples
     --------
@@ -80,22 +80,28 @@ class CountingModel:
             raise ValueError(f"the model needs the signal {list(self.signal)} and a background; got {list(processes)}")
         is_signal = jnp.array([name in self.signal for name in processes])[:, None]
         # statistics in the highest precision that is enabled
-        precise = {name: jax.tree.map(lambda x: x.astype(jnp.result_type(float)), h) for name, h in histograms.items()}
-        sumw = jnp.concatenate([axes[name].select(h.sumw) for name, h in precise.items()], axis=-1)
-        variance = jnp.concatenate(
-            [jnp.maximum(axes[name].select(h.sumw2), _one_event(h, typical_weight)) for name, h in precise.items()],
-            axis=-1,
-        )
+        precise = jax.tree.map(lambda x: x.astype(jnp.result_type(float)), dict(histograms))
+        heaviest = jnp.max(jnp.where(is_signal[:, 0], 0, typical_weight))
+
+        def total(chosen: jax.Array, counts: Counts) -> Counts:
+            return jax.tree.map(lambda x: jnp.sum(jnp.where(chosen, x, 0), axis=0), counts)
+
+        bins = []
+        for name, counts in precise.items():
+            signal, background = total(is_signal, counts), total(~is_signal, counts)
+            variance = jnp.maximum(axes[name].select(background.sumw2), _one_event(background, heaviest))
+            bins.append((axes[name].select(signal.sumw), axes[name].select(background.sumw), variance))
+        signal_yields, background_yields, variances = (jnp.concatenate(part) for part in zip(*bins, strict=True))
         return discovery_significance(
-            jnp.sum(jnp.where(is_signal, sumw, 0), axis=0),
-            jnp.sum(jnp.where(is_signal, 0, sumw), axis=0),
+            signal_yields,
+            background_yields,
             background_uncertainty=self.background_uncertainty,
-            background_variance=jnp.sum(jnp.where(is_signal, 0, variance), axis=0),
+            background_variance=variances,
         )
 
 
-def _one_event(counts: Counts, typical_weight: jax.Array) -> jax.Array:
-    """Return the squared weight of one selected event, shape (processes, 1); of any event where none is selected."""
-    sumw, sumw2 = jnp.sum(counts.sumw, axis=-1), jnp.sum(counts.sumw2, axis=-1)
+def _one_event(background: Counts, otherwise: jax.Array) -> jax.Array:
+    """Return the squared average weight of the selected events, or of ``otherwise`` where none is selected."""
+    sumw, sumw2 = jnp.sum(background.sumw), jnp.sum(background.sumw2)
     some = sumw > float(np.finfo(sumw.dtype).tiny) ** 0.5
-    return jnp.where(some, sumw2 / jnp.where(some, sumw, 1), typical_weight)[:, None] ** 2
+    return jnp.where(some, sumw2 / jnp.where(some, sumw, 1), otherwise) ** 2

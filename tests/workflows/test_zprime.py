@@ -164,6 +164,8 @@ def test_optimum_is_not_below_the_best_of_300_random_points(split, result):
     points = [ZPRIME.parameters.replace(**{k: rng.uniform(*s.bounds) for k, s in specs.items()}) for _ in range(300)]
     best = max(float(hard(p)) for p in points)
     assert result.optimum.hard_train.objective >= best
+    # the random search may overtrain, the optimum on events it never saw is better even than that
+    assert result.optimum.hard_held_out.objective >= best
 
 
 def test_larger_events_run_through_the_same_analysis(shared_data):

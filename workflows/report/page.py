@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import math
 from collections.abc import Sequence
 from string import Template
 from typing import Any
@@ -184,7 +185,9 @@ def html_cutflow(title: str, flow: Cutflow, workflow: Workflow) -> str:
 
 
 def _counted(weighted: float, uncertainty: float, raw: float) -> str:
-    return f"{weighted:.4g} &plusmn; {uncertainty:.2g} <small>({raw:.0f})</small>"
+    # two significant digits of the uncertainty, but no rounding of whole events
+    digits = max(0, 1 - math.floor(math.log10(uncertainty))) if uncertainty > 0 else 1
+    return f"{weighted:,.{digits}f} &plusmn; {uncertainty:,.{digits}f} <small>({raw:.0f})</small>"
 
 
 def _html_table(

@@ -27,7 +27,6 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import uproot
-import vector
 
 Table = dict[str, np.ndarray]  # columns of equal length; the column "event" is ascending
 
@@ -262,7 +261,7 @@ def missing_momentum(rng: np.random.Generator, particles: Table, events: int) ->
 
 def cluster(particles: Table, radius: float, min_pt: float) -> Table:
     """Anti-kT jets of the particles."""
-    fastjet = optional_import("fastjet")
+    fastjet, vector = optional_import("fastjet"), optional_import("vector")
     numbers, counts = np.unique(particles["event"], return_counts=True)
     mass = np.where(np.abs(particles["id"]) == 22, 0.0, PION_MASS)
     momenta = vector.arr({name: particles[name] for name in ("pt", "eta", "phi")} | {"mass": mass})
@@ -441,6 +440,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of generated events")
     options = parser.parse_args(arguments)
 
+    for package in ("pythia8mc", "fastjet", "vector"):
+        optional_import(package)
     options.output.mkdir(parents=True, exist_ok=True)
     fileset_path = options.output / "fileset.json"
     for name in options.samples:

@@ -1,0 +1,42 @@
+"""The script that made the embedded events: what it says without its extra, and that a seed fixes the events."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import awkward as ak
+import pytest
+import uproot
+
+SCRIPT = Path(__file__).resolve().parent.parent / "examples" / "generate_events.py"
+
+
+@pytest.mark.parametrize("package", ["pythia8mc", "fastjet", "vector"])
+def test_says_which_extra_is_missing(package, tmp_path):
+    # None makes an import fail; the other two need not be installed for this test
+    modules = {name: "sys" for name in ("pythia8mc", "fastjet", "vector")} | {package: "None"}
+    hidden = "; ".join(f"sys.modules[{name!r}] = {value}" for name, value in modules.items())
+    arguments = f"sys.argv = ['script', '--output', {str(tmp_path / 'out')!r}]"
+    run = f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import runpy, sys; {hidden}; {arguments}; {run}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"{package} is needed to generate events: pip install 'hepgrad[generate]'" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pythia8mc") is None, reason="needs the extra `generate`")
+def test_the_same_command_gives_the_same_events(tmp_path):
+    for name in ("a", "b"):
+        command = [sys.executable, SCRIPT, "--samples", "zjets", "--scale", "0.005", "--output", tmp_path / name]
+        subprocess.run(command, check=True, capture_output=True)
+    a, b = (uproot.open(tmp_path / name / "zjets.root")["Events"].arrays() for name in ("a", "b"))
+    assert len(a) > 0
+    assert ak.array_equal(a, b, equal_nan=True)

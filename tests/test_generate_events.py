@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).resolve().parent.parent / "examples" / "generate_events.
 @pytest.mark.parametrize("package", ["pythia8mc", "fastjet", "vector"])
 def test_says_which_extra_is_missing(package, tmp_path):
     # None makes an import fail; the other two need not be installed for this test
-    modules = {name: "sys" for name in ("pythia8mc", "fastjet", "vector")} | {package: "None"}
+    modules = dict.fromkeys(("pythia8mc", "fastjet", "vector"), "sys") | {package: "None"}
     hidden = "; ".join(f"sys.modules[{name!r}] = {value}" for name, value in modules.items())
     arguments = f"sys.argv = ['script', '--output', {str(tmp_path / 'out')!r}]"
     run = f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import optax
 from hepgrad.analysis import Checkpoint, Parameters, Record
 
 from .errors import InputError
+from .replacing import replacing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,16 +54,10 @@ class CheckpointFile:
             "best_value": checkpoint.best_value,
             "history": [dataclasses.asdict(record) for record in checkpoint.history],
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        try:
-            with temporary.open("wb") as file:
-                # Python writes and reads floating-point numbers without loss
-                arrays: dict[str, Any] = {f"leaf{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
-                np.savez(file, text=np.asarray(json.dumps(text)), **arrays)
-            temporary.replace(self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        arrays: dict[str, Any] = {f"leaf{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
+        with replacing(self.path) as temporary, temporary.open("wb") as file:
+            # JSON keeps floating-point numbers without loss
+            np.savez(file, text=np.asarray(json.dumps(text)), **arrays)
 
     def load(self, parameters: Parameters, optimizer: optax.GradientTransformation) -> Checkpoint:
         """Read the checkpoint.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .replacing import replacing
 
 RUN_FILE = "run.json"
 FORMAT = "hepgrad run folder, version 1"
@@ -119,14 +120,8 @@ class RunFolder:
         name
             Relative to the folder, with ``/`` between folders.
         """
-        target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
+        with replacing(self.path / name) as temporary:
             yield temporary
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
         if name not in self.files:
             self.files.append(name)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+
+from hepgrad import ragged as rg
 
 from .cut import Hard, Reading, Soft
 from .cutflow import Cutflow
@@ -18,6 +20,9 @@ from .histogram import Axis, Counts, fill_hard, fill_soft
 from .parameters import Parameters
 from .stage import Stage
 from .statistics import CountingModel
+
+# columns, weight and process of the events of one block
+Block: TypeAlias = tuple[rg.RecordArray, jax.Array, jax.Array]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,16 +180,17 @@ class Analysis:
         """
         num_groups = len(data.processes)
 
-        def local(parameters: Parameters, block: tuple[Events, jax.Array]) -> dict[str, Counts]:
-            events, process = block
-            selected = self.select(events, parameters, reading)
+        def local(parameters: Parameters, block: Block) -> dict[str, Counts]:
+            columns, weight, process = block
+            # probabilities of 1 before any selection are made here, where they cost no memory
+            selected = self.select(Events.of(columns, weight), parameters, reading)
             return {c.name: c.fill(selected, reading, process, num_groups) for c in self.channels}
 
-        blocks = (data.events, data.process)
+        blocks = (data.columns, data.weight, data.process)
         if data.blocks == 1:
             return local(parameters, jax.tree.map(lambda leaf: leaf[0], blocks))
 
-        def add(total: dict[str, Counts], block: tuple[Events, jax.Array]) -> tuple[dict[str, Counts], None]:
+        def add(total: dict[str, Counts], block: Block) -> tuple[dict[str, Counts], None]:
             return jax.tree.map(jnp.add, total, jax.checkpoint(local)(parameters, block)), None
 
         shapes = jax.eval_shape(local, parameters, jax.tree.map(lambda leaf: leaf[0], blocks))
@@ -231,9 +237,10 @@ class Analysis:
             The cut values.
         """
 
-        def local(block: tuple[Events, jax.Array]) -> Cutflow:
-            events, process = block
-            return Cutflow.of(self.select(events, parameters, Hard()), process, len(data.processes))
+        def local(block: Block) -> Cutflow:
+            columns, weight, process = block
+            selected = self.select(Events.of(columns, weight), parameters, Hard())
+            return Cutflow.of(selected, process, len(data.processes))
 
-        per_block = jax.lax.map(local, (data.events, data.process))
+        per_block = jax.lax.map(local, (data.columns, data.weight, data.process))
         return jax.tree.map(lambda part: part.sum(axis=0), per_block)

@@ -23,8 +23,10 @@ class Dataset:
 
     Attributes
     ----------
-    events
-        Every leaf has a leading axis of length ``blocks``.
+    columns
+        What was read, one record per event; every leaf has a leading axis of length ``blocks``.
+    weight
+        Shape (blocks, events): what each event counts for; 0 for the events that fill up the last block.
     process
         int32, shape (blocks, events): index into ``processes``, and ``len(processes)`` for the events that fill up the
         last block.
@@ -34,10 +36,16 @@ class Dataset:
         Names, in order (static).
     """
 
-    events: Events
+    columns: rg.RecordArray
+    weight: jax.Array
     process: jax.Array
     typical_weight: jax.Array
     processes: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+
+    @property
+    def events(self) -> Events:
+        """The events before any selection; every leaf has a leading axis of length ``blocks``."""
+        return jax.vmap(Events.of)(self.columns, self.weight)
 
     @property
     def blocks(self) -> int:
@@ -95,12 +103,11 @@ class Dataset:
             weight[-1, -missing:] = 0
             process[-1, -missing:] = len(processes)
         pieces = [merged[i] for i in index]
-        columns = {name: _stack([piece[name] for piece in pieces]) for name in first}
-        events = jax.vmap(lambda array, weight: Events.of(array, weight))(rg.RecordArray(columns), jnp.asarray(weight))
+        columns = rg.RecordArray({name: _stack([piece[name] for piece in pieces]) for name in first})
         typical = [
             np.sum(np.square(w)) / max(np.sum(w), np.finfo(np.float32).tiny) for w in map(np.asarray, weights.values())
         ]
-        return cls(events, jnp.asarray(process), jnp.asarray(typical, jnp.float32), processes)
+        return cls(columns, jnp.asarray(weight), jnp.asarray(process), jnp.asarray(typical, jnp.float32), processes)
 
 
 def _check_sample(name: str, sample: ak.Array, weight: Any, columns: list[str]) -> None:

@@ -7,28 +7,30 @@ memory now and then: the process dies, or an operation fails that went well befo
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 VALUE, WITH_VJP = "value", "value + vjp"
 
 
 class Worker:
-    """Runs operations of `ragged_ops`, on the same data, with Awkward's JAX backend.
+    """Runs what a benchmark's ``awkward_jax(size)`` returns, a function of operation and task.
 
     Parameters
     ----------
-    items
-        How many items there are.
+    benchmark
+        Name of the module in this folder.
+    size
+        How much data there is.
     """
 
-    def __init__(self, items: int) -> None:
-        self.items = items
+    def __init__(self, benchmark: str, size: int) -> None:
+        self.benchmark = benchmark
+        self.size = size
         self.process: subprocess.Popen[str] | None = None
 
     def call(self, operation: str, task: str) -> None:
@@ -39,7 +41,7 @@ class Worker:
         operation
             The name of the operation.
         task
-            `VALUE` or `WITH_VJP`.
+            What of it, such as `VALUE` or `WITH_VJP`.
 
         Raises
         ------
@@ -59,7 +61,7 @@ class Worker:
         """Return what the process answers, nothing if it died."""
         if self.process is None:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.awkward_jax", str(self.items)],
+                [sys.executable, "-m", "benchmarks.awkward_jax", self.benchmark, str(self.size)],
                 cwd=Path(__file__).parent.parent,
                 # results that arrive later than Awkward expects make matters worse
                 env={**os.environ, "JAX_CPU_ENABLE_ASYNC_DISPATCH": "0"},
@@ -84,32 +86,16 @@ class Worker:
         return process.returncode
 
 
-def value_and_vjp(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that pulls the value back to the first argument."""
-    import jax
-
-    def called(x: Any, w: Any) -> Any:
-        value, pull = jax.vjp(lambda x: function(x, w), x)
-        return value, pull(value)
-
-    return called
-
-
-def serve(items: int) -> None:
+def serve(benchmark: str, size: int) -> None:
     """Read a task from each line of the standard input, do it, and write "done" or why not."""
     import awkward as ak
     import jax
 
-    from .ragged_ops import OPERATIONS, data
-
     ak.jax.register_and_check()
-    array, w = (ak.to_backend(each, "jax") for each in data(items))
-    functions = {operation.name: operation.awkward for operation in OPERATIONS}
+    call = importlib.import_module(f"benchmarks.{benchmark}").awkward_jax(size)
     for line in sys.stdin:
-        name, task = line.rstrip("\n").split("\t")
-        function = functions[name] if task == VALUE else value_and_vjp(functions[name])
         try:
-            jax.block_until_ready(function(array, w))
+            jax.block_until_ready(call(*line.rstrip("\n").split("\t")))
         except Exception as error:
             print((str(error).strip() or repr(error)).splitlines()[0], flush=True)
         else:
@@ -118,4 +104,4 @@ def serve(items: int) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    serve(int(sys.argv[1]))
+    serve(sys.argv[1], int(sys.argv[2]))

@@ -218,7 +218,7 @@ def compare(items: int, operations: list[Operation]) -> Iterator[Comparison]:
     array, w = data(items)
     x, w_jax = rg.from_awkward(array), rg.from_awkward(w)
     flat = (x.content, x.row_ids, x.offsets, w_jax)
-    worker = Worker(items)
+    worker = Worker("ragged_ops", items)
     for operation in operations:
         options = {"capacity": int(1.02 * operation.ours(x, w_jax).capacity) + 1} if operation.grows else {}
         sized = functools.partial(operation.ours, **options)
@@ -244,6 +244,18 @@ def compare(items: int, operations: list[Operation]) -> Iterator[Comparison]:
         }
         yield Comparison(f"{operation.name}, {WITH_VJP}", ours, rivals)
     worker.close()
+
+
+def awkward_jax(items: int) -> Callable[[str, str], Any]:
+    """Run an operation on Awkward's JAX backend; in a process of its own."""
+    array, w = (ak.to_backend(each, "jax") for each in data(items))
+    functions = {operation.name: operation.awkward for operation in OPERATIONS}
+
+    def call(name: str, task: str) -> Any:
+        function = functions[name] if task == VALUE else value_and_vjp(jax.vjp, functions[name])
+        return function(array, w)
+
+    return call
 
 
 def value_and_vjp(vjp: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:

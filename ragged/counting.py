@@ -60,7 +60,7 @@ def count_probability(p: Any, n: int) -> Any:
            [1.  , 0.  , 0.  ],
            [0.  , 0.75, 0.25]], dtype=float32)
     """
-    _check(n, "count_probability")
+    check_number(n, "count_probability")
     groups, values, rebuild = by_axis(p, -1, keepdims=False, operation="count_probability")
     assert isinstance(groups, Groups)
     return rebuild(jnp.stack(_exactly(groups, values, n=int(n)), axis=-1))
@@ -95,13 +95,27 @@ def at_least_probability(p: Any, n: int) -> Any:
     >>> rg.at_least_probability(p, 1)
     Array([0.75, 0.  , 1.  ], dtype=float32)
     """
-    _check(n, "at_least_probability")
+    check_number(n, "at_least_probability")
     groups, values, rebuild = by_axis(p, -1, keepdims=False, operation="at_least_probability")
     assert isinstance(groups, Groups)
     return rebuild(_at_least(groups, values, n=int(n)))
 
 
-def _check(n: int, operation: str) -> None:
+def check_number(n: int, operation: str) -> None:
+    """Raise when a number of objects is not a static integer from 0 on.
+
+    Parameters
+    ----------
+    n
+        The number.
+    operation
+        Name for error messages.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is not an integer, or negative.
+    """
     if not hasattr(n, "__index__"):
         raise TypeError(f"{operation}: n must be an integer known before compilation, not {n!r}")
     if n < 0:
@@ -110,17 +124,26 @@ def _check(n: int, operation: str) -> None:
 
 @partial(jax.jit, static_argnames=("n",))
 def _exactly(groups: Groups, p: jax.Array, *, n: int) -> State:
-    return _exactly_clean(n, groups, _clean(groups, p))
+    return _exactly_clean(n, groups, clean(groups, p))
 
 
 @partial(jax.jit, static_argnames=("n",))
 def _at_least(groups: Groups, p: jax.Array, *, n: int) -> jax.Array:
     if n == 0:
-        return jnp.ones(groups.num, _clean(groups, p).dtype)
-    return _at_least_clean(n, groups, _clean(groups, p))
+        return jnp.ones(groups.num, clean(groups, p).dtype)
+    return _at_least_clean(n, groups, clean(groups, p))
 
 
-def _clean(groups: Groups, p: jax.Array) -> jax.Array:
+def clean(groups: Groups, p: jax.Array) -> jax.Array:
+    """Return the probabilities as floats, and 0 for items that are left out.
+
+    Parameters
+    ----------
+    groups
+        The rows.
+    p
+        Shape (items,).
+    """
     return groups.clean(p if jnp.issubdtype(p.dtype, jnp.floating) else p.astype(jnp.result_type(float)))
 
 
@@ -140,9 +163,14 @@ def _exactly_jvp(n: int, primals: Any, tangents: Any) -> tuple[State, State]:
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _at_least_clean(n: int, groups: Groups, p: jax.Array) -> jax.Array:
     if n == 1:
-        # 1 - prod(1 - p), accurate also for tiny p; rounding may have left a p just above 1
-        return 0 - jnp.expm1(groups.sum(jnp.log1p(-jnp.minimum(p, 1))))
+        # 1 - prod(1 - p), accurate also for tiny p
+        return 0 - jnp.expm1(_log_none(groups, p))
     return _distribution(groups, p, n)[n]
+
+
+def _log_none(groups: Groups, p: jax.Array) -> jax.Array:
+    # rounding may have left a p just above 1
+    return groups.sum(jnp.log1p(-jnp.minimum(p, 1)))
 
 
 @_at_least_clean.defjvp
@@ -157,7 +185,7 @@ def _at_least_jvp(n: int, primals: Any, tangents: Any) -> tuple[jax.Array, jax.A
 def _others(n: int, groups: Groups, p: jax.Array) -> State:
     """Return, for each object, the probabilities that exactly 0, ..., n of the others of its row pass."""
     if n == 0:
-        return (exclusive_by_id(1 - p, groups.ids, groups.num, groups.longest),)
+        return (_others_fail(groups, p),)
     return _by_length(groups, partial(_others_walk, n), partial(_others_scan, n), p)
 
 
@@ -165,11 +193,14 @@ def _others(n: int, groups: Groups, p: jax.Array) -> State:
 def _others_jvp(n: int, primals: Any, tangents: Any) -> tuple[State, State]:
     groups, p = primals
     if n == 0:
-        return jax.jvp(
-            lambda p: (exclusive_by_id(1 - p, groups.ids, groups.num, groups.longest),), (p,), (tangents[1],)
-        )
+        return jax.jvp(lambda p: (_others_fail(groups, p),), (p,), (tangents[1],))
     # the scan consists of products and sums, so its derivatives hold to any order
     return _others(n, groups, p), jax.jvp(lambda p: _others_scan(n, groups, p), (p,), (tangents[1],))[1]
+
+
+def _others_fail(groups: Groups, p: jax.Array) -> jax.Array:
+    none = jnp.exp(_log_none(groups, p))
+    return exclusive_by_id(1 - p, none, groups.ids, groups.num, groups.longest)
 
 
 def _distribution(groups: Groups, p: jax.Array, n: int) -> State:
@@ -214,10 +245,17 @@ def _add_object(state: State, p: jax.Array) -> State:
 def _others_walk(n: int, groups: Groups, p: jax.Array) -> State:
     before = _walk(groups, p, n + 1, visits=True)[1]
     behind = _walk(groups, p, n + 1, visits=True, reverse=True)[1]
-    return _convolve(tuple(before[:, k] for k in range(n + 1)), tuple(behind[:, k] for k in range(n + 1)))
+    return convolve(tuple(before[:, k] for k in range(n + 1)), tuple(behind[:, k] for k in range(n + 1)))
 
 
-def _convolve(a: State, b: State) -> State:
+def convolve(a: State, b: State) -> State:
+    """Return the probabilities of 0, 1, ... passes in two sets of objects together, from those of each set.
+
+    Parameters
+    ----------
+    a, b
+        The probabilities, equally many.
+    """
     return tuple(sum((a[i] * b[k - i] for i in range(1, k + 1)), a[0] * b[k]) for k in range(len(a)))
 
 
@@ -229,7 +267,7 @@ def _join(a: State, b: State) -> State:
         # i in the first set leave n - i or more to the second
         at_least = at_least + b[n - i]
         enough = enough + a[i] * at_least
-    return (*_convolve(a[:n], b[:n]), enough)
+    return (*convolve(a[:n], b[:n]), enough)
 
 
 def _running(n: int, groups: Groups, p: jax.Array, *, reverse: bool = False) -> State:
@@ -244,7 +282,7 @@ def _others_scan(n: int, groups: Groups, p: jax.Array) -> State:
     before = shift_by_id(_running(n + 1, groups, p), groups.ids, groups.num, identity=none)
     behind = _running(n + 1, groups, p, reverse=True)
     behind = shift_by_id(behind, groups.ids, groups.num, identity=none, reverse=True)
-    return _convolve(before[:-1], behind[:-1])
+    return convolve(before[:-1], behind[:-1])
 
 
 def _distribution_scan(n: int, groups: Groups, p: jax.Array) -> State:

@@ -83,12 +83,13 @@ def _prod_inexact(values: jax.Array, ids: jax.Array, num: int, longest: int | No
 def _prod_jvp(num: int, longest: int | None, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
     values, ids = primals
     # d prod = sum of each item's tangent times the product of the others
-    others = exclusive_by_id(values, ids, num, longest)
-    return _prod_inexact(values, ids, num, longest), add_in_turn(tangents[0] * others, ids, num)
+    product = _prod_inexact(values, ids, num, longest)
+    others = exclusive_by_id(values, product, ids, num, longest)
+    return product, add_in_turn(tangents[0] * others, ids, num)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(2, 3))
-def exclusive_by_id(values: jax.Array, ids: jax.Array, num: int, longest: int | None) -> jax.Array:
+@partial(jax.custom_jvp, nondiff_argnums=(3, 4))
+def exclusive_by_id(values: jax.Array, product: jax.Array, ids: jax.Array, num: int, longest: int | None) -> jax.Array:
     """Return, for each item, the product of the other items with its id; ids in order.
 
     In closed form, product / item, with the zeros counted; the derivative is that of running products from both sides,
@@ -98,6 +99,8 @@ def exclusive_by_id(values: jax.Array, ids: jax.Array, num: int, longest: int | 
     ----------
     values
         Floats or complex numbers, shape (items, ...).
+    product
+        Shape (num, ...): the products of all items with the same id, which the caller has anyway.
     ids
         int32, shape (items,), never decreasing; ``num`` for items to leave out, for which the result is 1.
     num
@@ -105,8 +108,6 @@ def exclusive_by_id(values: jax.Array, ids: jax.Array, num: int, longest: int | 
     longest
         At most so many items share an id (static); None when unknown.
     """
-    # the same expression as the product itself, so that XLA computes it once
-    product = _multiply(values, ids, num)
     values = jnp.where(column(ids < num, values), values, 1)
     is_zero = values == 0
 
@@ -124,11 +125,11 @@ def exclusive_by_id(values: jax.Array, ids: jax.Array, num: int, longest: int | 
 
 @exclusive_by_id.defjvp
 def _exclusive_jvp(num: int, longest: int | None, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
-    values, ids = primals
+    values, product, ids = primals
     used = column(ids < num, values)
 
     def by_scan(values: jax.Array) -> jax.Array:
         return exclusive_products(jnp.where(used, values, 1), ids, num, longest)
 
     tangent = jax.jvp(by_scan, (values,), (tangents[0],))[1]
-    return exclusive_by_id(values, ids, num, longest), tangent
+    return exclusive_by_id(values, product, ids, num, longest), tangent

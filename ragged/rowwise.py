@@ -14,7 +14,7 @@ from .errors import StructureError
 from .gather import take
 from .order import argsort
 from .pairs import row_pairs
-from .products import exclusive_by_id
+from .products import exclusive_by_id, prod_in_order
 from .reduce_arg import argmin
 from .reduce_axis import by_axis, with_numbers
 from .reduce_groups import Groups
@@ -256,7 +256,8 @@ def _exclusive_cumprod(groups: Groups, values: jax.Array) -> jax.Array:
 @jax.jit
 def _exclusive_prod(groups: Groups, values: jax.Array) -> jax.Array:
     values = values.astype(sum_dtype(values.dtype))
-    return exclusive_by_id(values, groups.ids, groups.num, groups.longest)
+    product = prod_in_order(values, groups.ids, groups.num, groups.longest)
+    return exclusive_by_id(values, product, groups.ids, groups.num, groups.longest)
 
 
 def on_rows(function: Callable[[RaggedArray], Any], x: Any, operation: str) -> Any:

@@ -66,7 +66,7 @@ def test_our_own_failure_is_not_hidden():
 
 
 def test_a_process_that_died_is_replaced():
-    worker = Worker(100)
+    worker = Worker("ragged_ops", 100)
     worker.call("sum", VALUE)
     worker.process.kill()
     worker.process.wait()

@@ -4,78 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 
 from hepgrad import ragged as rg
 
-from .cut import Hard, Reading, Soft
+from .channel import Channel
+from .cut import Hard, Reading
 from .cutflow import Cutflow
 from .dataset import Dataset
 from .events import Events
-from .histogram import Axis, Counts, fill_hard, fill_soft
+from .histogram import Counts
+from .needs import branch_names, check_needs, needed_branches
 from .parameters import Parameters
-from .stage import Stage
-from .statistics import CountingModel
+from .stage import AnyStage
+from .statistics import CountingModel, Model, TemplateModel
+from .statistics.objectives import Objective
+from .systematics import Histograms, Templates, fill_templates
 
 # columns, weight and process of the events of one block
 Block: TypeAlias = tuple[rg.RecordArray, jax.Array, jax.Array]
-
-
-@dataclasses.dataclass(frozen=True)
-class Channel:
-    """One histogram that enters the fit.
-
-    Attributes
-    ----------
-    name
-        Name of the channel.
-    observable
-        Name of the event-level column that is filled.
-    axis
-        The bins.
-    bandwidth
-        Of the Gaussian kernel in the soft reading, in the observable's unit, times the reading's width; by default
-        half of the narrowest bin.
-    """
-
-    name: str
-    observable: str
-    axis: Axis
-    bandwidth: float | None = None
-
-    def fill(self, events: Events, reading: Reading, groups: jax.Array, num_groups: int) -> Counts:
-        """Fill the histogram, one row per process.
-
-        Parameters
-        ----------
-        events
-            Selected events.
-        reading
-            Hard readings fill bins, soft ones spread each event with the kernel.
-        groups
-            int32, shape (events,): the process of each event; ``num_groups`` and above is left out.
-        num_groups
-            The number of processes.
-
-        Returns
-        -------
-        Counts
-            Of shape (num_groups, bins + 2), underflow first and overflow last.
-        """
-        values = getattr(events, self.observable)
-        common: dict[str, Any] = {"probability": events.probability, "groups": groups, "num_groups": num_groups}
-        if isinstance(reading, Hard):
-            return fill_hard(values, events.weight, self.axis, **common)
-        bandwidth = self.bandwidth or float(min(self.axis.edges[1:] - self.axis.edges[:-1])) / 2
-        soft = fill_soft(values, events.weight, self.axis, bandwidth=bandwidth * reading.width, **common)
-        if isinstance(reading, Soft):
-            return soft
-        hard = fill_hard(values, events.weight, self.axis, **common)
-        return jax.tree.map(lambda h, s: jax.lax.stop_gradient(h - s) + s, hard, soft)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +42,10 @@ class Analysis:
     model
         Turns histograms into a likelihood.
     objective
-        Name of the model's figure of merit to maximise (``"discovery"``).
+        The model's figure of merit to maximise: a name such as ``"discovery"``, or, with a `TemplateModel`, an
+        objective with settings of its own or a function of the likelihood.
+    frozen
+        Names of the stages through which no derivative reaches the parameters; see `freeze`.
 
     Raises
     ------
@@ -99,10 +53,11 @@ class Analysis:
         When two stages or two channels have the same name, or the model does not know the objective.
     """
 
-    stages: Sequence[Stage]
+    stages: Sequence[AnyStage]
     channels: Sequence[Channel]
-    model: CountingModel
-    objective: str = "discovery"
+    model: CountingModel | TemplateModel
+    objective: str | Objective | Callable[[Model], jax.Array] = "discovery"
+    frozen: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", tuple(self.stages))
@@ -111,16 +66,42 @@ class Analysis:
             names = [part.name for part in parts]
             if not names or len(set(names)) < len(names):
                 raise ValueError(f"an analysis needs at least one {kind}, each with a name of its own; got {names}")
-        if self.objective not in self.model.objectives:
-            raise ValueError(f"the model has no objective {self.objective!r}; it has {sorted(self.model.objectives)}")
+        self.model.merit(self.objective)
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The branches that the stages need, in order and without repetition."""
-        return tuple(dict.fromkeys(branch for stage in self.stages for branch in stage.reads))
+        """The branches that stages and systematic variations need, in order and without repetition."""
+        varied = (branch for source in self.model.systematics for branch in getattr(source, "reads", ()))
+        return tuple(dict.fromkeys([*needed_branches(self.stages), *varied]))
 
-    def replace_stage(self, name: str, stage: Stage | None) -> Analysis:
-        """Return the analysis with one stage swapped, or removed when ``stage`` is None.
+    def insert(self, stage: AnyStage, *, before: str | None = None, after: str | None = None) -> Analysis:
+        """Return the analysis with one more stage, next to another one or, by default, at the end.
+
+        Parameters
+        ----------
+        stage
+            The new stage.
+        before, after
+            Name of the stage that it comes next to; not both.
+
+        Raises
+        ------
+        KeyError
+            When there is no such stage.
+        ValueError
+            When both are given, or the analysis has a stage of this name.
+        """
+        if before is not None and after is not None:
+            raise ValueError(f"insert {stage.name!r} before {before!r} or after {after!r}, not both")
+        position = len(self.stages)
+        if before is not None:
+            position = self._position(before)
+        elif after is not None:
+            position = self._position(after) + 1
+        return dataclasses.replace(self, stages=[*self.stages[:position], stage, *self.stages[position:]])
+
+    def replace(self, name: str, stage: AnyStage) -> Analysis:
+        """Return the analysis with one stage swapped.
 
         Parameters
         ----------
@@ -134,11 +115,58 @@ class Analysis:
         KeyError
             When there is no such stage.
         """
-        names = [s.name for s in self.stages]
+        position = self._position(name)
+        stages = [*self.stages[:position], stage, *self.stages[position + 1 :]]
+        return dataclasses.replace(self, stages=stages, frozen=self.frozen - {name})
+
+    def remove(self, name: str) -> Analysis:
+        """Return the analysis without one of its stages.
+
+        Parameters
+        ----------
+        name
+            Name of a stage.
+
+        Raises
+        ------
+        KeyError
+            When there is no such stage.
+        """
+        position = self._position(name)
+        stages = [*self.stages[:position], *self.stages[position + 1 :]]
+        return dataclasses.replace(self, stages=stages, frozen=self.frozen - {name})
+
+    def freeze(self, name: str) -> Analysis:
+        """Return the analysis with one stage whose cuts stay as they are: no gradient moves them on its account.
+
+        Parameters
+        ----------
+        name
+            Name of a stage.
+
+        Raises
+        ------
+        KeyError
+            When there is no such stage.
+
+        Examples
+        --------
+        >>> from hepgrad.analysis import Analysis, Channel, CountingModel, Regular, stage
+        >>> @stage(reads=("MET_pt",))
+        ... def missing_momentum(events, cut):
+        ...     return events.select(events.MET.pt > cut.met)
+        >>> channel = Channel("sr", "MET_pt", Regular(5, 0, 500))
+        >>> analysis = Analysis([missing_momentum], [channel], CountingModel(["signal"], 0.1))
+        >>> analysis.freeze("missing_momentum").frozen
+        frozenset({'missing_momentum'})
+        """
+        return dataclasses.replace(self, frozen=self.frozen | {self.stages[self._position(name)].name})
+
+    def _position(self, name: str) -> int:
+        names = [stage.name for stage in self.stages]
         if name not in names:
             raise KeyError(f"no stage {name!r}; the stages are {names}")
-        swapped = [stage if s.name == name else s for s in self.stages]
-        return dataclasses.replace(self, stages=[s for s in swapped if s is not None])
+        return names.index(name)
 
     def select(self, events: Events, parameters: Parameters, reading: Reading) -> Events:
         """Run the stages on one block.
@@ -151,15 +179,21 @@ class Analysis:
             The cut values.
         reading
             What a cut means.
+
+        Raises
+        ------
+        ValueError
+            Before anything runs, when a stage needs a branch or a parameter that is not there.
         """
-        cut = parameters.cuts(reading)
+        check_needs(self.stages, branches=branch_names(events.columns), parameters=parameters)
+        free, held = parameters.cuts(reading), jax.lax.stop_gradient(parameters).cuts(reading)
         for stage in self.stages:
-            events = stage(events, cut)
+            events = stage(events, held if stage.name in self.frozen else free)
         return events
 
     @functools.partial(jax.jit, static_argnames="self")
-    def histograms(self, data: Dataset, parameters: Parameters, reading: Reading) -> dict[str, Counts]:
-        """Fill every channel from all blocks.
+    def histograms(self, data: Dataset, parameters: Parameters, reading: Reading) -> Templates:
+        """Fill every channel from all blocks, nominally and for every systematic variation.
 
         Only histograms leave a block: the blocks are scanned, and the backward pass recomputes each block from its
         inputs, so that memory does not grow with their number.
@@ -175,26 +209,31 @@ class Analysis:
 
         Returns
         -------
-        dict
-            By channel, `Counts` of shape (processes, bins + 2).
+        Templates
+            By channel, `Counts` of shape (processes, bins + 2); the variations are its ``down`` and ``up``.
         """
         num_groups = len(data.processes)
 
-        def local(parameters: Parameters, block: Block) -> dict[str, Counts]:
+        def local(parameters: Parameters, block: Block) -> Templates:
             columns, weight, process = block
+
+            def fill(selected: Events) -> Histograms:
+                return {c.name: c.fill(selected, reading, process, num_groups) for c in self.channels}
+
             # probabilities of 1 before any selection are made here, where they cost no memory
-            selected = self.select(Events.of(columns, weight), parameters, reading)
-            return {c.name: c.fill(selected, reading, process, num_groups) for c in self.channels}
+            events = Events.of(columns, weight)
+            return fill_templates(self.model.systematics, events, lambda e: self.select(e, parameters, reading), fill)
 
         blocks = (data.columns, data.weight, data.process)
         if data.blocks == 1:
             return local(parameters, jax.tree.map(lambda leaf: leaf[0], blocks))
 
-        def add(total: dict[str, Counts], block: Block) -> tuple[dict[str, Counts], None]:
+        def add(total: Templates, block: Block) -> tuple[Templates, None]:
             return jax.tree.map(jnp.add, total, jax.checkpoint(local)(parameters, block)), None
 
         shapes = jax.eval_shape(local, parameters, jax.tree.map(lambda leaf: leaf[0], blocks))
-        zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+        # the sum over many blocks is made in the highest precision that is enabled
+        zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, jnp.promote_types(s.dtype, float)), shapes)
         return jax.lax.scan(add, zeros, blocks)[0]
 
     @functools.partial(jax.jit, static_argnames="self")
@@ -209,7 +248,7 @@ class Analysis:
             The events that they are filled from; their processes and typical weights are used.
         """
         axes = {c.name: c.axis for c in self.channels}
-        return self.model.objectives[self.objective](histograms, axes, data.processes, data.typical_weight)
+        return self.model.merit(self.objective)(histograms, axes, data.processes, data.typical_weight)
 
     def evaluate(self, data: Dataset, parameters: Parameters, reading: Reading) -> jax.Array:
         """Return the objective for given events and parameters (larger is better): the function that is differentiated.

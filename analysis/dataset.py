@@ -54,7 +54,7 @@ class Dataset:
 
     @classmethod
     def from_awkward(
-        cls, samples: Mapping[str, ak.Array], weights: Mapping[str, np.ndarray], *, block_size: int = 8192
+        cls, samples: Mapping[str, ak.Array], weights: Mapping[str, np.ndarray], *, block_size: int | None = None
     ) -> Dataset:
         """Pack events into blocks.
 
@@ -65,7 +65,7 @@ class Dataset:
         weights
             For each process, the event weights, shape (events,).
         block_size
-            Events per block; fewer if there are fewer in all.
+            Events per block; fewer if there are fewer in all. By default `default_block_size`.
 
         Raises
         ------
@@ -91,7 +91,7 @@ class Dataset:
         weight = np.concatenate([np.asarray(weights[p], np.float32) for p in processes])
         process = np.repeat(np.arange(len(processes), dtype=np.int32), [len(samples[p]) for p in processes])
 
-        block_size = min(block_size, len(merged))
+        block_size = min(block_size or default_block_size(), len(merged))
         blocks = -(-len(merged) // block_size)
         # the last block is filled up with copies of a real event, so that no function meets a value it would not meet
         # otherwise; they count for nothing
@@ -108,6 +108,16 @@ class Dataset:
             np.sum(np.square(w)) / max(np.sum(w), np.finfo(np.float32).tiny) for w in map(np.asarray, weights.values())
         ]
         return cls(columns, jnp.asarray(weight), jnp.asarray(process), jnp.asarray(typical, jnp.float32), processes)
+
+
+def default_block_size() -> int:
+    """Return how many events make a good block on the device that JAX computes on.
+
+    On a CPU the temporaries of a block should stay in the cache; a GPU wants enough events to keep it busy.
+    """
+    device = jax.config.jax_default_device
+    platform = device.platform if isinstance(device, jax.Device) else device or jax.default_backend()
+    return 16_384 if platform == "cpu" else 1_048_576
 
 
 def _check_sample(name: str, sample: ak.Array, weight: Any, columns: list[str]) -> None:

@@ -1,89 +1,41 @@
-"""Optimisable parameters: a value, bounds, the width of its soft cut, and the unit it is quoted in."""
+"""All parameters of an analysis by name, with their present values: a pytree, a table, and JSON."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
+import functools
+import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from rich.table import Table
 
-from .cut import Cuts, Reading, Threshold
-
-
-@dataclasses.dataclass(frozen=True)
-class Parameter:
-    """One optimisable number.
-
-    Attributes
-    ----------
-    value
-        Where the optimisation starts, in ``unit``.
-    bounds
-        (lowest, highest) allowed value; they hold at every step.
-    width
-        Scale of the soft cut, in ``unit``: at ``threshold + width`` an object passes with probability 0.73. By default
-        a twentieth of the range.
-    unit
-        For tables and plots, for instance ``"GeV"``.
-    scale
-        Natural unit of a step: the optimiser sees ``value / scale``, so that one learning rate fits all parameters.
-        By default a tenth of the range.
-    frozen
-        A frozen parameter keeps its value.
-    label
-        How plots name it (may hold TeX between dollar signs); the parameter's own name by default.
-
-    Raises
-    ------
-    ValueError
-        When the bounds are not increasing, the value lies outside them, or a scale is not positive. `Parameters` adds
-        the name of the parameter.
-
-    Examples
-    --------
-    >>> from hepgrad.analysis import Parameter
-    >>> Parameter(30.0, bounds=(20, 60), width=5.0, unit="GeV").scale
-    4.0
-    """
-
-    value: float
-    _: dataclasses.KW_ONLY
-    bounds: tuple[float, float]
-    width: float = math.nan
-    unit: str = ""
-    scale: float = math.nan
-    frozen: bool = False
-    label: str = ""
-
-    def __post_init__(self) -> None:
-        low, high = self.bounds
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ValueError(f"bounds must be finite and increasing, got {self.bounds}")
-        if not low <= self.value <= high:
-            raise ValueError(f"the start {self.value} lies outside the bounds [{low}, {high}] {self.unit}".rstrip())
-        for name, share in (("width", 20), ("scale", 10)):
-            if math.isnan(getattr(self, name)):
-                object.__setattr__(self, name, (high - low) / share)
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+from .cut import Reading
+from .optimisable import Optimisable, as_words, known
+from .parameter import Parameter
+from .printing import as_text
+from .threshold import Cuts
+from .weights import Weights
 
 
 @jax.tree_util.register_pytree_with_keys_class
-class Parameters(Mapping[str, jax.Array]):
+class Parameters(Mapping[str, Any]):
     """Named parameters with their present values; a pytree whose leaves are the values of the free ones.
 
     Parameters
     ----------
     **parameters
-        The parameters by name.
+        By name: a `Parameter`, or `Weights`.
 
     Raises
     ------
+    TypeError
+        For something else.
     ValueError
-        From `Parameter`, with the name of the parameter in front.
+        For a name that a stage could not write as ``cut.name``.
 
     Examples
     --------
@@ -91,24 +43,40 @@ class Parameters(Mapping[str, jax.Array]):
     >>> cuts = Parameters(met=Parameter(50.0, bounds=(20, 150), unit="GeV"), btag=Parameter(0.5, bounds=(0.1, 0.9)))
     >>> cuts.replace(met=60.0)
     Parameters(met=60 GeV, btag=0.5)
+    >>> print(cuts)
+    ┏━━━━━━┳━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━┳━━━━━━┳━━━━━━━━━━━━━┓
+    ┃ name ┃ value ┃     bounds ┃ width ┃ scale ┃ unit ┃ description ┃
+    ┡━━━━━━╇━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━╇━━━━━━━╇━━━━━━╇━━━━━━━━━━━━━┩
+    │ met  │    50 │  20 to 150 │   6.5 │    13 │ GeV  │             │
+    │ btag │   0.5 │ 0.1 to 0.9 │  0.04 │  0.08 │      │             │
+    └──────┴───────┴────────────┴───────┴───────┴──────┴─────────────┘
     """
 
-    def __init__(self, **parameters: Parameter) -> None:
+    def __init__(self, **parameters: Optimisable) -> None:
+        for name, spec in parameters.items():
+            if not isinstance(spec, Optimisable):
+                raise TypeError(f"parameter {name!r}: needs a Parameter or Weights, got {type(spec).__name__}")
+            if name.startswith("_") or hasattr(Cuts, name):
+                raise ValueError(f"parameter {name!r}: cut.{name} means something else; choose another name")
         self.specs = parameters
-        self._values: dict[str, Any] = {k: p.value for k, p in parameters.items()}
+        self._values: dict[str, Any] = {k: _Constant(p.value) if p.frozen else p.value for k, p in parameters.items()}
 
-    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], tuple[tuple[str, Parameter], ...]]:
+    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], Static]:
         """Return the children and the static part, as JAX asks for."""
-        # the values of frozen parameters belong to the static part, through their specification
-        return [(jax.tree_util.DictKey(k), _array(self._values[k])) for k in self.free], tuple(self.specs.items())
+        frozen = tuple(self._values[k] for k, p in self.specs.items() if p.frozen)
+        return [(jax.tree_util.DictKey(k), self[k]) for k in self.free], (tuple(self.specs.items()), frozen)
 
     @classmethod
-    def tree_unflatten(cls, specs: tuple[tuple[str, Parameter], ...], values: Any) -> Parameters:
+    def tree_unflatten(cls, static: Static, values: Any) -> Parameters:
         """Return what `tree_flatten_with_keys` took apart; checks nothing, since JAX also puts in other leaves."""
-        new = object.__new__(cls)
-        new.specs = dict(specs)
+        specs, frozen = dict(static[0]), iter(static[1])
         free = iter(values)
-        new._values = {k: p.value if p.frozen else next(free) for k, p in specs}
+        return cls._of(specs, {k: next(frozen if p.frozen else free) for k, p in specs.items()})
+
+    @classmethod
+    def _of(cls, specs: dict[str, Any], values: dict[str, Any]) -> Parameters:
+        new = object.__new__(cls)
+        new.specs, new._values = specs, values
         return new
 
     @property
@@ -116,10 +84,9 @@ class Parameters(Mapping[str, jax.Array]):
         """The names of the parameters that the optimiser moves."""
         return [k for k, p in self.specs.items() if not p.frozen]
 
-    def __getitem__(self, name: str) -> jax.Array:
-        if name not in self.specs:
-            raise KeyError(f"no parameter {name!r}; the parameters are {list(self.specs)}")
-        return _array(self._values[name])
+    def __getitem__(self, name: str) -> Any:
+        self._check(name)
+        return jax.tree.map(_array, self._stored(name))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.specs)
@@ -127,36 +94,39 @@ class Parameters(Mapping[str, jax.Array]):
     def __len__(self) -> int:
         return len(self.specs)
 
+    def _check(self, name: str) -> None:
+        if name not in self.specs:
+            raise KeyError(f"no parameter {name!r}; the parameters are {list(self.specs)}")
+
+    def _stored(self, name: str) -> Any:
+        value = self._values[name]
+        return value.value if isinstance(value, _Constant) else value
+
     def replace(self, **values: Any) -> Parameters:
         """Return parameters with other values.
 
         Parameters
         ----------
         **values
-            New values by name, in the parameter's unit. Known values are checked against the bounds.
+            New values by name, in the parameter's unit, also as `to_dict` writes them. Known values are checked.
 
         Raises
         ------
         KeyError
             For a name that is not a parameter.
-        ValueError
-            For a value outside the bounds.
+        TypeError, ValueError
+            For a value outside the bounds, of another shape, or that is no number.
         """
-        specs, new = dict(self.specs), dict(self._values)
+        new = dict(self._values)
         for name, value in values.items():
-            self[name]
-            if not isinstance(value, jax.core.Tracer):
-                try:
-                    checked = dataclasses.replace(specs[name], value=float(value))
-                except ValueError as error:
-                    raise ValueError(f"parameter {name!r}: {error}") from None
-                if checked.frozen:
-                    specs[name] = checked
-                value = checked.value
-            new[name] = value
-        result = object.__new__(Parameters)
-        result.specs, result._values = specs, new
-        return result
+            self._check(name)
+            spec = self.specs[name]
+            if known(value):
+                value = _named(name, spec.checked, value)
+            elif spec.frozen:
+                raise TypeError(f"parameter {name!r}: is frozen, so its value must be known before compilation")
+            new[name] = _Constant(value) if spec.frozen else value
+        return self._of(self.specs, new)
 
     def cuts(self, reading: Reading) -> Cuts:
         """Return the parameters as a stage sees them: thresholds that turn comparisons into pass probabilities.
@@ -166,13 +136,23 @@ class Parameters(Mapping[str, jax.Array]):
         reading
             `Soft`, `Hard` or `StraightThrough`.
         """
-        return Cuts({k: Threshold(value, self.specs[k].width, reading) for k, value in self.items()})
+        return Cuts({k: p.in_stage(self[k], reading) for k, p in self.specs.items()})
 
-    def scaled(self) -> dict[str, jax.Array]:
+    def with_free(self, values: Mapping[str, Any]) -> Parameters:
+        """Return parameters with other values of the free ones, traced or not, without any check.
+
+        Parameters
+        ----------
+        values
+            By name, of all free parameters.
+        """
+        return self._of(self.specs, {**self._values, **{k: values[k] for k in self.free}})
+
+    def scaled(self) -> dict[str, Any]:
         """Return the free values in units of their scale, which is what the optimiser moves."""
-        return {k: self[k] / self.specs[k].scale for k in self.free}
+        return {k: self.specs[k].scaled(self[k]) for k in self.free}
 
-    def from_scaled(self, scaled: Mapping[str, jax.Array]) -> Parameters:
+    def from_scaled(self, scaled: Mapping[str, Any]) -> Parameters:
         """Return parameters from values in units of their scale; the inverse of `scaled`.
 
         Parameters
@@ -180,28 +160,135 @@ class Parameters(Mapping[str, jax.Array]):
         scaled
             Values by name, of all free parameters.
         """
-        leaves = [scaled[k] * self.specs[k].scale for k in self.free]
-        return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(self), leaves)
+        return self.with_free({k: self.specs[k].from_scaled(scaled[k]) for k in self.free})
 
-    def scaled_bounds(self) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
-        """Return the lower and the upper bounds of the free parameters in units of their scale."""
-        low, high = ({k: jnp.asarray(self.specs[k].bounds[i] / self.specs[k].scale) for k in self.free} for i in (0, 1))
+    def scaled_bounds(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the lower and the upper bounds of the free values in units of their scale; infinite for weights."""
+        boxes = {k: self.specs[k].box() for k in self.free}
+        low, high = ({k: self.specs[k].scaled(jax.tree.map(_array, boxes[k][i])) for k in self.free} for i in (0, 1))
         return low, high
 
-    def to_dict(self) -> dict[str, float]:
-        """Return the values as Python floats; not inside ``jit``."""
-        return {k: float(v) for k, v in self._values.items()}
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values as numbers, lists, and (weights) lists by path; not inside ``jit``."""
+        return {k: p.plain(self._stored(k)) for k, p in self.specs.items()}
+
+    def numbers(self) -> dict[str, float]:
+        """Return cut values as floats, arrays element by element (``pt[0]``), without weights; not inside ``jit``."""
+        return {k + at: x for k, p in self.specs.items() for at, x in p.elements(self._stored(k)).items()}
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Return the bounds of what `numbers` returns."""
+        boxes = {k: [p.elements(bound) for bound in p.box()] for k, p in self.specs.items()}
+        return {k + at: (low[at], high[at]) for k, (low, high) in boxes.items() for at in low}
+
+    def to_json(self) -> str:
+        """Return the present values with everything that describes the parameters as JSON; not inside ``jit``.
+
+        Raises
+        ------
+        ValueError
+            When a value is not finite.
+
+        Examples
+        --------
+        >>> from hepgrad.analysis import Parameter, Parameters
+        >>> cuts = Parameters(met=Parameter(50.0, bounds=(20, 150), unit="GeV"))
+        >>> Parameters.from_json(cuts.replace(met=60.0).to_json())
+        Parameters(met=60 GeV)
+        """
+
+        def line(name: str) -> str:
+            entry = self.specs[name].to_entry(self._stored(name))
+            return f"  {json.dumps(name)}: {json.dumps(entry, allow_nan=False)}"
+
+        lines = ",\n".join(_named(name, line, name) for name in self)
+        return f"{{\n{lines}\n}}\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, trees: Mapping[str, Any] | None = None) -> Parameters:
+        """Return the parameters that `to_json` wrote down; they start at the values they had.
+
+        Parameters
+        ----------
+        text
+            JSON.
+        trees
+            For weights that are not nested dictionaries (lists, modules), by name: a tree of the same structure.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the text is no JSON, or an entry is no parameter (names it).
+        """
+        try:
+            entries = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"the parameters are no JSON: {error}") from None
+        if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+            raise ValueError("the parameters must be a JSON object, with one object for each parameter")
+
+        def spec(entry: dict[str, Any], tree: Any) -> Optimisable:
+            kind = Weights if "weights" in entry else Parameter
+            return kind.from_entry(entry, tree)
+
+        return cls(**{k: _named(k, spec, entry, (trees or {}).get(k)) for k, entry in entries.items()})
+
+    def table(self) -> Table:
+        """Return the parameters as a table; a frozen one has no scale, since nothing moves it."""
+        table = Table()
+        for column in ("name", "value", "bounds", "width", "scale", "unit", "description"):
+            table.add_column(column, justify="left" if column in ("name", "unit", "description") else "right")
+        for name, spec in self.specs.items():
+            width = "" if spec.width is None else as_words(spec.width)
+            scale = "frozen" if spec.frozen else as_words(spec.scale)
+            table.add_row(name, spec.text(self._stored(name)), spec.limits, width, scale, spec.unit, spec.description)
+        return table
+
+    def __str__(self) -> str:
+        return as_text(self.table())
 
     def __repr__(self) -> str:
         def show(name: str) -> str:
-            value = self._values[name]
-            unit = f" {self.specs[name].unit}" if self.specs[name].unit else ""
-            known = not isinstance(value, jax.core.Tracer) and jnp.ndim(value) == 0
-            return f"{name}={float(value):g}{unit}" if known else f"{name}={value}"
+            spec = self.specs[name]
+            return f"{name}={spec.text(self._stored(name))}{' ' * bool(spec.unit)}{spec.unit}"
 
         return f"Parameters({', '.join(map(show, self.specs))})"
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Constant:
+    """A frozen value as a part of the static structure: equal to another one with the same numbers."""
+
+    value: Any
+
+    @functools.cached_property
+    def key(self) -> Any:
+        leaves, structure = jax.tree.flatten(self.value)
+        arrays = [np.asarray(leaf) for leaf in leaves]
+        return structure, tuple((a.shape, a.dtype.str, a.tobytes()) for a in arrays)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Constant) and (self is other or self.key == other.key)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+Static: TypeAlias = tuple[tuple[tuple[str, Optimisable], ...], tuple[_Constant, ...]]
+
+
+def _named(name: str, function: Any, *args: Any) -> Any:
+    """Call a function, and put the name of the parameter in front of its complaints."""
+    try:
+        return function(*args)
+    except TypeError as error:
+        raise TypeError(f"parameter {name!r}: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"parameter {name!r}: {error}") from None
+
+
 def _array(value: Any) -> Any:
     # numbers become arrays only when they are used: the precision is that of the caller, not that at import
-    return jnp.asarray(value, float) if isinstance(value, int | float) else value
+    if isinstance(value, float):
+        return jnp.asarray(value, float)
+    return jnp.asarray(value) if isinstance(value, np.ndarray) else value

@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks [NAME] [--size quick|full] [--json FILE]``."""
+"""The command line: ``python -m benchmarks [NAME] [--size quick|full] [--json FILE] [--append FILE]``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from .runner import benchmarks, run, show
+from .runner import as_markdown, benchmarks, run, show
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("name", nargs="?", choices=benchmarks(), help="the benchmark to run; all of them by default")
     parser.add_argument("--size", choices=["quick", "full"], default="full", help="quick takes a tenth of the data")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
+    parser.add_argument("--append", type=Path, metavar="FILE", help="append a Markdown table to this file")
     options = parser.parse_args(arguments)
     timings, notes = [], []
     for name in [options.name] if options.name else benchmarks():
@@ -31,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 rows = [dataclasses.asdict(timing) for timing in timings]
                 options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     show(timings, notes, Console())
+    if options.append:
+        with options.append.open("a", encoding="utf-8") as file:
+            file.write(as_markdown(timings))
 
 
 if __name__ == "__main__":

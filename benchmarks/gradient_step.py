@@ -43,6 +43,8 @@ from .awkward_jax import Worker
 from .runner import Comparison, Size
 
 EVENTS = {"quick": [100_000], "full": [100_000, 1_000_000]}
+# on a GPU also enough events to fill it, and the same code on the CPU as a rival
+EVENTS_ON_GPU = [10_000_000]
 
 AXIS = Regular(20, 100, 1100)
 CUTS = Parameters(
@@ -137,19 +139,23 @@ def comparisons(size: Size) -> Iterator[Comparison]:
     """Yield value and gradient for several numbers of events."""
     from . import gradient_step_rivals as rivals
 
-    for events in EVENTS[size]:
+    on_gpu = jax.default_backend() == "gpu"
+    for events in EVENTS[size] + EVENTS_ON_GPU * on_gpu:
         data = columns(events)
-        ours = dataset(data)
         worker = Worker("gradient_step_rivals", events)
+        others = {
+            "handwritten": rivals.handwritten(data),
+            "padded": rivals.padded(data),
+            "awkward-jax": functools.partial(worker.call, "gradient_step", "value + gradient"),
+            "awkward-forward": rivals.awkward_forward(data),
+        }
+        if on_gpu:
+            cpu = jax.devices("cpu")[0]
+            with jax.default_device(cpu):
+                on_cpu = jax.device_put(dataset(data), cpu)
+            others["hepgrad on the CPU"] = finished(value_and_gradient, CUTS, on_cpu)
         yield Comparison(
-            f"{events:,} events",
-            {"value + gradient": finished(value_and_gradient, CUTS, ours)},
-            {
-                "handwritten": rivals.handwritten(data),
-                "padded": rivals.padded(data),
-                "awkward-jax": functools.partial(worker.call, "gradient_step", "value + gradient"),
-                "awkward-forward": rivals.awkward_forward(data),
-            },
+            f"{events:,} events", {"value + gradient": finished(value_and_gradient, CUTS, dataset(data))}, others
         )
         worker.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import importlib
 import itertools
 import random
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
+import jax
 from rich.console import Console
 from rich.table import Table
 
@@ -130,3 +132,17 @@ def show(timings: Iterable[Timing], notes: Iterable[str], console: Console) -> N
     console.print(table)
     for note in notes:
         console.print(note, markup=False)
+
+
+def as_markdown(timings: Iterable[Timing]) -> str:
+    """Return a section with the timings and the device they were taken on."""
+    device = jax.devices()[0].device_kind
+    lines = [
+        f"\n## On {device}, {datetime.date.today().isoformat()}, jax {jax.__version__}\n",
+        "| benchmark | case | rival | ours / ms | rival / ms | ratio |",
+        "| --- | --- | --- | ---: | ---: | ---: |",
+    ]
+    for each in timings:
+        numbers = f"{1e3 * each.seconds:.3g} | {1e3 * each.rival_seconds:.3g} | {each.ratio:.3g}"
+        lines.append(f"| {each.benchmark} | {each.case} | {each.rival} | {numbers} |")
+    return "\n".join(lines) + "\n"

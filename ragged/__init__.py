@@ -15,6 +15,8 @@ from .autodiff import value_and_grad as value_and_grad
 from .autodiff import vjp as vjp
 from .broadcast import broadcast_arrays as broadcast_arrays
 from .broadcast import zip as zip
+from .chosen import draw_probability as draw_probability
+from .chosen import nth_probability as nth_probability
 from .combine import argcartesian as argcartesian
 from .combine import argcombinations as argcombinations
 from .combine import cartesian as cartesian

@@ -17,7 +17,7 @@ import numpy as np
 from jax import lax
 
 from .array import Content, RaggedArray, RecordArray
-from .errors import StructureError
+from .errors import StructureError, concrete
 
 # Rows longer than this are sorted with the whole buffer, in a time that does not depend on their length.
 LONG_ROW = 1024
@@ -135,6 +135,9 @@ def _innermost(x: Any, ascending: bool, operation: str) -> Any:
         return order if operation == "argsort" else items[order]
     longest = x.longest
     long_rows = None if longest is None else longest > LONG_ROW
+    if long_rows and concrete(x.offsets) is None:
+        # a promise above the limit says nothing of the rows that are there
+        long_rows = None
     kernel = _argsorted_rows if operation == "argsort" else _sorted_rows
     return x.with_content(kernel(items, x.offsets, x.row_ids, exact=x.exact, long_rows=long_rows, ascending=ascending))
 

@@ -19,15 +19,19 @@ if TYPE_CHECKING:
     from .read import read_events as read_events
     from .run_files import read_histograms as read_histograms
     from .run_folder import RunFolder as RunFolder
+    from .study import Findings as Findings
+    from .study import Study as Study
     from .workflow import Workflow as Workflow
 
 _HOME = {
     "Fileset": "read",
+    "Findings": "study",
     "InputError": "errors",
     "InputWarning": "errors",
     "Process": "process",
     "RunFolder": "run_folder",
     "Sample": "read",
+    "Study": "study",
     "Workflow": "workflow",
     "load": "read",
     "read_events": "read",

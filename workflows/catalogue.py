@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .errors import InputError
 
 if TYPE_CHECKING:
+    from .study import Study
     from .workflow import Workflow
 
 
@@ -35,10 +36,15 @@ CATALOGUE = {
         "hepgrad.workflows.zprime:ZPRIME",
         "search for Z' to top antitop in the muon + jets channel; comes with simulated events",
     ),
+    "inferno": Entry(
+        "hepgrad.workflows.inferno:INFERNO",
+        "INFERNO's synthetic problem, beside its published uncertainties (a few minutes)",
+    ),
+    "neos": Entry("hepgrad.workflows.neos:NEOS", "neos' blobs, beside its published exclusion (half a minute)"),
 }
 
 
-def find_workflow(name: str) -> Workflow:
+def find_workflow(name: str) -> Workflow | Study:
     """Return a workflow by its name in the catalogue, or by ``module:object`` for one's own.
 
     Modules are also looked for in the present folder.
@@ -53,7 +59,9 @@ def find_workflow(name: str) -> Workflow:
     InputError
         When there is no such workflow.
     """
-    from .workflow import Workflow  # takes a second to import, which `hepgrad list` should not pay
+    # these take a second to import, which `hepgrad list` should not pay
+    from .study import Study
+    from .workflow import Workflow
 
     location = CATALOGUE[name].location if name in CATALOGUE else name
     module_name, _, attribute = location.partition(":")
@@ -73,6 +81,6 @@ def find_workflow(name: str) -> Workflow:
     finally:
         sys.path.remove(here)
     workflow = getattr(module, attribute, None)
-    if not isinstance(workflow, Workflow):
-        raise InputError(f"{location} should be a hepgrad.workflows.Workflow, it is {type(workflow).__name__}")
+    if not isinstance(workflow, Workflow | Study):
+        raise InputError(f"{location} should be a hepgrad.workflows.Workflow or Study, it is {type(workflow).__name__}")
     return workflow

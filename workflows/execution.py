@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import optax
 from rich.console import Console
 
-from hepgrad.analysis import Result, optimize
+from hepgrad.analysis import Diagnosis, Result, Split, check, default_block_size, draw_starts, optimize
+from hepgrad.analysis.optimize import fingerprint
 
 from .checkpoint import CheckpointFile
 from .progress import progress
@@ -38,6 +39,8 @@ def run(
     quiet: bool = False,
     steps: int | None = None,
     resume: bool = False,
+    starts: int = 1,
+    seed: int = 0,
 ) -> Result:
     """Run a workflow and write its run folder.
 
@@ -61,6 +64,10 @@ def run(
     resume
         Go on with an interrupted run of the same settings, whose checkpoint lies beside ``output``; the result is the
         same to the bit as without the interruption.
+    starts
+        Points to start from: the workflow's own, and others drawn inside the bounds. The best result of all wins.
+    seed
+        Of the points that are drawn.
 
     Returns
     -------
@@ -87,21 +94,17 @@ def run(
     RunFolder.check(output, overwrite=overwrite)
     fileset = Fileset.load(workflow.data)
     console.print(f"{workflow.title}\nreading {fileset.source}", highlight=False, markup=False, soft_wrap=True)
-    events = load(
-        fileset,
-        workflow.processes,
-        workflow.analysis.reads,
-        luminosity=workflow.luminosity,
-        block_size=workflow.block_size,
-    )
+    events = _load(workflow, fileset)
     optimizer = optax.adam(workflow.learning_rate)
-    checkpoint = CheckpointFile(output, settings(workflow, fileset))
+    chosen = {**settings(workflow, fileset), "starts": starts, "seed": seed}
+    checkpoint = CheckpointFile(output, chosen)
     saved = checkpoint.load(workflow.parameters, optimizer) if resume else None
     with progress(console, workflow.steps) as watchers:
         result = optimize(
             workflow.analysis,
             events,
             parameters=workflow.parameters,
+            starts=draw_starts(workflow.parameters, starts - 1, key=jax.random.key(seed)),
             optimizer=optimizer,
             steps=workflow.steps,
             anneal=workflow.anneal,
@@ -114,7 +117,7 @@ def run(
 
     folder = RunFolder.create(output, overwrite=overwrite)
     write_results(folder, result, workflow.analysis)
-    facts = run_facts(workflow, fileset, time.monotonic() - started)
+    facts = run_facts(chosen, workflow.title, time.monotonic() - started)
     write_report(folder, result, workflow, facts)
     folder.finish(facts)
     checkpoint.remove()
@@ -122,26 +125,54 @@ def run(
     return result
 
 
-def run_facts(workflow: Workflow, fileset: Fileset, seconds: float) -> dict[str, Any]:
-    """Return what it takes to repeat a run, as JSON can hold it.
+def examine(workflow: Workflow, *, data: str | Path | None = None) -> Diagnosis:
+    """Tell what is wrong with a workflow before it runs.
 
     Parameters
     ----------
     workflow
-        What was run.
-    fileset
-        The events it ran on.
+        What would be run.
+    data
+        Folder with a ``fileset.json``, or such a file; the workflow's own by default.
+
+    Raises
+    ------
+    InputError
+        When the data cannot be used.
+    """
+    fileset = Fileset.load(workflow.data if data is None else Path(data))
+    return check(workflow.analysis, _load(workflow, fileset), workflow.parameters)
+
+
+def _load(workflow: Workflow, fileset: Fileset) -> Split:
+    return load(
+        fileset,
+        workflow.processes,
+        workflow.analysis.reads,
+        luminosity=workflow.luminosity,
+        block_size=workflow.block_size,
+    )
+
+
+def run_facts(chosen: dict[str, Any], title: str, seconds: float) -> dict[str, Any]:
+    """Return what it takes to repeat a run, as JSON can hold it.
+
+    Parameters
+    ----------
+    chosen
+        The settings.
+    title
+        Of the workflow.
     seconds
         How long it took.
     """
     return {
         "status": "finished",
-        "title": workflow.title,
+        "title": title,
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
-        **settings(workflow, fileset),
-        "random_seeds": "none: nothing is drawn at random",
-        "device": jax.devices()[0].device_kind,
+        **chosen,
+        "device": next(iter(jnp.zeros(()).devices())).device_kind,
         "versions": {
             "python": platform.python_version(),
             **{package: importlib.metadata.version(package) for package in PACKAGES},
@@ -179,13 +210,12 @@ def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
             for process in workflow.processes
         },
         "split": "in each sample, events with an even index train and those with an odd one are held out",
-        "objective": workflow.analysis.objective,
-        "stages": [stage.name for stage in workflow.analysis.stages],
+        **fingerprint(workflow.analysis, workflow.parameters),
         "steps": workflow.steps,
         "optimizer": {"name": "adam", "learning_rate": workflow.learning_rate},
         "anneal": {"start": workflow.anneal.start, "stop": workflow.anneal.stop},
         "check_every": workflow.check_every,
-        "block_size": workflow.block_size,
+        "block_size": workflow.block_size or default_block_size(),
         "start": workflow.parameters.to_dict(),
         "precision": {"events": "float32", "statistics": jnp.result_type(float).name},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator, Sequence
 
@@ -60,18 +61,19 @@ class ProgressLines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._first = 0.0
+        self._first, self._began, self._last = 0, 0.0, math.inf
 
     def __call__(self, record: Record, steps: int) -> None:
         """Print a line, or not; the arguments are those of a watcher of `optimize`."""
         done = record.step + 1
-        if record.step == 0:
-            # what came before the end of the first step is mostly compilation
-            self._first = time.monotonic()
+        if record.step <= self._last:
+            # a descent begins, or a resumed one goes on; what came before its first step is mostly compilation
+            self._first, self._began = record.step, time.monotonic()
+        self._last = record.step
         # a line where the share of finished steps passes a multiple of a tenth
         if done < steps and done * LINES // steps == record.step * LINES // steps:
             return
-        left = (time.monotonic() - self._first) / max(record.step, 1) * (steps - done)
+        left = (time.monotonic() - self._began) / max(record.step - self._first, 1) * (steps - done)
         self._console.print(
             f"step {done} of {steps}  significance {record.objective:.3f}  width {record.width:.2f}  {left:.0f} s left",
             highlight=False,

@@ -13,7 +13,7 @@ import numpy as np
 import uhi.io.json
 import uproot
 
-from hepgrad.analysis import Analysis, Evaluation, Point, Result
+from hepgrad.analysis import Analysis, Evaluation, Optimisable, Point, Result
 from hepgrad.analysis.histogram import to_hist
 
 from .errors import InputError
@@ -37,7 +37,7 @@ def write_results(folder: RunFolder, result: Result, analysis: Analysis) -> None
     """
     folder.write_json("parameters.json", parameters_table(result))
     folder.write_json("result.json", objectives_and_yields(result))
-    names = list(result.start.parameters)
+    names = list(result.start.parameters.numbers())
     folder.write_csv(
         "history.csv",
         ["step", "objective", "width", "hard_objective", *names],
@@ -62,7 +62,7 @@ def points(result: Result) -> dict[str, Point]:
 
 
 def parameters_table(result: Result) -> dict[str, dict[str, Any]]:
-    """Return, by parameter: start, optimum, bounds, unit, width, scale, whether it was frozen, and its label.
+    """Return, by parameter: start, optimum, and what describes it (bounds, unit, width, scale, frozen, label, ...).
 
     Parameters
     ----------
@@ -70,19 +70,13 @@ def parameters_table(result: Result) -> dict[str, dict[str, Any]]:
         What the optimisation found.
     """
     start, optimum = (point.parameters.to_dict() for point in points(result).values())
-    return {
-        name: {
-            "start": start[name],
-            "optimum": optimum[name],
-            "bounds": list(spec.bounds),
-            "unit": spec.unit,
-            "width": spec.width,
-            "scale": spec.scale,
-            "frozen": spec.frozen,
-            "label": spec.label or name,
-        }
-        for name, spec in result.start.parameters.specs.items()
-    }
+
+    def told(name: str, spec: Optimisable) -> dict[str, Any]:
+        entry = spec.to_entry(result.start.parameters[name])
+        described = {key: entry[key] for key in entry if key not in ("value", "weights")}
+        return {"start": start[name], "optimum": optimum[name], **described, "label": spec.label or name}
+
+    return {name: told(name, spec) for name, spec in result.start.parameters.specs.items()}
 
 
 def objectives_and_yields(result: Result) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Workflow:
     check_every
         Steps between hard evaluations on the training events.
     block_size
-        Events per block.
+        Events per block; by default what suits the device.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class Workflow:
     learning_rate: float = 0.1
     anneal: Anneal = dataclasses.field(default_factory=Anneal)
     check_every: int = 10
-    block_size: int = 8192
+    block_size: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "processes", tuple(self.processes))

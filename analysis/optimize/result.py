@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections.abc import Mapping
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from ..analysis import Analysis
 from ..cut import Hard, Reading
 from ..cutflow import Cutflow
-from ..dataset import Dataset
 from ..histogram import Counts
 from ..parameters import Parameters
-
-
-@dataclasses.dataclass(frozen=True)
-class Record:
-    """One step of an optimisation.
-
-    Attributes
-    ----------
-    step
-        From 0.
-    objective
-        In the soft reading on the training events, before the step's update.
-    width
-        The width factor of the soft cuts.
-    hard
-        The objective in the hard reading on the training events after the update; NaN where it was not evaluated.
-    values
-        The parameters before the update.
-    """
-
-    step: int
-    objective: float
-    width: float
-    hard: float
-    values: Mapping[str, float]
+from ..printing import as_text
+from .attempt import Attempt, Record, best_of
+from .pool import Pool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,24 +37,24 @@ class Evaluation:
     yields: Mapping[str, float]
 
     @classmethod
-    def of(cls, analysis: Analysis, data: Dataset, parameters: Parameters, reading: Reading) -> Evaluation:
+    def of(cls, analysis: Analysis, pool: Pool, parameters: Parameters, reading: Reading) -> Evaluation:
         """Evaluate a point.
 
         Parameters
         ----------
         analysis
             Stages, channels and model.
-        data
+        pool
             The events.
         parameters
             The cut values.
         reading
             What a cut means.
         """
-        histograms = analysis.histograms(data, parameters, reading)
+        histograms = pool.histograms(analysis, parameters, reading)
         first = histograms[analysis.channels[0].name]
-        yields = dict(zip(data.processes, np.asarray(first.sumw.sum(axis=-1), float).tolist(), strict=True))
-        return cls(float(analysis.figure_of_merit(histograms, data)), histograms, yields)
+        yields = dict(zip(pool.about.processes, np.asarray(first.sumw.sum(axis=-1), float).tolist(), strict=True))
+        return cls(float(analysis.figure_of_merit(histograms, pool.about)), histograms, yields)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +79,7 @@ class Point:
     cutflow: Cutflow
 
     @classmethod
-    def of(cls, analysis: Analysis, train: Dataset, held_out: Dataset, parameters: Parameters, soft: Reading) -> Point:
+    def of(cls, analysis: Analysis, train: Pool, held_out: Pool, parameters: Parameters, soft: Reading) -> Point:
         """Evaluate cut values in both readings on both halves.
 
         Parameters
@@ -119,8 +94,8 @@ class Point:
             The soft reading.
         """
 
-        def evaluate(data: Dataset, reading: Reading) -> Evaluation:
-            return Evaluation.of(analysis, data, parameters, reading)
+        def evaluate(pool: Pool, reading: Reading) -> Evaluation:
+            return Evaluation.of(analysis, pool, parameters, reading)
 
         return cls(
             parameters,
@@ -128,7 +103,7 @@ class Point:
             soft_held_out=evaluate(held_out, soft),
             hard_train=evaluate(train, Hard()),
             hard_held_out=evaluate(held_out, Hard()),
-            cutflow=analysis.cutflow(held_out, parameters),
+            cutflow=held_out.cutflow(analysis, parameters),
         )
 
 
@@ -140,13 +115,23 @@ class Result:
     ----------
     start, optimum
         The two points.
-    history
-        One record a step.
+    attempts
+        One descent for each start, in order; the optimum is the best of them.
     """
 
     start: Point
     optimum: Point
-    history: tuple[Record, ...]
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def best(self) -> Attempt:
+        """The descent that led to the optimum: the one with the largest goal on the events that choose."""
+        return best_of(self.attempts)
+
+    @property
+    def history(self) -> tuple[Record, ...]:
+        """One record for each step of the descent that led to the optimum."""
+        return self.best.history
 
     @property
     def gain(self) -> float:
@@ -154,35 +139,48 @@ class Result:
         return self.optimum.hard_held_out.objective / self.start.hard_held_out.objective
 
     def tables(self) -> list[Table]:
-        """Return the result as three tables: figure of merit, yields, and cut values."""
-        merit = Table(title="Expected discovery significance", title_justify="left")
-        for column in ("cuts", "events", "start", "optimised", "ratio"):
-            merit.add_column(column, justify="left" if column in ("cuts", "events") else "right")
+        """Return the result as tables: figure of merit, yields, cut values, and the descents if there are several."""
+        several = [self._attempts_table()] if len(self.attempts) > 1 else []
+        return [self._merit_table(), self._yields_table(), self._cuts_table(), *several]
+
+    def _merit_table(self) -> Table:
+        table = _table("Expected discovery significance", "cuts", "events", right=("start", "optimised", "ratio"))
         for reading in ("soft", "hard"):
             for half in ("train", "held_out"):
                 a, b = (getattr(p, f"{reading}_{half}").objective for p in (self.start, self.optimum))
                 ratio = f"{b / a:.3f}" if a > 0 else "-"
                 style = "bold" if (reading, half) == ("hard", "held_out") else None
-                merit.add_row(reading, half.replace("_", "-"), f"{a:.3f}", f"{b:.3f}", ratio, style=style)
+                table.add_row(reading, half.replace("_", "-"), f"{a:.3f}", f"{b:.3f}", ratio, style=style)
+        return table
 
-        yields = Table(title="Selected events, hard, held-out", title_justify="left")
-        for column in ("process", "start", "optimised", "kept"):
-            yields.add_column(column, justify="left" if column == "process" else "right")
+    def _yields_table(self) -> Table:
+        table = _table("Selected events, hard, held-out", "process", right=("start", "optimised", "kept"))
         for name, before in self.start.hard_held_out.yields.items():
             after = self.optimum.hard_held_out.yields[name]
-            yields.add_row(name, f"{before:.2f}", f"{after:.2f}", f"{after / before:.0%}" if before > 0 else "-")
+            table.add_row(name, f"{before:.2f}", f"{after:.2f}", f"{after / before:.0%}" if before > 0 else "-")
+        return table
 
-        cuts = Table(title="Cut values", title_justify="left")
-        for column in ("parameter", "start", "optimised", "bounds", "unit"):
-            cuts.add_column(column, justify="left" if column in ("parameter", "unit") else "right")
+    def _cuts_table(self) -> Table:
+        table = _table("Cut values", "parameter", right=("start", "optimised", "bounds"), last=("unit",))
         for name, spec in self.start.parameters.specs.items():
-            a, b = (f"{float(p.parameters[name]):.4g}" for p in (self.start, self.optimum))
-            cuts.add_row(name, a, b, f"{spec.bounds[0]:g} to {spec.bounds[1]:g}", spec.unit)
-        return [merit, yields, cuts]
+            a, b = (spec.text(p.parameters[name]) for p in (self.start, self.optimum))
+            table.add_row(name, a, b, spec.limits, spec.unit)
+        return table
+
+    def _attempts_table(self) -> Table:
+        table = _table("Descents, hard, on the events that choose", "start", right=("steps", "best after", "objective"))
+        for number, attempt in enumerate(self.attempts, 1):
+            steps = (str(len(attempt.history)), str(attempt.best_step))
+            style = "bold" if attempt is self.best else None
+            table.add_row(str(number), *steps, f"{attempt.best_value:.3f}", style=style)
+        return table
 
     def __str__(self) -> str:
-        buffer = io.StringIO()
-        console = Console(file=buffer, width=100)
-        for table in self.tables():
-            console.print(table)
-        return buffer.getvalue()
+        return as_text(*self.tables())
+
+
+def _table(title: str, *left: str, right: tuple[str, ...], last: tuple[str, ...] = ()) -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in (*left, *right, *last):
+        table.add_column(column, justify="right" if column in right else "left")
+    return table

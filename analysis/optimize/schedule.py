@@ -1,8 +1,24 @@
-"""How the width of the soft cuts shrinks during an optimisation."""
+"""How the width of the soft cuts and the bandwidth of the histograms shrink during an optimisation."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Protocol
+
+
+class Schedule(Protocol):
+    """A factor from step to step: `Anneal`, or any function of this form."""
+
+    def __call__(self, step: int, steps: int) -> float:
+        """Return the factor at one step.
+
+        Parameters
+        ----------
+        step
+            From 0.
+        steps
+            How many there are.
+        """
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,8 +32,9 @@ def test_hard_pass_distinguishes_strict_comparisons():
 
 
 def test_comparison_from_either_side():
-    cut = cuts(Soft())
-    np.testing.assert_array_equal((cut.pt < PT).probability.content, (cut.pt < PT).probability.content)
+    cut, pt = cuts(Soft()).pt, PT
+    np.testing.assert_array_equal((cut < pt).probability.content, (pt > cut).probability.content)
+    np.testing.assert_array_equal((cut >= pt).probability.content, (pt <= cut).probability.content)
 
 
 def test_event_level_arrays_and_numpy_arrays():
@@ -101,6 +102,31 @@ def test_events_keep_their_precision(x64):
     assert (jnp.ones(2, jnp.float32) > parameters.cuts(Soft()).pt).probability.dtype == jnp.float32
 
 
-def test_unknown_parameter_is_named():
-    with pytest.raises(AttributeError, match=r"no parameter 'eta'; the parameters are \['pt'\]"):
-        cuts(Hard()).eta  # noqa: B018
+def test_what_is_missing_passes_no_cut():
+    x = jnp.array([jnp.nan, 50.0])
+    for reading in (Soft(), Hard(), StraightThrough()):
+
+        def passed(p, reading=reading):
+            cut = p.cuts(reading)
+            return ((x > cut.pt) & (x < cut.pt + 40)).probability
+
+        parameters = Parameters(pt=Parameter(30.0, bounds=(10, 60), width=5.0))
+        assert passed(parameters)[0] == 0
+        assert np.isfinite(jax.grad(lambda p: passed(p).sum())(parameters)["pt"])
+        assert (~(x > parameters.cuts(reading).pt)).probability[0] == 1
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda a, b: a and b,
+        lambda a, b: a or b,
+        lambda a, b: not a,
+        lambda a, b: 1 if a else 2,
+        lambda a, b: cuts(Soft(), 20.0).pt < PT < cuts(Soft(), 40.0).pt,
+    ],
+)
+def test_a_pass_is_neither_true_nor_false(use):
+    passed = cuts(Soft()).pt < PT
+    with pytest.raises(TypeError, match=r"write `a & b` .*`a \| b` .*`~a` .*`window\(x, low, high\)`.*`select`"):
+        use(passed, passed)

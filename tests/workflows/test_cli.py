@@ -98,14 +98,14 @@ def test_unknown_process(fails, tiny):
 
 
 def test_unknown_workflow(fails):
-    assert "there is no workflow 'zprim'; there is zprime, and your own as module:object" in fails("run", "zprim")
+    assert "there is no workflow 'zprim'; there is zprime, inferno, neos, and your own" in fails("run", "zprim")
     assert "there is no module 'nothing_like_this'" in fails("run", "nothing_like_this:SEARCH")
-    assert "json:dumps should be a hepgrad.workflows.Workflow, it is function" in fails("run", "json:dumps")
+    assert "json:dumps should be a hepgrad.workflows.Workflow or Study, it is function" in fails("run", "json:dumps")
 
 
 def test_own_workflow_in_the_present_folder(here, fails):
     (here / "half_done_search.py").write_text("WORKFLOW = None\n")
-    assert "half_done_search:WORKFLOW should be a hepgrad.workflows.Workflow" in fails(
+    assert "half_done_search:WORKFLOW should be a hepgrad.workflows.Workflow or Study" in fails(
         "run", "half_done_search:WORKFLOW"
     )
 
@@ -157,3 +157,7 @@ finally:
         done = subprocess.run([sys.executable, "-c", code, option], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(("usage: hepgrad", "hepgrad 0"))
+
+
+def test_device(fails, tiny):
+    assert "JAX finds no gpu here, only cpu (on an NVIDIA GPU" in fails("run", "tiny:TINY", "--device", "gpu")

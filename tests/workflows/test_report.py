@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 import re
 from html.parser import HTMLParser
 
@@ -12,10 +11,9 @@ import numpy as np
 import pytest
 from rich.table import Table
 
-from hepgrad.analysis import Record
 from hepgrad.workflows import RunFolder
 from hepgrad.workflows.report.channel import plot_channel
-from hepgrad.workflows.report.history import best_step, plot_parameters, plot_significance
+from hepgrad.workflows.report.history import plot_parameters, plot_significance
 from hepgrad.workflows.report.page import html_table, report_plots
 from hepgrad.workflows.report.style import plot_style
 
@@ -127,17 +125,6 @@ def test_a_channel_without_events_can_be_drawn(finished, tmp_path):
     point = dataclasses.replace(result.optimum, hard_held_out=nothing)
     result = dataclasses.replace(result, start=point, optimum=point)
     report_plots(result, workflow)[0].save(RunFolder.create(tmp_path / "run"))
-
-
-@pytest.mark.parametrize(("hard", "expected"), [((0.1, 0.2), 0), ((2.0, 3.0), 4), ((3.0, 3.0), 2)])
-def test_best_step_is_where_the_result_was_found(finished, hard, expected):
-    import dataclasses
-
-    _, result, _ = finished
-    start = dataclasses.replace(result.start, hard_train=dataclasses.replace(result.start.hard_train, objective=1.0))
-    values = (math.nan, hard[0], math.nan, hard[1])
-    history = tuple(Record(step, 1.0, 1.0, value, {}) for step, value in enumerate(values))
-    assert best_step(dataclasses.replace(result, start=start, history=history)) == expected
 
 
 def test_rich_tables_become_html():

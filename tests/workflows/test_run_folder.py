@@ -115,6 +115,7 @@ def test_parameters(finished):
         "scale": 9.0,
         "frozen": False,
         "label": "met",
+        "description": "",
     }
 
 

@@ -37,7 +37,7 @@ def load(
     branches: Sequence[str],
     *,
     luminosity: float,
-    block_size: int = 8192,
+    block_size: int | None = None,
     tree: str = "Events",
 ) -> Split:
     """Read, normalise and split simulated events.
@@ -109,7 +109,7 @@ def _read_sample(sample: Sample, process: Process, branches: list[str], luminosi
     return merged
 
 
-def _dataset(half: dict[str, list[_Weighted]], block_size: int) -> Dataset:
+def _dataset(half: dict[str, list[_Weighted]], block_size: int | None) -> Dataset:
     samples = {name: ak.concatenate([part.events for part in parts]) for name, parts in half.items()}
     weights = {name: np.concatenate([part.weight for part in parts]) for name, parts in half.items()}
     return Dataset.from_awkward(samples, weights, block_size=block_size)

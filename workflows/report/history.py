@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from hepgrad.analysis import Parameter, Result
+from hepgrad.analysis import Result
 
 from ..workflow import Workflow
 from .style import OPTIMUM_COLOR, SOFT_COLOR, START_COLOR, label_axes, new_figure
@@ -37,7 +37,7 @@ def plot_significance(result: Result, workflow: Workflow) -> Figure:
     points: dict[str, Any] = {"color": OPTIMUM_COLOR, "clip_on": False, "zorder": 3}
     top.plot(*zip((0, start), *hard, strict=True), "o", ms=4, label="hard cuts, training events", **points)
     top.axhline(start, color=START_COLOR, ls="--", lw=1.2, label="starting cuts (hard, training events)")
-    best = best_step(result)
+    best = result.best.best_step
     top.plot([best], [result.optimum.hard_train.objective], "*", ms=14, label="result", **points)
     a, b = result.start.hard_held_out.objective, result.optimum.hard_held_out.objective
     label = rf"hard cuts, held-out events: {a:.2f} $\rightarrow$ {b:.2f}"
@@ -66,25 +66,26 @@ def plot_parameters(result: Result) -> Figure:
     result
         What the optimisation found.
     """
-    names = result.start.parameters.free
+    parameters = result.start.parameters
+    start, optimum, ranges = parameters.numbers(), result.optimum.parameters.numbers(), parameters.ranges()
+    # elements of arrays one by one, network weights not at all
+    spec_of = {name: parameters.specs[name.partition("[")[0]] for name in start}
+    names = [name for name in start if not spec_of[name].frozen]
     # as few gaps in the last row as possible
     columns = min(len(names), min(COLUMNS, key=lambda columns: -len(names) % columns))
     rows = -(-len(names) // columns)
     figure = new_figure(2.8 * columns, 2.4 * rows + 0.2)
     grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
     steps = [record.step for record in result.history]
-    best = best_step(result)
+    best = result.best.best_step
     for axes, name in zip(grid.flat, names, strict=False):
-        spec: Parameter = result.start.parameters.specs[name]
-        low, high = spec.bounds
+        spec, (low, high) = spec_of[name], ranges[name]
         margin = 0.1 * (high - low)
         for outside in ((low - margin, low), (high, high + margin)):
             axes.axhspan(*outside, color="0.88", lw=0)
-        axes.axhline(float(result.start.parameters[name]), color=START_COLOR, ls="--", lw=1.0)
+        axes.axhline(start[name], color=START_COLOR, ls="--", lw=1.0)
         axes.plot(steps, [record.values[name] for record in result.history], color=SOFT_COLOR)
-        axes.plot(
-            [best], [float(result.optimum.parameters[name])], "*", ms=11, color=OPTIMUM_COLOR, clip_on=False, zorder=3
-        )
+        axes.plot([best], [optimum[name]], "*", ms=11, color=OPTIMUM_COLOR, clip_on=False, zorder=3)
         axes.set_ylim(low - margin, high + margin)
         axes.set_xlim(0, len(steps))
         axes.set_title((spec.label or name) + (f" [{spec.unit}]" if spec.unit else ""), fontsize=10.5)
@@ -97,16 +98,3 @@ def plot_parameters(result: Result) -> Figure:
         grid.flat[lowest].set_xlabel("step", loc="right")
         grid.flat[lowest].tick_params(labelbottom=True)
     return figure
-
-
-def best_step(result: Result) -> int:
-    """Return the number of updates after which the result was found: 0 when the start was never improved on.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    """
-    checked = [(record.hard, -record.step) for record in result.history if not math.isnan(record.hard)]
-    value, step = max(checked, default=(-math.inf, 0))
-    return 1 - step if value > result.start.hard_train.objective else 0

@@ -71,7 +71,12 @@ def selection(events: Events, cut: Cuts) -> Events:
     return events.select(events.FatJet.at_least(1), "a top-tagged fat jet")
 
 
-@stage(reads=("MET_phi",))
+@stage(
+    reads=(
+        *(f"{collection}_{field}" for collection in ("Muon", "Jet", "FatJet") for field in ("pt", "eta", "phi", "mass")),
+        *("MET_pt", "MET_phi"),
+    )
+)
 def reconstruction(events: Events, cut: Cuts) -> Events:
     """Reconstruct the mass of the top pair: muon, neutrino, the leading jet on the muon's side, the leading fat jet."""
     jets = events.Jet

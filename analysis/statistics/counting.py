@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ..histogram import Axis, Counts
+from ..systematics import Source
 from .asimov import discovery_significance
+
+# of histograms by channel, their axes, the names of the processes, and what an event of each counts for
+FigureOfMerit: TypeAlias = Callable[[Mapping[str, Counts], Mapping[str, Axis], Sequence[str], jax.Array], jax.Array]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,9 +51,28 @@ class CountingModel:
             raise ValueError(f"background_uncertainty must not be negative, got {self.background_uncertainty}")
 
     @property
-    def objectives(self) -> dict[str, Callable[..., jax.Array]]:
-        """The figures of merit by name, each of histograms, their axes, and the processes; larger is better."""
-        return {"discovery": self.discovery}
+    def systematics(self) -> tuple[Source, ...]:
+        """The sources that need histograms of their own: none."""
+        return ()
+
+    def merit(self, objective: object) -> FigureOfMerit:
+        """Return a figure of merit as a function of histograms, their axes, the processes and their typical weights.
+
+        Parameters
+        ----------
+        objective
+            ``"discovery"``, the only one that this model has.
+
+        Raises
+        ------
+        ValueError
+            For any other.
+        """
+        if objective != "discovery":
+            raise ValueError(
+                f"a CountingModel has no objective {objective!r}, only 'discovery'; a TemplateModel has others"
+            )
+        return self.discovery
 
     def discovery(
         self,
@@ -89,7 +113,7 @@ class CountingModel:
         bins = []
         for name, counts in precise.items():
             signal, background = total(is_signal, counts), total(~is_signal, counts)
-            variance = jnp.maximum(axes[name].select(background.sumw2), _one_event(background, heaviest))
+            variance = jnp.maximum(axes[name].select(background.sumw2), one_event(background, heaviest))
             bins.append((axes[name].select(signal.sumw), axes[name].select(background.sumw), variance))
         signal_yields, background_yields, variances = (jnp.concatenate(part) for part in zip(*bins, strict=True))
         return discovery_significance(
@@ -100,7 +124,7 @@ class CountingModel:
         )
 
 
-def _one_event(background: Counts, otherwise: jax.Array) -> jax.Array:
+def one_event(background: Counts, otherwise: jax.Array) -> jax.Array:
     """Return the squared average weight of the selected events, or of ``otherwise`` where none is selected."""
     sumw, sumw2 = jnp.sum(background.sumw), jnp.sum(background.sumw2)
     some = sumw > float(np.finfo(sumw.dtype).tiny) ** 0.5

@@ -1,0 +1,8 @@
+"""What is wrong with an analysis, told before it is optimised."""
+
+from __future__ import annotations
+
+from .check import check as check
+from .diagnosis import Diagnosis as Diagnosis
+from .diagnosis import Finding as Finding
+from .diagnosis import Severity as Severity

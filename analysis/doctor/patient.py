@@ -1,0 +1,117 @@
+"""What is examined, and what several examinations need to know about it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from ..analysis import Analysis
+from ..comparisons import distances
+from ..cut import Hard, Soft
+from ..cutflow import Cutflow
+from ..dataset import Dataset
+from ..histogram import Counts
+from ..optimize.split import Split
+from ..parameters import Parameters
+from ..systematics import AlternativeSample
+
+
+@dataclasses.dataclass(frozen=True)
+class Patient:
+    """An analysis with its events and the point where it is to start.
+
+    Attributes
+    ----------
+    analysis
+        Stages, channels, model and objective.
+    parameters
+        The cut values.
+    samples
+        By name, the data sets there are; most examinations look at the first one.
+    """
+
+    analysis: Analysis
+    parameters: Parameters
+    samples: Mapping[str, Dataset]
+
+    @classmethod
+    def of(cls, analysis: Analysis, data: Split | Dataset, parameters: Parameters) -> Patient:
+        """Return the patient.
+
+        Parameters
+        ----------
+        analysis
+            Stages, channels, model and objective.
+        data
+            The events.
+        parameters
+            The cut values.
+        """
+        if isinstance(data, Dataset):
+            return cls(analysis, parameters, {"train": data})
+        parts = {"train": data.train, "validation": data.validation or (), "held-out": data.held_out}
+        samples = {}
+        for name, part in parts.items():
+            shards = (
+                {name: part} if isinstance(part, Dataset) else {f"{name}, shard {i}": s for i, s in enumerate(part)}
+            )
+            samples.update(shards)
+        return cls(analysis, parameters, samples)
+
+    @property
+    def data(self) -> Dataset:
+        """The training events, or their first shard."""
+        return next(iter(self.samples.values()))
+
+    @functools.cached_property
+    def cutflow(self) -> Cutflow:
+        """The events that pass each named selection with hard cuts."""
+        return self.analysis.cutflow(self.data, self.parameters)
+
+    @functools.cached_property
+    def hard_histograms(self) -> dict[str, Counts]:
+        """The histograms with hard cuts, as NumPy arrays of shape (processes, bins + 2)."""
+        filled = self.analysis.histograms(self.data, self.parameters, Hard())
+        return {channel.name: jax.tree.map(np.asarray, filled[channel.name]) for channel in self.analysis.channels}
+
+    @functools.cached_property
+    def slope(self) -> tuple[jax.Array, Parameters]:
+        """The objective and its derivatives in the soft reading, in units of the objective per parameter's unit."""
+        return jax.jit(jax.value_and_grad(self.soft_objective))(self.parameters, self.data)
+
+    def soft_objective(self, parameters: Parameters, data: Dataset) -> jax.Array:
+        """Return the objective in the soft reading.
+
+        Parameters
+        ----------
+        parameters
+            The cut values.
+        data
+            The events.
+        """
+        return self.analysis.evaluate(data, parameters, Soft())
+
+    @functools.cached_property
+    def distances(self) -> dict[str, np.ndarray]:
+        """How far events and objects lie from each threshold, in units of its width."""
+        return distances(self.analysis, self.data, self.parameters)
+
+    @property
+    def is_signal(self) -> np.ndarray:
+        """Which processes are the signal, bool, shape (processes,)."""
+        return np.array([name in self.analysis.model.signal for name in self.data.processes])
+
+    @property
+    def is_background(self) -> np.ndarray:
+        """Which processes are the nominal background, bool, shape (processes,)."""
+        alternative = {
+            name
+            for source in self.analysis.model.systematics
+            if isinstance(source, AlternativeSample)
+            for name in source.samples
+        }
+        return ~self.is_signal & np.array([name not in alternative for name in self.data.processes])

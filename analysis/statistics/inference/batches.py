@@ -1,0 +1,42 @@
+"""Many equal computations, side by side in batches that fit into memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def in_batches(function: Callable[..., Any], jobs: Any, *, size: int) -> Any:
+    """Apply a function along the first axis, as `jax.vmap` does, but to a limited number of elements at a time.
+
+    Parameters
+    ----------
+    function
+        Of one element.
+    jobs
+        Pytree of arrays with equal first axes, not empty.
+    size
+        Largest number of elements at a time.
+
+    Returns
+    -------
+    Any
+        Results of all elements, stacked. (`jax.lax.map` would compile the function twice, for a last smaller batch.)
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from hepgrad.analysis.statistics.inference.batches import in_batches
+    >>> print(in_batches(lambda x: x**2, jnp.arange(5), size=2))
+    [ 0  1  4  9 16]
+    """
+    jobs = jax.tree.map(jnp.asarray, jobs)
+    number = len(jax.tree.leaves(jobs)[0])
+    batches = math.ceil(number / size)
+    index = jnp.arange(batches * math.ceil(number / batches)).reshape(batches, -1) % number
+    results = jax.lax.map(lambda batch: jax.vmap(function)(jax.tree.map(lambda x: x[batch], jobs)), index)
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:number], results)

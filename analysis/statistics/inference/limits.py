@@ -1,0 +1,219 @@
+"""Upper limits on the signal strength by CLs, observed and expected."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..fit import fit
+from ..histfactory import Model
+from .asymptotics import BANDS, expected_threshold, log_pvalues
+from .covariance import deviation, fisher_information, profiled_direction
+from .guards import component, poi_of, require, warn_if_single
+from .profile import ProfilePoint, profile_point, starting_point
+from .roots import Root, increasing_root, safe_sqrt
+from .test_statistics import likelihood_ratio
+
+_FARTHEST = 1e3  # the search ends at this multiple of the limit that the curvature of the likelihood predicts
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class UpperLimit:
+    """Upper limits on the parameter of interest.
+
+    Attributes
+    ----------
+    observed
+        Scalar.
+    expected
+        Of experiments without signal whose background fluctuates by (-2, -1, 0, 1, 2) standard deviations, shape (5,),
+        increasing; the third is the median.
+    converged
+        Whether all fits and searches did, scalar bool.
+    """
+
+    observed: jax.Array
+    expected: jax.Array
+    converged: jax.Array
+
+
+def upper_limit(
+    model: Model, data: Any, *, level: float = 0.05, test_stat: Literal["q", "qtilde"] = "qtilde"
+) -> UpperLimit:
+    r"""Return the signal strengths at which :math:`\text{CL}_s` falls to a level.
+
+    The expected limits solve :math:`\sqrt{q_{\mu, A}} = \Phi^{-1}(1 - \alpha [1 - \Phi(N)]) - N`, the observed one
+    :math:`\text{CL}_s(\mu) = \alpha`, by Newton steps inside a bracket. The last step is differentiated, so derivatives
+    with respect to the templates and the data are those of the implicit function.
+
+    Parameters
+    ----------
+    model
+        With a parameter of interest.
+    data
+        Events and auxiliary data, as `Model.data` makes them. With ``asimov_data(model, 0.0)`` no data are unblinded:
+        the observed limit is then the median expected one.
+    level
+        :math:`\alpha`, one minus the confidence level.
+    test_stat
+        ``"qtilde"`` or, for a parameter of interest that may be negative, ``"q"``.
+
+    Returns
+    -------
+    UpperLimit
+
+    Raises
+    ------
+    ValueError
+        Without a parameter of interest, for a `level` outside (0, 1), or as `qmu`.
+    FitError
+        When a fit or a search does not converge, for instance because the signal has no effect on the data; inside
+        `jit` see `UpperLimit.converged`.
+
+    References
+    ----------
+    arXiv:1007.1727, section 4.3.
+
+    Examples
+    --------
+    >>> import jax
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.inference import upper_limit
+    >>> with jax.enable_x64(True):
+    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [50.0])]
+    ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
+    ...     limit = upper_limit(model, [45.0])
+    ...     print(limit.observed.round(3), limit.expected.round(3))
+    1.188 [0.781 1.066 1.517 2.184 3.049]
+    """
+    warn_if_single("upper_limit")
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1 (0.05 for 95 % confidence), got {level}")
+    if test_stat not in _EXCESS:
+        raise ValueError(f"test_stat must be 'q' or 'qtilde', got {test_stat!r}")
+    poi = poi_of(model)
+    data = jnp.asarray(data, model.templates.nominal.dtype)
+    free = likelihood_ratio(model, data, 0.0, test_stat).free
+    background = fit(model, data, fixed={poi: 0.0})
+    asimov = model.expected_data(background.parameters)
+    # the observed limit and the five expected ones are searched for side by side: the program compiles once
+    thresholds = jnp.asarray(expected_threshold(level, [0.0, *BANDS]), data.dtype)
+    is_observed = np.arange(thresholds.size) == 0
+    settings = _Settings(is_observed, thresholds, math.log(level), free.deviance, free.parameters[model.index(poi)])
+    both = jnp.stack([data, asimov])
+    limits = jax.vmap(
+        lambda settings: crossing(_EXCESS[test_stat], model, both, background.parameters, settings.threshold, settings),
+        in_axes=(_Settings(0, 0, None, None, None),),
+    )(settings)
+    converged = free.converged & background.converged & (limits.converged & limits.reached).all()
+    require(
+        converged,
+        f"no upper limit on {poi!r} was found: the fits or the search failed; does {poi!r} change the expected events?",
+    )
+    return UpperLimit(limits.value[0], limits.value[1:], converged)
+
+
+class Crossing(NamedTuple):
+    """Where a function of the signal strength reaches zero.
+
+    Attributes
+    ----------
+    value
+        The signal strength, scalar; differentiable in the templates and the data.
+    reached
+        Whether there is one before the search ends; otherwise `value` is where it ended. Scalar bool.
+    converged
+        Whether the fits and the search did, scalar bool.
+    """
+
+    value: jax.Array
+    reached: jax.Array
+    converged: jax.Array
+
+
+def crossing(
+    excess: Callable[[jax.Array, jax.Array, Any], jax.Array],
+    model: Model,
+    data: jax.Array,
+    background: jax.Array,
+    threshold: jax.Array,
+    settings: Any,
+) -> Crossing:
+    r"""Find where an increasing function of profile likelihoods reaches zero.
+
+    Parameters
+    ----------
+    excess
+        From signal strength, deviances of the data sets and `settings` to a scalar; negative at signal strength 0.
+    model
+        With a parameter of interest.
+    data : jax.Array
+        Data sets, shape (sets, bins + auxiliary data).
+    background : jax.Array
+        Where fits start, shape (parameters,).
+    threshold : jax.Array
+        The search starts at this number of expected standard deviations, scalar.
+    settings
+        A pytree; the result is differentiable with respect to it.
+    """
+    root = _search(excess, *jax.lax.stop_gradient((model, data, background, threshold, settings)))
+    deviances = jax.vmap(model.deviance)(root.carry.parameters, data)
+    value = excess(root.x, deviances, settings)
+    return Crossing(root.refined(value), root.reached, root.converged & root.carry.converged.all())
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _search(
+    excess: Callable[[jax.Array, jax.Array, Any], jax.Array],
+    model: Model,
+    data: jax.Array,
+    background: jax.Array,
+    threshold: jax.Array,
+    settings: Any,
+) -> Root:
+    index = component(model, None)
+
+    def function(mu: jax.Array, last: ProfilePoint) -> tuple[jax.Array, jax.Array, ProfilePoint]:
+        points = jax.vmap(lambda data, last: profile_point(model, data, index, mu, last))(data, last)
+        return *jax.jvp(lambda d: excess(mu, d, settings), (points.deviance,), (points.slope,)), points
+
+    information = fisher_information(model, background)
+    direction = profiled_direction(model.layout, information, index, free=~model.fixed)
+    start = threshold * deviation(information, direction)
+    begin = jax.tree.map(lambda x: jnp.stack([x] * len(data)), starting_point(background))
+    return increasing_root(function, start, begin, upper=_FARTHEST * start)
+
+
+def expected_excess(mu: jax.Array, deviances: jax.Array, threshold: jax.Array) -> jax.Array:
+    r"""Return by how much :math:`\sqrt{q_\mu}` of the only data set, an Asimov one, exceeds a threshold."""
+    return safe_sqrt(deviances[0]) - threshold
+
+
+class _Settings(NamedTuple):
+    """What tells the limits of one data set from each other, and what they share; scalars."""
+
+    is_observed: np.ndarray
+    threshold: jax.Array
+    log_level: float
+    free_deviance: jax.Array
+    best: jax.Array
+
+
+def _excess(test_stat: str, mu: jax.Array, deviances: jax.Array, settings: _Settings) -> jax.Array:
+    """Return by how much the data, or the Asimov data, are beyond the limit."""
+    q, q_asimov = deviances[0] - settings.free_deviance, deviances[1]
+    q = jnp.where((settings.best <= mu) & (q > 0), q, 0)
+    log_clsb, log_clb = log_pvalues(q, q_asimov, test_stat=test_stat)
+    expected = expected_excess(mu, deviances[1:], settings.threshold)
+    return jnp.where(settings.is_observed, settings.log_level - (log_clsb - log_clb), expected)
+
+
+_EXCESS = {test_stat: functools.partial(_excess, test_stat) for test_stat in ("q", "qtilde")}

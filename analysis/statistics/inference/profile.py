@@ -1,0 +1,61 @@
+"""The profile likelihood of one parameter."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ..fit.newton import minimise
+from ..histfactory import Model
+
+STEPS = 100  # of a fit, at most
+
+
+class ProfilePoint(NamedTuple):
+    r"""The profile likelihood, :math:`-2 \ln L / L_\text{saturated}`, at one value of a parameter.
+
+    Attributes
+    ----------
+    deviance
+        Scalar.
+    slope
+        Its derivative with respect to the value: by the envelope theorem that at fixed other parameters; scalar.
+    parameters
+        Of the conditional fit, shape (parameters,).
+    converged
+        Whether it did, scalar bool.
+    """
+
+    deviance: jax.Array
+    slope: jax.Array
+    parameters: jax.Array
+    converged: jax.Array
+
+
+def starting_point(parameters: jax.Array) -> ProfilePoint:
+    """Return what stands for the previous point when a search begins."""
+    nothing = jnp.zeros((), parameters.dtype)
+    return ProfilePoint(nothing, nothing, parameters, jnp.array(True))
+
+
+def profile_point(
+    model: Model, data: jax.Array, index: int | jax.Array, value: Any, last: ProfilePoint
+) -> ProfilePoint:
+    """Fit with one component of the parameters at a value; not differentiable.
+
+    Parameters
+    ----------
+    model, data
+        The likelihood.
+    index
+        Of the component.
+    value
+        Its value.
+    last
+        A point nearby, where the fit starts.
+    """
+    start, free = last.parameters.at[index].set(value), (~model.fixed).at[index].set(False)
+    minimum = minimise(model, data, start, free, model.bounds, max_steps=STEPS)
+    return ProfilePoint(2 * minimum.value, 2 * minimum.gradient[index], minimum.parameters, minimum.converged)

@@ -1,0 +1,205 @@
+"""Pseudo-experiments, which show whether the asymptotic formulae hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import ndtr
+
+from ..fit import fit
+from ..fit.newton import minimise
+from ..histfactory import Model
+from .asymptotics import BANDS
+from .batches import in_batches
+from .guards import component, poi_of, warn_if_single
+from .profile import STEPS
+from .test_statistics import likelihood_ratio
+
+_AT_ONCE = 64  # pseudo-experiments that are fitted side by side
+
+
+def pseudo_data(model: Model, parameters: Any, key: jax.Array, number: int) -> jax.Array:
+    """Return random data of pseudo-experiments: Poisson events, and auxiliary data from their distributions.
+
+    Parameters
+    ----------
+    model
+    parameters
+        The truth, shape (parameters,).
+    key
+        Random key.
+    number
+        Of pseudo-experiments.
+
+    Returns
+    -------
+    jax.Array
+        Shape (number, bins + auxiliary data); each row in the layout of `Model.data`.
+
+    Raises
+    ------
+    ValueError
+        When the shape of `parameters` is wrong.
+
+    Examples
+    --------
+    >>> import jax
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.inference import pseudo_data
+    >>> model = Model([FitChannel("SR", [Sample("signal", [100.0], [NormFactor("mu")])])])
+    >>> data = pseudo_data(model, model.initial, jax.random.key(1), 1000)
+    >>> print(data.shape, data.mean().round(), data.std().round())
+    (1000, 1) 100.0 10.0
+    """
+    layout, constraints = model.layout, model.constraints
+    for_main, for_normal, for_poisson = jax.random.split(key, 3)
+    main = model.expected_actualdata(parameters)
+    auxiliary = model.expected_auxdata(parameters)
+    dtype = main.dtype
+    shape = (number, auxiliary.size)
+    width = jnp.sqrt(constraints.variance[layout.constrained])
+    normal = auxiliary + width * jax.random.normal(for_normal, shape, dtype)
+    counted = jax.random.poisson(for_poisson, jnp.where(layout.has_poisson_constraint, auxiliary, 0), shape)
+    auxiliary = jnp.where(layout.has_poisson_constraint, counted.astype(dtype), normal)
+    return jnp.concatenate([jax.random.poisson(for_main, main, (number, main.size)).astype(dtype), auxiliary], axis=1)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class ToyTest:
+    """The test of a signal strength by pseudo-experiments.
+
+    Attributes
+    ----------
+    observed
+        Test statistic of the data, scalar.
+    signal, background
+        Test statistic of pseudo-experiments with and without the signal, shape (number,); NaN where a fit failed. These
+        are left out of all probabilities.
+    """
+
+    observed: jax.Array
+    signal: jax.Array
+    background: jax.Array
+
+    @property
+    def CLsb_obs(self) -> jax.Array:
+        """The fraction of the pseudo-experiments with signal whose test statistic is larger, scalar."""
+        return _fraction(self.signal, self.observed)
+
+    @property
+    def CLb_obs(self) -> jax.Array:
+        """The same without signal, scalar."""
+        return _fraction(self.background, self.observed)
+
+    @property
+    def CLs_obs(self) -> jax.Array:
+        r""":math:`\text{CL}_{s+b} / \text{CL}_b`, scalar."""
+        return self.CLsb_obs / self.CLb_obs
+
+    @property
+    def CLs_exp(self) -> jax.Array:
+        """CLs at the quantiles of the background, shape (5,); the order is that of `HypothesisTest.CLs_exp`."""
+        return jax.vmap(lambda q: _fraction(self.signal, q) / _fraction(self.background, q))(
+            jnp.nanquantile(self.background, ndtr(jnp.asarray(BANDS, self.background.dtype)))
+        )
+
+    @property
+    def CLs_error(self) -> jax.Array:
+        """Binomial standard deviation of `CLs_obs`, scalar."""
+        parts = [
+            (1 - p) / (p * jnp.sum(~jnp.isnan(q)))
+            for p, q in ((self.CLsb_obs, self.signal), (self.CLb_obs, self.background))
+        ]
+        return self.CLs_obs * jnp.sqrt(parts[0] + parts[1])
+
+    @property
+    def failed(self) -> jax.Array:
+        """Number of pseudo-experiments with a failed fit."""
+        return jnp.sum(jnp.isnan(self.signal)) + jnp.sum(jnp.isnan(self.background))
+
+
+def toy_hypotest(
+    mu: Any,
+    model: Model,
+    data: Any,
+    key: jax.Array,
+    *,
+    number: int = 1000,
+    test_stat: Literal["q", "qtilde"] = "qtilde",
+) -> ToyTest:
+    """Test a signal strength by pseudo-experiments, without asymptotic formulae.
+
+    Nuisance parameters take their conditional best fit to the data, with and without the signal, as is the custom at
+    the LHC.
+
+    Parameters
+    ----------
+    mu, model, data, test_stat
+        As in `hypotest`.
+    key
+        Random key: the same key gives the same pseudo-experiments.
+    number
+        Of pseudo-experiments for each of the two hypotheses.
+
+    Returns
+    -------
+    ToyTest
+
+    Raises
+    ------
+    ValueError
+        As `hypotest`.
+    FitError
+        When a fit to the data does not converge.
+
+    References
+    ----------
+    ATLAS and CMS, Procedure for the LHC Higgs boson search combination in Summer 2011, ATL-PHYS-PUB-2011-11.
+
+    Examples
+    --------
+    >>> import jax
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.inference import hypotest, toy_hypotest
+    >>> with jax.enable_x64(True):
+    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [50.0])]
+    ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
+    ...     toys, formula = toy_hypotest(1.0, model, [45.0], jax.random.key(0)), hypotest(1.0, model, [45.0])
+    ...     print(abs(toys.CLs_obs - formula.CLs_obs) < 3 * toys.CLs_error)
+    True
+    """
+    warn_if_single("toy_hypotest")
+    poi = poi_of(model)
+    data = jnp.asarray(data, model.templates.nominal.dtype)
+    truths = [fit(model, data, fixed={poi: value}).parameters for value in (mu, 0.0)]
+    toys = [pseudo_data(model, truth, each, number) for truth, each in zip(truths, jax.random.split(key), strict=True)]
+    observed = likelihood_ratio(model, data, mu, test_stat).value
+    return ToyTest(observed, *(_statistics(model, each, jnp.asarray(mu, data.dtype), test_stat) for each in toys))
+
+
+@functools.partial(jax.jit, static_argnames="test_stat")
+def _statistics(model: Model, toys: jax.Array, mu: jax.Array, test_stat: str) -> jax.Array:
+    index = component(model, None)
+    free = jnp.stack([~model.fixed] * 2).at[1, index].set(False)
+    start = jnp.stack([model.initial] * 2).at[1, index].set(mu)
+    bounds = model.bounds
+    if test_stat == "qtilde":
+        bounds = bounds.at[index, 0].set(jnp.maximum(bounds[index, 0], 0))
+
+    def statistic(data: jax.Array) -> jax.Array:
+        # both fits of `likelihood_ratio` side by side: the program compiles once
+        fits = jax.vmap(lambda start, free: minimise(model, data, start, free, bounds, max_steps=STEPS))(start, free)
+        difference = 2 * (fits.value[1] - fits.value[0])
+        q = jnp.where((fits.parameters[0, index] <= mu) & (difference > 0), difference, 0)
+        return jnp.where(fits.converged.all(), q, jnp.nan)
+
+    return in_batches(statistic, toys, size=_AT_ONCE)
+
+
+def _fraction(statistics: jax.Array, observed: jax.Array) -> jax.Array:
+    return jnp.sum(statistics >= observed) / jnp.sum(~jnp.isnan(statistics))

@@ -1,0 +1,108 @@
+"""The expected exclusion of a signal: its CLs, and the upper limit on its strength."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from ..fit import fit
+from ..histfactory import Model
+from ..inference.asymptotics import expected_threshold, log_expected_cls
+from ..inference.guards import poi_of
+from ..inference.limits import crossing, expected_excess
+from .floor import FLOOR, floored
+from .objective import Evaluation, Objective
+
+_WORST = 1e6  # a limit above counts as this: the signal has no effect
+
+
+@dataclasses.dataclass(frozen=True)
+class CLs(Objective):
+    r"""Minus the logarithm of the CLs that is expected without signal, with profiled systematics.
+
+    As `Discovery` one fit, with the signal, to Asimov data without it, and the envelope theorem.
+
+    Attributes
+    ----------
+    mu
+        Tested value of the parameter of interest.
+    band
+        Fluctuation of the background in standard deviations, upward positive; 0 is the median.
+    floor
+        Lowest background of a bin, in expected events, positive.
+
+    References
+    ----------
+    G. Cowan, K. Cranmer, E. Gross, O. Vitells, arXiv:1007.1727, section 4.3.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.objectives import CLs
+    >>> samples = [Sample("signal", [20.0], [NormFactor("mu")]), Sample("background", [100.0])]
+    >>> print(f"{jnp.exp(-CLs()(Model([FitChannel('SR', samples)], parameter_of_interest='mu'))):.4f}")
+    0.0601
+    """
+
+    mu: float = 1.0
+    band: float = 0.0
+    floor: float = FLOOR
+
+    def evaluate(self, model: Model) -> Evaluation:
+        """Return minus the logarithm of CLs and whether the fit converged."""
+        poi = poi_of(model)
+        background = model.vector({poi: 0.0})
+        model = floored(model, self.floor, background)
+        asimov = model.expected_data(background)
+        with_signal = fit(*jax.lax.stop_gradient((model, asimov)), fixed={poi: self.mu})
+        q = model.deviance(with_signal.parameters, asimov)
+        return Evaluation(-log_expected_cls(q, [-self.band])[0], with_signal.converged)
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit(Objective):
+    r"""Minus the logarithm of the upper limit that is expected without signal, with profiled systematics.
+
+    Attributes
+    ----------
+    level
+        One minus the confidence level.
+    band
+        Fluctuation of the background in standard deviations, upward positive; 0 is the median.
+    floor
+        Lowest background of a bin, in expected events, positive.
+
+    Notes
+    -----
+    A limit above one million, or none at all, counts as one million with gradient 0.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.objectives import Limit
+    >>> samples = [Sample("signal", [20.0], [NormFactor("mu")]), Sample("background", [100.0])]
+    >>> print(f"{jnp.exp(-Limit()(Model([FitChannel('SR', samples)], parameter_of_interest='mu'))):.3f}")
+    1.045
+    """
+
+    level: float = 0.05
+    band: float = 0.0
+    floor: float = FLOOR
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise ValueError(f"level must lie between 0 and 1 (0.05 for 95 % confidence), got {self.level}")
+
+    def evaluate(self, model: Model) -> Evaluation:
+        """Return minus the logarithm of the limit and whether the fits converged."""
+        background = model.vector({poi_of(model): 0.0})
+        model = floored(model, self.floor, background)
+        asimov = model.expected_data(background)
+        threshold = jnp.asarray(expected_threshold(self.level, [-self.band])[0], asimov.dtype)
+        limit = crossing(expected_excess, model, asimov[None], background, threshold, threshold)
+        sensible = limit.reached & (limit.value < _WORST)
+        return Evaluation(-jnp.log(jnp.where(sensible, limit.value, _WORST)), limit.converged)

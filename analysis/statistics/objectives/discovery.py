@@ -1,0 +1,62 @@
+"""The expected discovery significance."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+
+from ..fit import fit
+from ..histfactory import Model
+from ..inference.guards import poi_of
+from ..inference.roots import safe_sqrt
+from .floor import FLOOR, floored
+from .objective import Evaluation, Objective
+
+
+@dataclasses.dataclass(frozen=True)
+class Discovery(Objective):
+    r"""Median significance :math:`Z = \sqrt{q_0}` of the discovery of a signal, with profiled systematics.
+
+    On Asimov data of signal and background the free fit is known, so one fit, without signal, is left. Its nuisance
+    parameters minimise the likelihood, so the derivative of q_0 with respect to the templates is the one at fixed
+    nuisance parameters (envelope theorem): the fit itself is not differentiated.
+
+    Attributes
+    ----------
+    mu
+        True value of the parameter of interest.
+    floor
+        Lowest background of a bin, in expected events, positive: a lower one counts as this. Without it the
+        significance of a bin with signal and without background is infinite.
+
+    Notes
+    -----
+    Z and its gradient are 0 without signal. The gradient is exact to first order; it must not be differentiated again.
+
+    References
+    ----------
+    G. Cowan, K. Cranmer, E. Gross, O. Vitells, arXiv:1007.1727, section 4.2.
+
+    Examples
+    --------
+    >>> import jax
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, NormSys, Sample
+    >>> from hepgrad.analysis.statistics.objectives import Discovery
+    >>> background = Sample("background", [100.0], [NormSys("xsec", hi=1.1, lo=0.9)])
+    >>> samples = [Sample("signal", [10.0], [NormFactor("mu")]), background]
+    >>> print(f"{Discovery()(Model([FitChannel('SR', samples)], parameter_of_interest='mu')):.3f}")
+    0.700
+    """
+
+    mu: float = 1.0
+    floor: float = FLOOR
+
+    def evaluate(self, model: Model) -> Evaluation:
+        """Return Z and whether the fit converged."""
+        poi = poi_of(model)
+        model = floored(model, self.floor, model.vector({poi: 0.0}))
+        asimov = model.expected_data(model.vector({poi: self.mu}))
+        without_signal = fit(*jax.lax.stop_gradient((model, asimov)), fixed={poi: 0.0})
+        q0 = model.deviance(without_signal.parameters, asimov)
+        return Evaluation(safe_sqrt(q0), without_signal.converged)

@@ -1,0 +1,58 @@
+"""A lowest expectation of every bin, because an empty bin would count for an infinite significance."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from ..histfactory import Model
+from ..histfactory.layout import Layout, SampleLayout
+
+FLOOR = 1e-3  # events
+
+
+def floored(model: Model, floor: float, parameters: jax.Array) -> Model:
+    """Return the model with a constant sample in the bins where less than the floor is expected.
+
+    Parameters
+    ----------
+    model
+    floor
+        Lowest expectation, events.
+    parameters : jax.Array
+        Where the expectation is taken, shape (parameters,).
+
+    Examples
+    --------
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.objectives.floor import floored
+    >>> model = Model([FitChannel("SR", [Sample("signal", [1.0, 2.0], [NormFactor("mu")])])], parameter_of_interest="mu")
+    >>> print(floored(model, 0.5, model.vector({"mu": 0.0})).expected_data(model.initial))
+    [1.5 2.5]
+    """
+    missing = jax.nn.relu(floor - model.expected_actualdata(parameters))
+    templates = model.templates
+
+    def padded(array: jax.Array, value: float) -> jax.Array:
+        return jnp.concatenate([array, jnp.full_like(array[:, :1], value)], axis=1)
+
+    extended = dataclasses.replace(
+        templates,
+        nominal=jnp.concatenate([templates.nominal, missing[None]]),
+        histosys_hi=padded(templates.histosys_hi, 0),
+        histosys_lo=padded(templates.histosys_lo, 0),
+        normsys_hi=padded(templates.normsys_hi, 1),
+        normsys_lo=padded(templates.normsys_lo, 1),
+    )
+    return Model.tree_unflatten(_with_constant(model.layout), (extended,))
+
+
+@functools.lru_cache(maxsize=64)
+def _with_constant(layout: Layout) -> Layout:
+    """Return the layout with one more sample in every channel, the last by name and without modifiers."""
+    constant = SampleLayout(layout.sample_names[-1] + "_", ())
+    channels = tuple(dataclasses.replace(channel, samples=(*channel.samples, constant)) for channel in layout.channels)
+    return dataclasses.replace(layout, channels=channels)

@@ -1,0 +1,186 @@
+"""Sources of systematic uncertainty: each is declared once and evaluated in every reading, within the gradient."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import jax
+
+from ..events import Events
+from .shape import Treatment
+
+
+@dataclasses.dataclass(frozen=True)
+class Normalisation:
+    """An uncertainty of the expected number of events, the same in all bins: luminosity, a cross-section.
+
+    Attributes
+    ----------
+    name
+        Of its nuisance parameter.
+    uncertainty
+        Relative, at one standard deviation: 0.02 for 2 %, or (down, up), for instance (-0.03, 0.02).
+    processes
+        Those it acts on; all of them by default.
+
+    Raises
+    ------
+    ValueError
+        When one standard deviation takes away all events.
+
+    Examples
+    --------
+    >>> from hepgrad.analysis.systematics import Normalisation
+    >>> Normalisation("ttbar_xsec", 0.06, processes=["ttbar"]).factors
+    (0.94, 1.06)
+    """
+
+    name: str
+    uncertainty: float | tuple[float, float]
+    processes: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        _freeze(self)
+        if not min(self.factors) > 0:
+            raise ValueError(f"{self.name}: one standard deviation leaves no events, got {self.uncertainty}")
+
+    @property
+    def factors(self) -> tuple[float, float]:
+        """The factors on the yields at minus and plus one standard deviation."""
+        if isinstance(self.uncertainty, tuple):
+            down, up = self.uncertainty
+            return 1 + down, 1 + up
+        return 1 - self.uncertainty, 1 + self.uncertainty
+
+
+@dataclasses.dataclass(frozen=True)
+class FreeNormalisation:
+    """A normalisation that nothing constrains but the data: of a background with a control region.
+
+    Attributes
+    ----------
+    name
+        Of the factor.
+    processes
+        Those it scales.
+    """
+
+    name: str
+    processes: Sequence[str]
+
+    def __post_init__(self) -> None:
+        _freeze(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightVariation:
+    """An uncertainty of event weights: scale factors, PDF sets, renormalisation scales.
+
+    Attributes
+    ----------
+    name
+        Of its nuisance parameter.
+    up, down
+        Functions of the *selected* events that return the factor on each event's weight, shape (events,). Without
+        ``down`` the template is mirrored.
+    processes
+        Those it acts on; all of them by default.
+    reads
+        The branches it needs.
+    shape
+        What is done to the templates, in order; see `Symmetrisation`, `Smoothing`, `Pruning`.
+    """
+
+    name: str
+    up: Callable[[Events], jax.Array]
+    down: Callable[[Events], jax.Array] | None = None
+    processes: Sequence[str] | None = None
+    reads: Sequence[str] = ()
+    shape: Sequence[Treatment] = ()
+
+    def __post_init__(self) -> None:
+        _freeze(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class KinematicVariation:
+    """An uncertainty of what was measured: the selection runs again on events with shifted objects.
+
+    Attributes
+    ----------
+    name
+        Of its nuisance parameter.
+    shift
+        ``(events, alpha) -> events``: the events with their objects shifted by ``alpha`` standard deviations (a number,
+        1 and -1 in turn; the float 0.0 for the nominal point, where a source may also correct the simulation).
+        `EnergyScale` and `EnergyResolution` are such functions.
+    processes
+        Those it acts on; all of them by default.
+    one_sided
+        Evaluate only ``alpha = 1`` and mirror the template.
+    reads
+        The branches that it needs beyond those of the stages.
+    shape
+        What is done to the templates, in order; see `Symmetrisation`, `Smoothing`, `Pruning`.
+    """
+
+    name: str
+    shift: Callable[[Events, jax.Array | float], Events]
+    processes: Sequence[str] | None = None
+    one_sided: bool = False
+    reads: Sequence[str] = ()
+    shape: Sequence[Treatment] = ()
+
+    def __post_init__(self) -> None:
+        _freeze(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class AlternativeSample:
+    """An uncertainty of the simulation: other samples of a process, read as processes of their own.
+
+    Attributes
+    ----------
+    name
+        Of its nuisance parameter.
+    process
+        The process that it is about.
+    up, down
+        Processes that are its templates at plus and minus one standard deviation. They are no backgrounds themselves.
+        Without ``down`` the template is mirrored.
+    shape
+        What is done to the templates, in order; see `Symmetrisation`, `Smoothing`, `Pruning`.
+    """
+
+    name: str
+    process: str
+    up: str
+    down: str | None = None
+    shape: Sequence[Treatment] = ()
+
+    def __post_init__(self) -> None:
+        _freeze(self)
+
+    @property
+    def processes(self) -> tuple[str, ...]:
+        """The process, as the other sources name theirs."""
+        return (self.process,)
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """The processes that are templates only."""
+        return (self.up,) if self.down is None else (self.up, self.down)
+
+
+ShapeSource: TypeAlias = WeightVariation | KinematicVariation | AlternativeSample
+Source: TypeAlias = Normalisation | FreeNormalisation | ShapeSource
+
+
+def _freeze(source: object) -> None:
+    """Make tuples of the sequences, so that the source is hashable."""
+    for field in dataclasses.fields(source):  # type: ignore[arg-type]
+        value = getattr(source, field.name)
+        if isinstance(value, list):
+            object.__setattr__(source, field.name, tuple(value))

@@ -1,0 +1,126 @@
+"""The study: train a network for one benchmark and a classifier on the same events, and compare both on others."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import jax
+from rich.console import Console
+
+from ..study import Findings, Loss, Network, Session, Study, Training, initial
+from . import published
+from .benchmarks import BENCHMARKS
+from .bins import BINS, most_likely_bin, optimal_bin, score_bin
+from .exact import exact_information
+from .losses import CrossEntropy, SignalVariance
+from .problem import Events, draw
+from .shapes import hard_shapes
+from .table import Row, comparison
+
+HIDDEN = (100, 100)
+_PIECE = 10_000  # events evaluated at a time, so that layers fit into the cache
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inferno(Study):
+    """INFERNO's synthetic problem.
+
+    Attributes
+    ----------
+    name, title, steps, seed
+        As for every study.
+    benchmark
+        What the network is trained for, ``"BM0"`` to ``"BM4"``.
+    batch
+        Signal events in a batch, and as many background events.
+    learning_rate
+        The highest of the schedule.
+    temperature
+        Of the softmax in the training.
+    train_events, test_events
+        Of signal, and as many of background.
+
+    References
+    ----------
+    P. de Castro, T. Dorigo, INFERNO: Inference-Aware Neural Optimisation, arXiv:1806.04743.
+
+    Examples
+    --------
+    >>> from hepgrad.workflows.inferno import INFERNO
+    >>> INFERNO.benchmark, INFERNO.train_events
+    ('BM2', 100000)
+    """
+
+    name: str = "inferno"
+    title: str = "INFERNO's synthetic problem: the uncertainty on 50 signal events"
+    steps: int = 4000
+    benchmark: str = "BM2"
+    batch: int = 2000
+    learning_rate: float = 1e-3
+    temperature: float = 0.1
+    train_events: int = 100_000
+    test_events: int = 500_000
+
+    def __post_init__(self) -> None:
+        if self.benchmark not in published.INFERNO:
+            raise ValueError(f"there is no benchmark {self.benchmark!r}, only {', '.join(published.INFERNO)}")
+
+    def measure(self, console: Console) -> Findings:
+        """Train both networks and compare them; the argument is that of every study."""
+        for_training, for_tests, for_network, for_batches = jax.random.split(jax.random.key(self.seed), 4)
+        events, test = draw(for_training, self.train_events), draw(for_tests, self.test_events)
+        session = Session(console, Training(self.steps, self.learning_rate, self.batch))
+
+        def trained(name: str, loss: Loss, outputs: int) -> Network:
+            return session.train(name, loss, initial(for_network, (3, *HIDDEN, outputs)), events, key=for_batches)
+
+        goal = next(benchmark for benchmark in BENCHMARKS if benchmark.name == self.benchmark)
+        inferno = trained("INFERNO", SignalVariance(goal, self.temperature), BINS)
+        classifier = trained("cross-entropy", CrossEntropy(), 2)
+
+        rows = [
+            Row.of("exact likelihood", exact_information(), published.LIKELIHOOD),
+            Row.of("exact classifier, 10 bins", information(optimal_bin, None, test), published.OPTIMAL_CLASSIFIER),
+            Row.of("cross-entropy network, 10 bins", information(score_bin, classifier, test), published.CROSS_ENTROPY),
+            Row.of(
+                f"INFERNO, trained for {self.benchmark}",
+                information(most_likely_bin, inferno, test),
+                published.INFERNO[self.benchmark],
+            ),
+        ]
+        return Findings(
+            tables=[comparison(rows)],
+            numbers={
+                "sigma_s": [dataclasses.asdict(row) for row in rows],
+                "seconds": session.seconds,
+                "seconds_per_step": session.seconds_per_step,
+            },
+            history=session.history,
+        )
+
+
+@functools.partial(jax.jit, static_argnames="bin_of")
+def information(
+    bin_of: Callable[[Network | None, jax.Array], jax.Array], network: Network | None, events: Events
+) -> jax.Array:
+    """Return the Fisher information of the hard counts in 10 bins, shape (4, 4).
+
+    Parameters
+    ----------
+    bin_of
+        From a network and an event to the index of its bin.
+    network
+        The network.
+    events
+        What to count.
+    """
+
+    def bins_of(sample: jax.Array) -> jax.Array:
+        return jax.lax.map(functools.partial(bin_of, network), sample, batch_size=_PIECE)
+
+    return hard_shapes(bins_of, events, BINS).information()
+
+
+INFERNO = Inferno()

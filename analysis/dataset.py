@@ -115,9 +115,8 @@ def default_block_size() -> int:
 
     On a CPU the temporaries of a block should stay in the cache; a GPU wants enough events to keep it busy.
     """
-    device = jax.config.jax_default_device
-    platform = device.platform if isinstance(device, jax.Device) else device or jax.default_backend()
-    return 16_384 if platform == "cpu" else 1_048_576
+    (device,) = jnp.zeros(()).devices()
+    return 16_384 if device.platform == "cpu" else 1_048_576
 
 
 def _check_sample(name: str, sample: ak.Array, weight: Any, columns: list[str]) -> None:

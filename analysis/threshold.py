@@ -71,7 +71,7 @@ class Threshold(_NotANumber):
     reading: Reading
 
     def compared(self, x: Any, sign: int) -> None:
-        """Be told of a comparison; subclasses that watch what an analysis does (`Comparisons`) remember it.
+        """Be told of a comparison; subclasses that watch what an analysis does remember it (see `comparisons`).
 
         Parameters
         ----------

@@ -19,8 +19,9 @@ from .plan import Plan
 from .pool import Pool
 from .result import Point, Result
 from .schedule import Anneal, Schedule
+from .sharded import over_shards
 from .split import Split
-from .step import Descent, in_one_program, over_shards
+from .step import Descent, in_one_program
 
 
 def optimize(

@@ -39,6 +39,7 @@ class Score(DeclaredStage):
         of a Flax module, the first of what `from_equinox` returns, or one's own. It has to be hashable.
     features
         Expressions, see `parse`: ``"sum(Jet.pt)"``, ``"MET.pt"``; a condition stands for the probability that it holds.
+        They have to be finite for every event, selected or not.
     collection
         Whose objects are scored, the features being their fields; by default events are.
     mean, deviation

@@ -107,7 +107,7 @@ class EnergyResolution:
             return events
         objects = getattr(events, self.collection)
         random = normal_by_event(getattr(events, self.event), objects.array, seed=self.seed)
-        worse = safe_sqrt((self.scale_factor + alpha * self.uncertainty) ** 2 - 1)
+        worse = safe_sqrt(jnp.square(self.scale_factor + alpha * self.uncertainty) - 1)
         factor = 1 + random * _per_object(self.resolution, objects) * worse
         return scaled(events, self.collection, np.maximum(factor, 0.01), met=self.met)
 

@@ -188,7 +188,7 @@ def test_trained_network(tmp_path):
     names = [benchmark.name for benchmark in BENCHMARKS]
     bm2 = names.index("BM2")
     assert inferno[bm2] <= 17.2
-    assert inferno[bm2] <= 0.75 * classifier[bm2]
+    assert inferno[bm2] <= 0.75 * min(classifier[bm2], published.CROSS_ENTROPY[bm2])
     assert all(ours > best for ours, best in zip(inferno, likelihood, strict=True))
     # the classifier is a good one: where nothing is unknown it is as good as the published
     assert classifier[0] == pytest.approx(published.CROSS_ENTROPY[0], rel=0.01)

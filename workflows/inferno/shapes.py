@@ -70,8 +70,8 @@ def soft_shapes(probabilities: Callable[[jax.Array], jax.Array], events: Events)
     >>> from hepgrad.workflows.inferno.problem import draw
     >>> from hepgrad.workflows.inferno.shapes import soft_shapes
     >>> shapes = soft_shapes(lambda x: jax.nn.softmax(x[:, :2]), draw(jax.random.key(0), 10_000))
-    >>> print(shapes.background.round(2), shapes.by_shift.round(2))
-    [0.7 0.3] [ 0.09 -0.09]
+    >>> print(f"{shapes.background[0]:.1f} {shapes.by_shift[0]:.2f}")
+    0.7 0.09
     """
 
     def background(nuisances: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -104,8 +104,8 @@ def hard_shapes(bin_of: Callable[[jax.Array], jax.Array], events: Events, bins: 
     >>> from hepgrad.workflows.inferno.problem import draw
     >>> from hepgrad.workflows.inferno.shapes import hard_shapes
     >>> shapes = hard_shapes(lambda x: (x[:, 0] > 2).astype(int), draw(jax.random.key(0), 10_000), 2)
-    >>> print(shapes.background.round(2), shapes.by_shift.round(2))
-    [0.49 0.51] [-0.18  0.18]
+    >>> print(f"{shapes.background[1]:.1f} {shapes.by_shift[1]:.1f}")
+    0.5 0.2
     """
 
     def shape(sample: jax.Array) -> jax.Array:

@@ -42,7 +42,8 @@ def plot_significance(result: Result, workflow: Workflow) -> Figure:
     a, b = result.start.hard_held_out.objective, result.optimum.hard_held_out.objective
     label = rf"hard cuts, held-out events: {a:.2f} $\rightarrow$ {b:.2f}"
     top.plot([0, best], [a, b], "D", ms=7, mfc="none", mec="black", label=label, clip_on=False, zorder=4)
-    top.set_ylabel(OBJECTIVE_LABELS.get(workflow.analysis.objective, workflow.analysis.objective), loc="top")
+    objective = str(workflow.analysis.objective)
+    top.set_ylabel(OBJECTIVE_LABELS.get(objective, objective), loc="top")
     top.set_ylim(0, 1.08 * top.get_ylim()[1])
     top.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
     label_axes(top, workflow.luminosity, workflow.energy)

@@ -73,7 +73,9 @@ def selection(events: Events, cut: Cuts) -> Events:
 
 @stage(
     reads=(
-        *(f"{collection}_{field}" for collection in ("Muon", "Jet", "FatJet") for field in ("pt", "eta", "phi", "mass")),
+        *("Muon_pt", "Muon_eta", "Muon_phi", "Muon_mass"),
+        *("Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass"),
+        *("FatJet_pt", "FatJet_eta", "FatJet_phi", "FatJet_mass"),
         *("MET_pt", "MET_phi"),
     )
 )

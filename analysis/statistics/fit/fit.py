@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..histfactory.layout import Layout
 from ..histfactory.model import Model
@@ -125,12 +126,12 @@ def fit(
     >>> print(f"{result.parameters[0]:.2f} +- {result.uncertainties[0]:.2f}")
     2.00 +- 0.65
     """
-    held = {name: jnp.asarray(value) for name, value in (fixed or {}).items()}
-    start = model.vector(init or {}) if init is None or isinstance(init, Mapping) else jnp.asarray(init)
-    start = model.vector({**model.named(start), **held})
-    free = ~model.fixed
-    for name in held:
-        free = free.at[model.index(name)].set(False)
+    fixed = fixed or {}
+    held = np.zeros(model.layout.size, bool)
+    for name in fixed:
+        held[model.index(name)] = True
+    start = jnp.where(held, model.vector(fixed), model.vector({} if init is None else init))
+    free = ~(model.fixed | held)
     _check_start(model, start, free)
     data = jnp.concatenate(model.split(data))
     result, minimum = _fit(model, data, start, free, max_steps)

@@ -16,8 +16,8 @@ from .constraints import Constraints, constraints
 from .densities import poisson_deviance, poisson_logpdf
 from .interpolation import ADDITIVE, MULTIPLICATIVE
 from .layout import ChannelLayout, Layout, SampleLayout
-from .parameters import ParameterConfig
-from .templates import Templates, checked, is_known, number_of_bins, pack, unpack
+from .parameters import ParameterConfig, ParameterSet
+from .templates import Templates, checked, is_known, join, number_of_bins, pack, unpack
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -176,28 +176,37 @@ class Model:
         position = self.layout.parameter_slices[name]
         return position.start if self._is_scalar(name) else position
 
-    def vector(self, values: Mapping[str, Any]) -> jax.Array:
-        """Return the vector of parameters with these values, and the start for those not named.
+    def vector(self, parameters: Any) -> jax.Array:
+        """Return the vector of parameters, which all methods take, from values by name.
 
         Parameters
         ----------
-        values
-            Numbers, or one number for each component, by parameter name.
+        parameters
+            By name: numbers, or one number for each component; parameters not named get their start. A vector is
+            checked and returned.
 
         Raises
         ------
         KeyError
             When there is no parameter of a name.
+        ValueError
+            When a vector or a value has another shape.
         """
-        self._check_names(values)
-        result = self.initial
-        for name, value in values.items():
-            result = result.at[self.layout.parameter_slices[name]].set(value)
-        return result
+        if isinstance(parameters, Mapping):
+            self._check_names(parameters)
+            pieces = [parameters.get(p.name, p.initial) for p in self.layout.parameter_sets]
+            return join((_vector_of(*pair) for pair in zip(pieces, self.layout.parameter_sets, strict=True)), (-1,))
+        vector = jnp.asarray(parameters, self.templates.nominal.dtype)
+        if vector.shape != (self.layout.size,):
+            raise ValueError(
+                f"parameters must be a vector of the {self.layout.size} components in `parameter_names`, or values by "
+                f"name; got an array of shape {vector.shape}"
+            )
+        return vector
 
     def named(self, parameters: Any) -> dict[str, jax.Array]:
         """Return the parameters by name: scalars, and vectors for parameters with one component a bin."""
-        vector = self._vector(parameters)
+        vector = self.vector(parameters)
         return {parameters.name: vector[self.index(parameters.name)] for parameters in self.layout.parameter_sets}
 
     def by_channel(self, main: Any) -> dict[str, jax.Array]:
@@ -251,7 +260,7 @@ class Model:
 
     def expected_samples(self, parameters: Any) -> jax.Array:
         """Return the expected events of each sample, shape (samples, bins); samples as in ``layout.sample_names``."""
-        return _expected_samples(self, self._vector(parameters))
+        return _expected_samples(self, self.vector(parameters))
 
     def expected_actualdata(self, parameters: Any) -> jax.Array:
         """Return the expected events in the bins of all channels, without auxiliary data, shape (bins,)."""
@@ -259,7 +268,7 @@ class Model:
 
     def expected_auxdata(self, parameters: Any) -> jax.Array:
         """Return the expected auxiliary data, shape (auxiliary data,)."""
-        return self.constraints.expected(self._vector(parameters))
+        return self.constraints.expected(self.vector(parameters))
 
     def expected_data(self, parameters: Any) -> jax.Array:
         """Return the Asimov data: expected events and expected auxiliary data, in the layout of `data`."""
@@ -271,7 +280,7 @@ class Model:
         Parameters
         ----------
         parameters
-            Shape (parameters,).
+            Shape (parameters,), or values by name as in `vector`.
         data
             Events in all bins, then auxiliary data, as `data` makes it.
 
@@ -285,7 +294,7 @@ class Model:
         ValueError
             When a shape is wrong.
         """
-        return _logpdf(self, self._vector(parameters), *self.split(data))
+        return _logpdf(self, self.vector(parameters), *self.split(data))
 
     def mainlogpdf(self, parameters: Any, maindata: Any) -> jax.Array:
         """Return the part of `logpdf` of the events in bins (without auxiliary data), scalar."""
@@ -293,7 +302,7 @@ class Model:
 
     def constraint_logpdf(self, parameters: Any, auxdata: Any) -> jax.Array:
         """Return the part of `logpdf` of the auxiliary data, scalar."""
-        return self.constraints.logpdf(self._vector(parameters), jnp.asarray(auxdata))
+        return self.constraints.logpdf(self.vector(parameters), jnp.asarray(auxdata))
 
     def deviance(self, parameters: Any, data: Any) -> jax.Array:
         r"""Return :math:`-2 \ln L(\theta) / L_\text{saturated}`, the quantity that fits minimise, scalar.
@@ -311,7 +320,7 @@ class Model:
         jax.Array
             Not negative; infinity where `logpdf` is minus infinity.
         """
-        return _deviance(self, self._vector(parameters), *self.split(data))
+        return _deviance(self, self.vector(parameters), *self.split(data))
 
     def _is_scalar(self, name: str) -> bool:
         return next(parameters.is_scalar for parameters in self.layout.parameter_sets if parameters.name == name)
@@ -320,15 +329,6 @@ class Model:
         known = self.layout.parameter_slices
         if unknown := [name for name in names if name not in known]:
             raise KeyError(f"the model has no parameter {unknown[0]!r}; it has {list(known)}")
-
-    def _vector(self, parameters: Any) -> jax.Array:
-        vector = jnp.asarray(parameters, self.templates.nominal.dtype)
-        if vector.shape != (self.layout.size,):
-            raise ValueError(
-                f"parameters must be a vector of the {self.layout.size} components in `parameter_names`, got an array "
-                f"of shape {vector.shape}; `vector` makes one from names"
-            )
-        return vector
 
 
 # Compiled each on its own, so that calls outside `jit` are fast after the first.
@@ -381,6 +381,17 @@ def _logpdf(model: Model, parameters: jax.Array, main: jax.Array, auxdata: jax.A
 def _deviance(model: Model, parameters: jax.Array, main: jax.Array, auxdata: jax.Array) -> jax.Array:
     bins = poisson_deviance(main, model.expected_actualdata(parameters))
     return jnp.sum(bins) + model.constraints.deviance(parameters, auxdata)
+
+
+def _vector_of(value: Any, parameters: ParameterSet) -> Any:
+    if np.shape(value) not in ((), (parameters.size,)):
+        raise ValueError(
+            f"the parameter {parameters.name!r} has {parameters.size} components, got an array of shape "
+            f"{np.shape(value)}"
+        )
+    if is_known(value):
+        return np.broadcast_to(np.asarray(value, float), parameters.size)
+    return jnp.broadcast_to(value, parameters.size)
 
 
 def _layout_of(channel: FitChannel) -> ChannelLayout:

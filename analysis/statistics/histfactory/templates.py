@@ -93,13 +93,13 @@ def pack(layout: Layout, channels: Sequence[FitChannel]) -> Templates:
 
     rows = len(layout.sample_names)
     return Templates(
-        nominal=_join(nominal(), (rows, -1)),
-        histosys_hi=_join(varied("histosys", 0, missing), (-1, rows, layout.bins)),
-        histosys_lo=_join(varied("histosys", 1, missing), (-1, rows, layout.bins)),
-        normsys_hi=_join(varied("normsys", 0, one), (-1, rows, len(layout.channels))),
-        normsys_lo=_join(varied("normsys", 1, one), (-1, rows, len(layout.channels))),
-        staterror_sumw2=_join(entries("staterror"), (-1,)),
-        shapesys_uncertainties=_join(entries("shapesys"), (-1,)),
+        nominal=join(nominal(), (rows, -1)),
+        histosys_hi=join(varied("histosys", 0, missing), (-1, rows, layout.bins)),
+        histosys_lo=join(varied("histosys", 1, missing), (-1, rows, layout.bins)),
+        normsys_hi=join(varied("normsys", 0, one), (-1, rows, len(layout.channels))),
+        normsys_lo=join(varied("normsys", 1, one), (-1, rows, len(layout.channels))),
+        staterror_sumw2=join(entries("staterror"), (-1,)),
+        shapesys_uncertainties=join(entries("shapesys"), (-1,)),
     )
 
 
@@ -218,7 +218,7 @@ def checked(what: str, value: Any, bins: int | None, *, lowest: float = 0.0) -> 
     return array.reshape(-1)
 
 
-def _join(pieces: Iterator[Any], shape: tuple[int, ...]) -> jax.Array:
+def join(pieces: Iterator[Any], shape: tuple[int, ...]) -> jax.Array:
     """Concatenate and reshape; NumPy joins pieces that are not traced, so that they cost the compiler nothing."""
     dtype = jnp.result_type(float)
     joined = [

@@ -26,3 +26,4 @@ from .test_statistics import qmu_tilde as qmu_tilde
 from .toys import ToyTest as ToyTest
 from .toys import pseudo_data as pseudo_data
 from .toys import toy_hypotest as toy_hypotest
+from .toys import toy_statistics as toy_statistics

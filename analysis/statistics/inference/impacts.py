@@ -137,6 +137,9 @@ def _impacts(model: Model, data: jax.Array, best: FitResult, index: int) -> Impa
         best,
         jnp.where(prefit > 0, (estimate - central) / unit, 0),
         postfit * (prefit > 0) / unit,
-        *moved,
+        moved[0],
+        moved[1],
+        moved[2],
+        moved[3],
         best.converged & converged.reshape(shifts.shape).all(axis=0),
     )

@@ -120,4 +120,5 @@ def _interval(model: Model, data: jax.Array, best: FitResult, height: float, ind
 
     (lower, upper), roots = jax.vmap(end)(jnp.array([-1.0, 1.0]), model.bounds[index])
     converged = best.converged & (roots.converged & roots.carry.converged).all()
-    return Interval(best.parameters[index], lower, upper, *roots.reached, converged)
+    reached = roots.reached
+    return Interval(best.parameters[index], lower, upper, reached[0], reached[1], converged)

@@ -19,7 +19,7 @@ from .covariance import deviation, fisher_information, profiled_direction
 from .guards import component, poi_of, require, warn_if_single
 from .profile import ProfilePoint, profile_point, starting_point
 from .roots import Root, increasing_root, safe_sqrt
-from .test_statistics import likelihood_ratio
+from .test_statistics import likelihood_ratio, one_sided
 
 _FARTHEST = 1e3  # the search ends at this multiple of the limit that the curvature of the likelihood predicts
 
@@ -200,18 +200,17 @@ def expected_excess(mu: jax.Array, deviances: jax.Array, threshold: jax.Array) -
 class _Settings(NamedTuple):
     """What tells the limits of one data set from each other, and what they share; scalars."""
 
-    is_observed: np.ndarray
-    threshold: jax.Array
-    log_level: float
-    free_deviance: jax.Array
-    best: jax.Array
+    is_observed: Any
+    threshold: Any
+    log_level: Any
+    free_deviance: Any
+    best: Any
 
 
 def _excess(test_stat: str, mu: jax.Array, deviances: jax.Array, settings: _Settings) -> jax.Array:
     """Return by how much the data, or the Asimov data, are beyond the limit."""
-    q, q_asimov = deviances[0] - settings.free_deviance, deviances[1]
-    q = jnp.where((settings.best <= mu) & (q > 0), q, 0)
-    log_clsb, log_clb = log_pvalues(q, q_asimov, test_stat=test_stat)
+    q = one_sided(test_stat, mu, settings.best, deviances[0] - settings.free_deviance)
+    log_clsb, log_clb = log_pvalues(q, deviances[1], test_stat=test_stat)
     expected = expected_excess(mu, deviances[1:], settings.threshold)
     return jnp.where(settings.is_observed, settings.log_level - (log_clsb - log_clb), expected)
 

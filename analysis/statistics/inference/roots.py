@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 Carry = TypeVar("Carry")
 
@@ -96,7 +97,7 @@ def increasing_root(
     >>> print(root.refined(root.value), root.converged)
     1.4142135 True
     """
-    tolerance = 10 * float(jnp.finfo(start.dtype).eps) ** 0.5
+    tolerance = 10 * float(np.finfo(start.dtype).eps) ** 0.5
 
     def step(state: tuple[jax.Array, jax.Array, jax.Array, jax.Array, Root]) -> Any:
         x, low, high, steps, last = state

@@ -204,9 +204,14 @@ def likelihood_ratio(model: Model, data: Any, mu: Any, test_stat: str) -> Likeli
     best = free.parameters[index]
     if test_stat == "qtilde" and lowest < 0:
         free = _chosen(best < 0, fit(model, data, fixed={poi: 0.0}), free)
-    one_sided = best > 0 if test_stat == "q0" else best <= mu
-    difference = conditional.deviance - free.deviance
-    return LikelihoodRatio(jnp.where(one_sided & (difference > 0), difference, 0), conditional, free)
+    value = one_sided(test_stat, mu, best, conditional.deviance - free.deviance)
+    return LikelihoodRatio(value, conditional, free)
+
+
+def one_sided(test_stat: str, mu: Any, best: jax.Array, difference: jax.Array) -> jax.Array:
+    """Return the difference of two deviances, or 0 where the best fit lies on the wrong side of the tested value."""
+    counts = best > 0 if test_stat == "q0" else best <= mu
+    return jnp.where(counts & (difference > 0), difference, 0)
 
 
 def _chosen(condition: jax.Array, a: FitResult, b: FitResult) -> FitResult:

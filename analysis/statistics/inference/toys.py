@@ -17,7 +17,7 @@ from .asymptotics import BANDS
 from .batches import in_batches
 from .guards import component, poi_of, warn_if_single
 from .profile import STEPS
-from .test_statistics import likelihood_ratio
+from .test_statistics import likelihood_ratio, one_sided
 
 _AT_ONCE = 64  # pseudo-experiments that are fitted side by side
 
@@ -174,12 +174,73 @@ def toy_hypotest(
     True
     """
     warn_if_single("toy_hypotest")
+    if test_stat not in ("q", "qtilde"):
+        raise ValueError(f"test_stat must be 'q' or 'qtilde', got {test_stat!r}")
     poi = poi_of(model)
     data = jnp.asarray(data, model.templates.nominal.dtype)
-    truths = [fit(model, data, fixed={poi: value}).parameters for value in (mu, 0.0)]
-    toys = [pseudo_data(model, truth, each, number) for truth, each in zip(truths, jax.random.split(key), strict=True)]
-    observed = likelihood_ratio(model, data, mu, test_stat).value
-    return ToyTest(observed, *(_statistics(model, each, jnp.asarray(mu, data.dtype), test_stat) for each in toys))
+    observed = likelihood_ratio(model, data, mu, test_stat)
+    truths = observed.conditional.parameters, fit(model, data, fixed={poi: 0.0}).parameters
+    return ToyTest(
+        observed.value,
+        *(
+            toy_statistics(mu, model, truth, each, number=number, test_stat=test_stat)
+            for truth, each in zip(truths, jax.random.split(key), strict=True)
+        ),
+    )
+
+
+def toy_statistics(
+    mu: Any,
+    model: Model,
+    parameters: Any,
+    key: jax.Array,
+    *,
+    number: int = 1000,
+    test_stat: Literal["q0", "q", "qtilde"] = "qtilde",
+) -> jax.Array:
+    """Return the test statistic of pseudo-experiments.
+
+    Parameters
+    ----------
+    mu
+        The tested value; 0 for ``"q0"``.
+    model
+        With a parameter of interest.
+    parameters
+        The truth, shape (parameters,).
+    key
+        Random key.
+    number
+        Of pseudo-experiments.
+    test_stat
+        ``"q0"``, ``"q"`` or ``"qtilde"``.
+
+    Returns
+    -------
+    jax.Array
+        Shape (number,); NaN where a fit failed.
+
+    Raises
+    ------
+    ValueError
+        Without a parameter of interest, or for wrong parameters.
+
+    Examples
+    --------
+    >>> import jax
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.inference import toy_statistics
+    >>> with jax.enable_x64(True):
+    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [50.0])]
+    ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
+    ...     q = toy_statistics(0.0, model, model.vector({"mu": 0.0}), jax.random.key(0), test_stat="q0")
+    ...     print(f"{(q > 1.6449**2).mean():.2f}")
+    0.05
+    """
+    warn_if_single("toy_statistics")
+    poi_of(model)
+    toys = pseudo_data(model, parameters, key, number)
+    return _statistics(model, toys, jnp.asarray(mu, toys.dtype), test_stat)
 
 
 @functools.partial(jax.jit, static_argnames="test_stat")
@@ -192,10 +253,10 @@ def _statistics(model: Model, toys: jax.Array, mu: jax.Array, test_stat: str) ->
         bounds = bounds.at[index, 0].set(jnp.maximum(bounds[index, 0], 0))
 
     def statistic(data: jax.Array) -> jax.Array:
-        # both fits of `likelihood_ratio` side by side: the program compiles once
+        # both fits side by side: the program compiles once
         fits = jax.vmap(lambda start, free: minimise(model, data, start, free, bounds, max_steps=STEPS))(start, free)
         difference = 2 * (fits.value[1] - fits.value[0])
-        q = jnp.where((fits.parameters[0, index] <= mu) & (difference > 0), difference, 0)
+        q = one_sided(test_stat, mu, fits.parameters[0, index], difference)
         return jnp.where(fits.converged.all(), q, jnp.nan)
 
     return in_batches(statistic, toys, size=_AT_ONCE)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from ..fit import fit
 from ..histfactory import Model
 from ..inference.asymptotics import expected_threshold, log_expected_cls
-from ..inference.guards import poi_of
+from ..inference.guards import poi_of, warn_if_single
 from ..inference.limits import crossing, expected_excess
 from .floor import FLOOR, floored
 from .objective import Evaluation, Objective
@@ -53,6 +53,7 @@ class CLs(Objective):
 
     def evaluate(self, model: Model) -> Evaluation:
         """Return minus the logarithm of CLs and whether the fit converged."""
+        warn_if_single("CLs")
         poi = poi_of(model)
         background = model.vector({poi: 0.0})
         model = floored(model, self.floor, background)
@@ -99,6 +100,7 @@ class Limit(Objective):
 
     def evaluate(self, model: Model) -> Evaluation:
         """Return minus the logarithm of the limit and whether the fits converged."""
+        warn_if_single("Limit")
         background = model.vector({poi_of(model): 0.0})
         model = floored(model, self.floor, background)
         asimov = model.expected_data(background)

@@ -8,7 +8,7 @@ import jax
 
 from ..fit import fit
 from ..histfactory import Model
-from ..inference.guards import poi_of
+from ..inference.guards import poi_of, warn_if_single
 from ..inference.roots import safe_sqrt
 from .floor import FLOOR, floored
 from .objective import Evaluation, Objective
@@ -54,6 +54,7 @@ class Discovery(Objective):
 
     def evaluate(self, model: Model) -> Evaluation:
         """Return Z and whether the fit converged."""
+        warn_if_single("Discovery")
         poi = poi_of(model)
         model = floored(model, self.floor, model.vector({poi: 0.0}))
         asimov = model.expected_data(model.vector({poi: self.mu}))

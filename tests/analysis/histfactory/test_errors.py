@@ -122,6 +122,8 @@ def test_shapes_of_parameters_and_data_are_checked():
         model.data({"SR": [1.0, 2.0]}, auxdata=[0.0])
     with pytest.raises(KeyError, match="no parameter 'nu'; it has"):
         model.vector({"nu": 1.0})
+    with pytest.raises(ValueError, match=r"'mu' has 1 components, got an array of shape \(2,\)"):
+        model.vector({"mu": [1.0, 2.0]})
 
 
 def test_traced_histograms_have_their_shapes_checked():

@@ -84,6 +84,7 @@ def test_named_views(x64, workspace):
     parameters = model.vector({"mu": 2.0, "free": [0.8, 1.2]})
     named = model.named(parameters)
     assert named["mu"] == 2 and named["theory"] == 0
+    assert model.logpdf({"mu": 2.0, "free": [0.8, 1.2]}, data) == model.logpdf(parameters, data)
     np.testing.assert_array_equal(named["free"], [0.8, 1.2])
     np.testing.assert_array_equal(parameters[model.index("free")], [0.8, 1.2])
     channels = model.by_channel(model.split(data)[0])

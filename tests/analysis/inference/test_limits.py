@@ -10,7 +10,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from hepgrad.analysis.statistics.fit import FitError
-from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, NormSys, Sample, from_workspace
+from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, ParameterConfig, Sample, from_workspace
 from hepgrad.analysis.statistics.inference import asimov_data, hypotest, upper_limit
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -51,9 +51,9 @@ def test_derivatives(tutorial):
 
 
 def test_signal_without_effect_and_impossible_levels():
-    # the likelihood does not change with mu, though the model's own check cannot see that
-    samples = [Sample("signal", [5.0], [NormSys("mu", hi=1.0, lo=1.0)]), Sample("background", [50.0])]
-    model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
+    samples = [Sample("signal", [5.0], [NormFactor("mu"), NormFactor("off")]), Sample("background", [50.0])]
+    off = ParameterConfig("off", inits=0.0, fixed=True)
+    model = Model([FitChannel("SR", samples)], parameter_of_interest="mu", parameters=[off])
     with pytest.raises(FitError, match="no upper limit on 'mu'"):
         upper_limit(model, asimov_data(model, 0.0))
     with pytest.raises(ValueError, match="level must lie between 0 and 1"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -69,13 +70,20 @@ def test_one_per_event_goes_to_all_objects():
     assert invariant_mass(jets, event).to_list() == [[60.0, 60.0], []]
 
 
-def test_derivatives_equal_central_differences(derivatives_agree):
-    def mass(pt, eta, phi, mass):
-        return invariant_mass(*(rg.zip({"pt": pt[i], "eta": eta[i], "phi": phi[i], "mass": mass[i]}) for i in range(3)))
+def of_rows(*columns):
+    """Return the mass of systems from their columns pt, eta, phi and mass, each of shape (particles, systems)."""
+    particles = zip(*columns, strict=True)
+    return invariant_mass(*(rg.zip(dict(zip(("pt", "eta", "phi", "mass"), row, strict=True))) for row in particles))
 
+
+def test_derivatives_equal_central_differences(derivatives_agree):
     rng = np.random.default_rng(6)
     masses = [[0.0] * 4, [4.0] * 4, [0.1] * 4]
-    derivatives_agree(mass, rng.uniform(5, 90, (3, 4)), rng.normal(size=(3, 4)), rng.uniform(-3, 3, (3, 4)), masses)
+    point = rng.uniform(5, 90, (3, 4)), rng.normal(size=(3, 4)), rng.uniform(-3, 3, (3, 4)), masses
+    derivatives_agree(of_rows, *point)
+    # the second ones, of pairs
+    gradient = jax.grad(lambda *x: jnp.sum(of_rows(*x)), (0, 1, 2, 3))
+    derivatives_agree(gradient, *(x[:2] for x in point), tolerance=1e-5)
 
 
 def test_derivatives_are_finite_at_singular_points(finite_derivatives):

@@ -80,12 +80,9 @@ def test_derivatives_are_finite_at_singular_points(finite_derivatives):
         visible = rg.RecordArray({"pt": x[0], "phi": x[1], "mass": x[2]})
         return system_transverse_mass(visible, met(x[3], x[4]))
 
-    def summed(x):
-        return system_transverse_mass(momentum(x[0], 1.0, x[1], x[2]), met(x[3], x[4]))
-
     # no lepton, no missing momentum, both in one direction, nothing, at rest
     points = [(0, 1, 0, 30, 1), (30, 1, 0, 0, 2), (30, 1, 0, 40, 1), (0, 0, 0, 0, 0), (0, 0, 5, 0, 0)]
-    finite_derivatives(lambda x: usual(x) + general(x) + summed(x), points)
+    finite_derivatives(lambda x: usual(x) + general(x), points)
 
 
 def test_derivatives_equal_central_differences(derivatives_agree):

@@ -38,7 +38,7 @@ CATALOGUE = {
     ),
     "inferno": Entry(
         "hepgrad.workflows.inferno:INFERNO",
-        "INFERNO's synthetic problem, beside its published uncertainties (a few minutes)",
+        "INFERNO's synthetic problem, beside its published uncertainties (a minute)",
     ),
     "neos": Entry("hepgrad.workflows.neos:NEOS", "neos' blobs, beside its published exclusion (half a minute)"),
 }

@@ -180,14 +180,14 @@ def test_options_for_files(arguments, message, capsys):
 
 @pytest.mark.slow
 def test_trained_network(tmp_path):
-    """At most the published uncertainty (16.95 after 200 epochs) and a little, far below that of a classifier."""
+    """Below the published uncertainty, 16.95 after 200 epochs, and far below that of a classifier."""
     started = time.monotonic()
     findings = INFERNO.run(output=tmp_path / "run", quiet=True)
     assert time.monotonic() - started < 30 * 60
     likelihood, _, classifier, inferno = (entry["ours"] for entry in findings.numbers["sigma_s"])
     names = [benchmark.name for benchmark in BENCHMARKS]
     bm2 = names.index("BM2")
-    assert inferno[bm2] <= 17.2
+    assert inferno[bm2] <= published.INFERNO["BM2"][bm2]
     assert inferno[bm2] <= 0.75 * min(classifier[bm2], published.CROSS_ENTROPY[bm2])
     assert all(ours > best for ours, best in zip(inferno, likelihood, strict=True))
     # the classifier is a good one: where nothing is unknown it is as good as the published

@@ -55,7 +55,7 @@ class Inferno(Study):
 
     name: str = "inferno"
     title: str = "INFERNO's synthetic problem: the uncertainty on 50 signal events"
-    steps: int = 4000
+    steps: int = 2000
     benchmark: str = "BM2"
     batch: int = 2000
     learning_rate: float = 1e-3
@@ -73,12 +73,14 @@ class Inferno(Study):
         events, test = draw(for_training, self.train_events), draw(for_tests, self.test_events)
         session = Session(console, Training(self.steps, self.learning_rate, self.batch))
 
-        def trained(name: str, loss: Loss, outputs: int) -> Network:
-            return session.train(name, loss, initial(for_network, (3, *HIDDEN, outputs)), events, key=for_batches)
+        def trained(name: str, loss: Loss, start: Network) -> Network:
+            return session.train(name, loss, start, events, key=for_batches)
 
         goal = next(benchmark for benchmark in BENCHMARKS if benchmark.name == self.benchmark)
-        inferno = trained("INFERNO", SignalVariance(goal, self.temperature), BINS)
-        classifier = trained("cross-entropy", CrossEntropy(), 2)
+        # at a low temperature some bins would never win, and never learn: start as if it were 1
+        start = initial(for_network, (3, *HIDDEN, BINS), last=self.temperature)
+        inferno = trained("INFERNO", SignalVariance(goal, self.temperature), start)
+        classifier = trained("cross-entropy", CrossEntropy(), initial(for_network, (3, *HIDDEN, 2)))
 
         rows = [
             Row.of("exact likelihood", exact_information(), published.LIKELIHOOD),

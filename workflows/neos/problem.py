@@ -6,6 +6,8 @@ down, at (2.5, 2) or (-2.5, -1.5). Expected are 20 signal and 100 background eve
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +19,7 @@ YIELDS = (20.0, 100.0, 100.0, 100.0)
 BINS = 4
 
 
+@functools.partial(jax.jit, static_argnames="size")
 def draw(key: jax.Array, size: int) -> jax.Array:
     """Draw events of each sample, shape (samples, size, 2), float32.
 

@@ -62,7 +62,7 @@ class Neos(Study):
         def trained(name: str, loss: Loss) -> Model:
             start = Summary.initial(for_network, HIDDEN)
             summary = session.train(name, loss, start, events, key=for_batches)
-            return statistical_model(hard_shapes(summary.scores(test), summary.edges))
+            return hard_model(summary, test)
 
         models = {
             "CLs": trained("CLs", ExpectedCLs(self.bandwidth)),
@@ -77,6 +77,20 @@ class Neos(Study):
             history=session.history,
             files={"workspace.json": to_workspace(models["CLs"], asimov_data(models["CLs"], 0.0))},
         )
+
+
+@jax.jit
+def hard_model(summary: Summary, events: jax.Array) -> Model:
+    """Return the statistical model of hard histograms.
+
+    Parameters
+    ----------
+    summary
+        The network and its bins.
+    events : jax.Array
+        Shape (samples, n, 2).
+    """
+    return statistical_model(hard_shapes(summary.scores(events), summary.edges))
 
 
 NEOS = Neos()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
-import jax.numpy as jnp
-from jax.scipy.stats import norm
+import jax
 from rich.table import Table
 
 from hepgrad.analysis.statistics import Model
-from hepgrad.analysis.statistics.objectives import CLs, Discovery, Sigma
+from hepgrad.analysis.statistics.fit import FitError
+from hepgrad.analysis.statistics.objectives import CLs, Discovery, Evaluation, Sigma
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,13 +47,17 @@ class Row:
         FitError
             When a fit does not converge.
         """
-        return cls(
-            goal=goal,
-            cls=float(jnp.exp(-CLs()(model))),
-            p0=float(norm.sf(Discovery()(model))),
-            sigma_mu=float(jnp.exp(-Sigma()(model))),
-            seconds_per_step=seconds_per_step,
-        )
+        expected = _expected(model)
+        if not all(result.converged for result in expected):
+            raise FitError(f"a fit of the model of {goal!r} did not converge")
+        log_cls, significance, log_sigma = (float(result.value) for result in expected)
+        p0 = 0.5 * math.erfc(significance / math.sqrt(2))
+        return cls(goal, math.exp(-log_cls), p0, math.exp(-log_sigma), seconds_per_step)
+
+
+@jax.jit
+def _expected(model: Model) -> tuple[Evaluation, Evaluation, Evaluation]:
+    return CLs().evaluate(model), Discovery().evaluate(model), Sigma().evaluate(model)
 
 
 # arXiv:2203.05570: the best that its notebook shows within 60 steps

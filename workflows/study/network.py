@@ -12,7 +12,7 @@ Network: TypeAlias = "list[tuple[jax.Array, jax.Array]]"
 
 
 @functools.partial(jax.jit, static_argnames="sizes")
-def initial(key: jax.Array, sizes: tuple[int, ...]) -> Network:
+def initial(key: jax.Array, sizes: tuple[int, ...], *, last: float = 1.0) -> Network:
     """Return a network to start from: weights by He, biases of 0, float32.
 
     Parameters
@@ -21,6 +21,8 @@ def initial(key: jax.Array, sizes: tuple[int, ...]) -> Network:
         Of randomness.
     sizes
         The number of features, of nodes in each hidden layer, and of outputs.
+    last
+        Factor on the weights of the last layer.
 
     Returns
     -------
@@ -37,7 +39,9 @@ def initial(key: jax.Array, sizes: tuple[int, ...]) -> Network:
     draw = jax.nn.initializers.he_normal()
     keys = jax.random.split(key, len(sizes) - 1)
     shapes = zip(keys, sizes[:-1], sizes[1:], strict=True)
-    return [(draw(each, (n, m), jnp.float32), jnp.zeros(m, jnp.float32)) for each, n, m in shapes]
+    network = [(draw(each, (n, m), jnp.float32), jnp.zeros(m, jnp.float32)) for each, n, m in shapes]
+    weight, bias = network[-1]
+    return [*network[:-1], ((last * weight).astype(jnp.float32), bias)]
 
 
 def logits(network: Network, events: jax.Array) -> jax.Array:

@@ -134,19 +134,23 @@ def fit(
     free = ~(model.fixed | held)
     _check_start(model, start, free)
     data = jnp.concatenate(model.split(data))
-    result, minimum = _fit(model, data, start, free, max_steps)
+    # compiled on its own, so that eager derivatives do not compile it again
+    minimum = _minimise(*jax.lax.stop_gradient((model, data, start)), free, model.bounds, max_steps=max_steps)
+    result = _result(model, data, start, free, minimum)
     if is_known(result.converged) and not result.converged:
         raise FitError(explanation(model, data, minimum))
     return result
 
 
+_minimise = jax.jit(minimise)
+
+
 @jax.jit
-def _fit(model: Model, data: jax.Array, start: jax.Array, free: jax.Array, max_steps: int) -> tuple[FitResult, Minimum]:
-    minimum = minimise(*jax.lax.stop_gradient((model, data, start)), free, model.bounds, max_steps=max_steps)
+def _result(model: Model, data: jax.Array, start: jax.Array, free: jax.Array, minimum: Minimum) -> FitResult:
     # By the envelope theorem the likelihood at the minimum changes as if the free parameters stood still.
     still = jnp.where(free, minimum.parameters, start)
     parameters = _moving(model, data, still, minimum.hessian, minimum.inner)
-    result = FitResult(
+    return FitResult(
         parameters=parameters,
         deviance=model.deviance(still, data),
         nll=-model.logpdf(still, data),
@@ -157,7 +161,6 @@ def _fit(model: Model, data: jax.Array, start: jax.Array, free: jax.Array, max_s
         steps=minimum.steps,
         layout=model.layout,
     )
-    return result, minimum
 
 
 @jax.custom_jvp

@@ -75,7 +75,7 @@ def minimise(
     20 (1982). D. Marquardt, SIAM J. Appl. Math. 11 (1963).
     """
     dtype = start.dtype
-    tolerance, rounding = (1e-15, 1e-13) if dtype == jnp.float64 else (1e-6, 1e-5)
+    tolerance, near, rounding = (1e-15, 1e-9, 1e-13) if dtype == jnp.float64 else (1e-6, 1e-3, 1e-5)
     dampings = jnp.asarray([*_DAMPINGS, *_INFORMATION_DAMPINGS], dtype)
 
     def step(state: _State) -> _State:
@@ -93,7 +93,7 @@ def minimise(
         values = jax.vmap(lambda trial: nll(model, trial, data))(trials)
         values = jnp.where(jnp.isfinite(values), values, jnp.inf)
         slack = rounding * (1 + jnp.abs(value))
-        best = jnp.where((edm < 1e-9) & (values[0] <= value + slack), 0, jnp.argmin(values))
+        best = jnp.where((edm < near) & (values[0] <= value + slack), 0, jnp.argmin(values))
         converged = jnp.isfinite(value) & (edm <= tolerance)
         return _State(
             Minimum(parameters, value, gradient, hessian, inner, edm, converged, state.minimum.steps + 1),

@@ -1,4 +1,4 @@
-r"""Asymptotic distributions of the profile likelihood ratio: p-values as logarithms, which neither underflow nor saturate.
+r"""Asymptotic distributions of the profile likelihood ratio: p-values as logarithms, which do not underflow.
 
 The square root of a test statistic is normal; its mean under another hypothesis follows from the Asimov data set.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -98,7 +97,7 @@ def breakdown(
     return Breakdown(best.parameters[index], total, statistical, parts, best.converged)
 
 
-@functools.partial(jax.jit, static_argnames="index")
+@jax.jit
 def _uncertainties(best: FitResult, held: jax.Array, index: int) -> jax.Array:
     """Return the uncertainty of a parameter for each set of held ones, shape (sets,), from shape (sets, parameters)."""
 

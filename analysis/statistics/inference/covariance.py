@@ -108,7 +108,7 @@ def correlation(covariance: Any) -> jax.Array:
     return jnp.where(jnp.eye(len(matrix), dtype=bool), 1, matrix / deviation / deviation[:, None])
 
 
-def profiled_direction(layout: Layout, information: jax.Array, index: int, *, free: jax.Array) -> jax.Array:
+def profiled_direction(layout: Layout, information: jax.Array, index: int | jax.Array, *, free: jax.Array) -> jax.Array:
     r"""Return by how much the estimates of all parameters move when one is moved by 1.
 
     For the information I, the direction u with :math:`u_p = 1` that minimises :math:`u^T I u`; the minimum is

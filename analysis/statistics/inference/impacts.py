@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
@@ -108,7 +107,7 @@ def impacts(model: Model, data: Any, parameter: str | None = None) -> Impacts:
     return result
 
 
-@functools.partial(jax.jit, static_argnames="index")
+@jax.jit
 def _impacts(model: Model, data: jax.Array, best: FitResult, index: int) -> Impacts:
     estimate, matrix = best.parameters, best.covariance
     moves = best.inner & (jnp.arange(estimate.size) != index)

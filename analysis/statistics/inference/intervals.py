@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from statistics import NormalDist
 from typing import Any
@@ -83,7 +82,8 @@ def interval(model: Model, data: Any, parameter: str | None = None, *, level: fl
     >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
     >>> from hepgrad.analysis.statistics.inference import interval
     >>> with jax.enable_x64(True):
-    ...     model = Model([FitChannel("SR", [Sample("signal", [10.0], [NormFactor("mu")])])], parameter_of_interest="mu")
+    ...     signal = Sample("signal", [10.0], [NormFactor("mu")])
+    ...     model = Model([FitChannel("SR", [signal])], parameter_of_interest="mu")
     ...     result = interval(model, [10.0])
     ...     print(result.estimate.round(3), result.lower.round(3), result.upper.round(3))
     1.0 0.716 1.35
@@ -98,7 +98,7 @@ def interval(model: Model, data: Any, parameter: str | None = None, *, level: fl
     return result
 
 
-@functools.partial(jax.jit, static_argnames="index")
+@jax.jit
 def _interval(model: Model, data: jax.Array, best: FitResult, height: float, index: int) -> Interval:
     fixed_model, fixed_data, fixed_best = jax.lax.stop_gradient((model, data, best))
     estimate = fixed_best.parameters[index]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import ndtr
 
 from ..fit import fit
@@ -56,16 +57,12 @@ def pseudo_data(model: Model, parameters: Any, key: jax.Array, number: int) -> j
     (1000, 1) 100.0 10.0
     """
     layout, constraints = model.layout, model.constraints
-    for_main, for_normal, for_poisson = jax.random.split(key, 3)
-    main = model.expected_actualdata(parameters)
-    auxiliary = model.expected_auxdata(parameters)
-    dtype = main.dtype
-    shape = (number, auxiliary.size)
-    width = jnp.sqrt(constraints.variance[layout.constrained])
-    normal = auxiliary + width * jax.random.normal(for_normal, shape, dtype)
-    counted = jax.random.poisson(for_poisson, jnp.where(layout.has_poisson_constraint, auxiliary, 0), shape)
-    auxiliary = jnp.where(layout.has_poisson_constraint, counted.astype(dtype), normal)
-    return jnp.concatenate([jax.random.poisson(for_main, main, (number, main.size)).astype(dtype), auxiliary], axis=1)
+    expected = model.expected_data(parameters)
+    counts = np.concatenate([np.ones(layout.bins, bool), layout.has_poisson_constraint])
+    width = jnp.zeros_like(expected).at[layout.bins :].set(jnp.sqrt(constraints.variance[layout.constrained]))
+    shape, (for_counts, for_normal) = (number, expected.size), jax.random.split(key)
+    counted = jax.random.poisson(for_counts, jnp.where(counts, expected, 0), shape).astype(expected.dtype)
+    return jnp.where(counts, counted, expected + width * jax.random.normal(for_normal, shape, expected.dtype))
 
 
 @jax.tree_util.register_dataclass

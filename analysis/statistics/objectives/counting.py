@@ -156,6 +156,7 @@ class SOverSqrtBPlusVariance(Counting):
         return counts.signal**2 / (counts.background + counts.variance)
 
 
+@jax.jit
 def counts(model: Model, floor: float) -> Counts:
     """Return signal, background and its variance of each bin, at the start values of the nuisance parameters.
 

@@ -29,7 +29,8 @@ def floored(model: Model, floor: float, parameters: jax.Array) -> Model:
     --------
     >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
     >>> from hepgrad.analysis.statistics.objectives.floor import floored
-    >>> model = Model([FitChannel("SR", [Sample("signal", [1.0, 2.0], [NormFactor("mu")])])], parameter_of_interest="mu")
+    >>> signal = Sample("signal", [1.0, 2.0], [NormFactor("mu")])
+    >>> model = Model([FitChannel("SR", [signal])], parameter_of_interest="mu")
     >>> print(floored(model, 0.5, model.vector({"mu": 0.0})).expected_data(model.initial))
     [1.5 2.5]
     """

@@ -32,10 +32,10 @@ class Evaluation(NamedTuple):
 class Objective(abc.ABC):
     """A figure of merit of a statistical model; larger is better.
 
-    Objectives are functions of the model's templates only: data enter as Asimov data, so nothing is unblinded. They work
-    inside `jit` and under `value_and_grad` with respect to the model. A fit that fails cannot raise an error there, nor
-    may it spoil the parameters of the optimiser with NaN: `evaluate` returns a flag with the value, for the optimiser
-    to act on. Calling the objective returns the value alone.
+    Objectives are functions of the model's templates only: data enter as Asimov data, so nothing is unblinded. They
+    work inside `jit` and under `value_and_grad` with respect to the model. A fit that fails cannot raise an error
+    there, nor may it spoil the parameters of the optimiser with NaN: `evaluate` returns a flag with the value, for the
+    optimiser to act on. Calling the objective returns the value alone.
 
     Examples
     --------

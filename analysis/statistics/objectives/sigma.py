@@ -37,8 +37,8 @@ class Sigma(Objective):
 
     Notes
     -----
-    An uncertainty above one million counts as one million with gradient 0. The gradient is exact to first order; it must
-    not be differentiated again.
+    An uncertainty above one million counts as one million with gradient 0. The gradient is exact to first order; it
+    must not be differentiated again.
 
     Examples
     --------
@@ -55,18 +55,22 @@ class Sigma(Objective):
 
     def evaluate(self, model: Model) -> Evaluation:
         """Return minus the logarithm of the uncertainty; there is nothing to converge."""
-        index = component(model, self.parameter)
-        point = model.initial
-        model = floored(model, self.floor, point)
-        fixed_model = jax.lax.stop_gradient(model)
-        information = fisher_information(fixed_model, point)
-        direction = profiled_direction(model.layout, information, index, free=~fixed_model.fixed)
-
-        def expected(parameters: jax.Array) -> tuple[jax.Array, jax.Array]:
-            return model.expected_actualdata(parameters), model.expected_auxdata(parameters)
-
-        (main, aux), (main_slope, aux_slope) = jax.jvp(expected, (point,), (direction,))
-        constraints, layout = model.constraints, model.layout
-        variance = jnp.where(layout.has_poisson_constraint, aux, constraints.variance[layout.constrained])
-        precision = jnp.sum(main_slope**2 / main) + jnp.sum(aux_slope**2 / variance)
+        precision = _precision(model, component(model, self.parameter), self.floor)
         return Evaluation(0.5 * jnp.log(jnp.maximum(precision, _WORST**-2)), jnp.array(True))
+
+
+@jax.jit
+def _precision(model: Model, index: int, floor: float) -> jax.Array:
+    """Return the inverse of the squared uncertainty."""
+    point = model.initial
+    model = floored(model, floor, point)
+    fixed_model = jax.lax.stop_gradient(model)
+    information = fisher_information(fixed_model, point)
+    direction = profiled_direction(model.layout, information, index, free=~fixed_model.fixed)
+
+    def expected(parameters: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return model.expected_actualdata(parameters), model.expected_auxdata(parameters)
+
+    (main, aux), (main_slope, aux_slope) = jax.jvp(expected, (point,), (direction,))
+    variance = jnp.where(model.layout.has_poisson_constraint, aux, model.constraints.variance[model.layout.constrained])
+    return jnp.sum(main_slope**2 / main) + jnp.sum(aux_slope**2 / variance)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,10 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from hepgrad.analysis.statistics.fit import FitError
-from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, ParameterConfig, Sample, from_workspace
+from hepgrad.analysis.statistics.histfactory import (
+    Model,
+    from_workspace,
+)
 from hepgrad.analysis.statistics.inference import asimov_data, hypotest, upper_limit
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -50,13 +55,13 @@ def test_derivatives(tutorial):
         np.testing.assert_allclose(gradients[:, i], numeric, rtol=1e-5, atol=1e-8)
 
 
-def test_signal_without_effect_and_impossible_levels():
-    samples = [Sample("signal", [5.0], [NormFactor("mu"), NormFactor("off")]), Sample("background", [50.0])]
-    off = ParameterConfig("off", inits=0.0, fixed=True)
-    model = Model([FitChannel("SR", samples)], parameter_of_interest="mu", parameters=[off])
+def test_signal_without_effect_and_impossible_levels(tutorial):
+    model, data = from_workspace(tutorial)
+    # the model itself refuses a signal without events, so it is taken away afterwards
+    without = dataclasses.replace(model.templates, nominal=model.templates.nominal.at[1].set(0))
     with pytest.raises(FitError, match="no upper limit on 'mu'"):
-        upper_limit(model, asimov_data(model, 0.0))
+        upper_limit(Model.tree_unflatten(model.layout, (without,)), data)
     with pytest.raises(ValueError, match="level must lie between 0 and 1"):
-        upper_limit(model, asimov_data(model, 0.0), level=95)
+        upper_limit(model, data, level=95)
     with pytest.raises(ValueError, match="test_stat must be 'q' or 'qtilde'"):
-        upper_limit(model, asimov_data(model, 0.0), test_stat="q0")
+        upper_limit(model, data, test_stat="q0")

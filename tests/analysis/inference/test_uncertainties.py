@@ -16,7 +16,6 @@ from hepgrad.analysis.statistics.inference import (
     fisher_information,
     impacts,
 )
-from hepgrad.analysis.statistics.objectives import objective
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -28,7 +27,6 @@ def test_grand_challenge(agc):
     np.testing.assert_allclose(np.sqrt(best.covariance[index, index]), 0.108212, atol=1e-6)
     expected = covariance(model, fisher_information(model, model.initial))
     np.testing.assert_allclose(np.sqrt(expected[index, index]), 0.119666, atol=1e-6)
-    np.testing.assert_allclose(np.exp(-objective("sigma_mu")(model)), 0.119666, atol=1e-6)
 
 
 def test_information_is_the_expected_hessian(search):

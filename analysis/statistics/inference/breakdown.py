@@ -92,13 +92,13 @@ def breakdown(
     nothing, constrained = np.zeros((2, model.layout.size), bool)
     constrained[model.layout.constrained] = True
     best = fit(model, data)
-    total, statistical, *held = _uncertainties(best, jnp.array([nothing, constrained, *masks.values()]), index=index)
+    total, statistical, *held = _uncertainties(best, jnp.array([nothing, constrained, *masks.values()]), index)
     parts = {group: safe_sqrt(total**2 - each**2) for group, each in zip(masks, held, strict=True)}
     return Breakdown(best.parameters[index], total, statistical, parts, best.converged)
 
 
 @jax.jit
-def _uncertainties(best: FitResult, held: jax.Array, index: int) -> jax.Array:
+def _uncertainties(best: FitResult, held: jax.Array, index: int | jax.Array) -> jax.Array:
     """Return the uncertainty of a parameter for each set of held ones, shape (sets,), from shape (sets, parameters)."""
 
     def uncertainty(held: jax.Array) -> jax.Array:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from ..fit import FitError
 from ..histfactory import Model
+from ..histfactory.templates import is_known
 
 
 class PrecisionWarning(UserWarning):
@@ -70,5 +71,5 @@ def require(converged: jax.Array, message: str) -> None:
     FitError
         With the message.
     """
-    if not isinstance(converged, jax.core.Tracer) and not converged.all():
+    if is_known(converged) and not converged.all():
         raise FitError(message)

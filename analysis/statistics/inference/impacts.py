@@ -102,19 +102,18 @@ def impacts(model: Model, data: Any, parameter: str | None = None) -> Impacts:
     warn_if_single("impacts")
     index = component(model, parameter)
     data = jnp.asarray(data, model.templates.nominal.dtype)
-    result = _impacts(model, data, fit(model, data), index=index)
+    result = _impacts(model, data, fit(model, data), index)
     require(result.converged, "the fits for the impacts of some parameters did not converge")
     return result
 
 
 @jax.jit
-def _impacts(model: Model, data: jax.Array, best: FitResult, index: int) -> Impacts:
+def _impacts(model: Model, data: jax.Array, best: FitResult, index: int | jax.Array) -> Impacts:
     estimate, matrix = best.parameters, best.covariance
     moves = best.inner & (jnp.arange(estimate.size) != index)
-    central = estimate.at[model.layout.constrained].set(
-        model.auxdata / model.constraints.factor[model.layout.constrained]
-    )
-    information = model.constraints.information(central)
+    constrained, constraints = model.layout.constrained, model.constraints
+    central = estimate.at[constrained].set(model.split(data)[1] / constraints.factor[constrained])
+    information = constraints.information(central)
     prefit = jnp.where(moves & (information > 0), jax.lax.rsqrt(jnp.where(information > 0, information, 1)), 0)
     postfit = jnp.where(moves, jnp.sqrt(jnp.where(moves, jnp.diag(matrix), 0)), 0)
 

@@ -93,13 +93,13 @@ def interval(model: Model, data: Any, parameter: str | None = None, *, level: fl
         raise ValueError(f"level must lie between 0 and 1, got {level}")
     index = component(model, parameter)
     data = jnp.asarray(data, model.templates.nominal.dtype)
-    result = _interval(model, data, fit(model, data), NormalDist().inv_cdf(0.5 * (1 + level)), index=index)
+    result = _interval(model, data, fit(model, data), NormalDist().inv_cdf(0.5 * (1 + level)), index)
     require(result.converged, f"no interval of {model.parameter_names[index]!r} was found: fits or searches failed")
     return result
 
 
 @jax.jit
-def _interval(model: Model, data: jax.Array, best: FitResult, height: float, index: int) -> Interval:
+def _interval(model: Model, data: jax.Array, best: FitResult, height: float, index: int | jax.Array) -> Interval:
     fixed_model, fixed_data, fixed_best = jax.lax.stop_gradient((model, data, best))
     estimate = fixed_best.parameters[index]
     # the parabola at the best fit says where to begin

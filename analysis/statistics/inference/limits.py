@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..fit import fit
 from ..histfactory import Model
 from .asymptotics import BANDS, expected_threshold, log_pvalues
 from .covariance import deviation, fisher_information, profiled_direction
@@ -101,8 +100,8 @@ def upper_limit(
         raise ValueError(f"test_stat must be 'q' or 'qtilde', got {test_stat!r}")
     poi = poi_of(model)
     data = jnp.asarray(data, model.templates.nominal.dtype)
-    free = likelihood_ratio(model, data, 0.0, test_stat).free
-    background = fit(model, data, fixed={poi: 0.0})
+    ratio = likelihood_ratio(model, data, 0.0, test_stat)
+    free, background = ratio.free, ratio.conditional
     asimov = model.expected_data(background.parameters)
     # the observed limit and the five expected ones are searched for side by side: the program compiles once
     thresholds = jnp.asarray(expected_threshold(level, [0.0, *BANDS]), data.dtype)
@@ -113,7 +112,7 @@ def upper_limit(
         lambda settings: crossing(_EXCESS[test_stat], model, both, background.parameters, settings.threshold, settings),
         in_axes=(_Settings(0, 0, None, None, None),),
     )(settings)
-    converged = free.converged & background.converged & (limits.converged & limits.reached).all()
+    converged = ratio.converged & (limits.converged & limits.reached).all()
     require(
         converged,
         f"no upper limit on {poi!r} was found: the fits or the search failed; does {poi!r} change the expected events?",

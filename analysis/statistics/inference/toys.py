@@ -230,7 +230,7 @@ def toy_statistics(
     >>> with jax.enable_x64(True):
     ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [50.0])]
     ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
-    ...     q = toy_statistics(0.0, model, model.vector({"mu": 0.0}), jax.random.key(0), test_stat="q0")
+    ...     q = toy_statistics(1.0, model, model.initial, jax.random.key(0))
     ...     print(f"{(q > 1.6449**2).mean():.2f}")
     0.05
     """

@@ -39,11 +39,13 @@ class CLs(Objective):
 
     Examples
     --------
-    >>> import jax.numpy as jnp
+    >>> import jax
     >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
     >>> from hepgrad.analysis.statistics.objectives import CLs
-    >>> samples = [Sample("signal", [20.0], [NormFactor("mu")]), Sample("background", [100.0])]
-    >>> print(f"{jnp.exp(-CLs()(Model([FitChannel('SR', samples)], parameter_of_interest='mu'))):.4f}")
+    >>> with jax.enable_x64(True):
+    ...     samples = [Sample("signal", [20.0], [NormFactor("mu")]), Sample("background", [100.0])]
+    ...     value = CLs()(Model([FitChannel("SR", samples)], parameter_of_interest="mu"))
+    ...     print(f"{jax.numpy.exp(-value):.4f}")
     0.0601
     """
 
@@ -82,11 +84,13 @@ class Limit(Objective):
 
     Examples
     --------
-    >>> import jax.numpy as jnp
+    >>> import jax
     >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
     >>> from hepgrad.analysis.statistics.objectives import Limit
-    >>> samples = [Sample("signal", [20.0], [NormFactor("mu")]), Sample("background", [100.0])]
-    >>> print(f"{jnp.exp(-Limit()(Model([FitChannel('SR', samples)], parameter_of_interest='mu'))):.3f}")
+    >>> with jax.enable_x64(True):
+    ...     samples = [Sample("signal", [20.0], [NormFactor("mu")]), Sample("background", [100.0])]
+    ...     value = Limit()(Model([FitChannel("SR", samples)], parameter_of_interest="mu"))
+    ...     print(f"{jax.numpy.exp(-value):.3f}")
     1.045
     """
 

@@ -43,9 +43,10 @@ class Discovery(Objective):
     >>> import jax
     >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, NormSys, Sample
     >>> from hepgrad.analysis.statistics.objectives import Discovery
-    >>> background = Sample("background", [100.0], [NormSys("xsec", hi=1.1, lo=0.9)])
-    >>> samples = [Sample("signal", [10.0], [NormFactor("mu")]), background]
-    >>> print(f"{Discovery()(Model([FitChannel('SR', samples)], parameter_of_interest='mu')):.3f}")
+    >>> with jax.enable_x64(True):
+    ...     background = Sample("background", [100.0], [NormSys("xsec", hi=1.1, lo=0.9)])
+    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), background]
+    ...     print(f"{Discovery()(Model([FitChannel('SR', samples)], parameter_of_interest='mu')):.3f}")
     0.700
     """
 

@@ -42,10 +42,11 @@ class Objective(abc.ABC):
     >>> import jax
     >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
     >>> from hepgrad.analysis.statistics.objectives import objective
-    >>> samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [100.0])]
-    >>> model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
-    >>> value, gradient = jax.value_and_grad(objective("discovery"))(model)
-    >>> print(f"{value:.3f}", gradient.templates.nominal[:, 0].round(4))
+    >>> with jax.enable_x64(True):
+    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [100.0])]
+    ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
+    ...     value, gradient = jax.value_and_grad(objective("discovery"))(model)
+    ...     print(f"{value:.3f}", gradient.templates.nominal[:, 0].round(4))
     0.984 [-0.0048  0.0969]
     """
 

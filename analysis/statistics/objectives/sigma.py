@@ -60,7 +60,7 @@ class Sigma(Objective):
 
 
 @jax.jit
-def _precision(model: Model, index: int, floor: float) -> jax.Array:
+def _precision(model: Model, index: int | jax.Array, floor: float) -> jax.Array:
     """Return the inverse of the squared uncertainty."""
     point = model.initial
     model = floored(model, floor, point)

@@ -15,6 +15,7 @@ from hepgrad.analysis.statistics.inference import (
     covariance,
     fisher_information,
     impacts,
+    q0,
 )
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -27,6 +28,8 @@ def test_grand_challenge(agc):
     np.testing.assert_allclose(np.sqrt(best.covariance[index, index]), 0.108212, atol=1e-6)
     expected = covariance(model, fisher_information(model, model.initial))
     np.testing.assert_allclose(np.sqrt(expected[index, index]), 0.119666, atol=1e-6)
+    # pyhf 0.7.6 by scipy (tolerance 1e-12) and by minuit (strategy 0)
+    np.testing.assert_allclose(q0(model, data).value, 5519.364191, rtol=1e-8)
 
 
 def test_information_is_the_expected_hessian(search):

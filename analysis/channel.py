@@ -25,7 +25,7 @@ class Channel:
     axis
         The bins.
     bandwidth
-        Of the Gaussian kernel in the soft reading, in the observable's unit, times the reading's width; by default
+        Of the kernel in the soft reading, in the observable's unit, times the reading's width; by default
         half of the narrowest bin.
     region
         Name of the region (`Events.categorise`) that it is filled from; all selected events by default.

@@ -27,11 +27,12 @@ def typical_weights(data: Columns) -> jax.Array:
 def event_significance(
     p: Values, at_least_one: jax.Array, ht: jax.Array, met: jax.Array, weight: jax.Array, typical: jax.Array
 ) -> jax.Array:
-    """Cut on event quantities, fill the histogram with a Gaussian kernel, and return the significance."""
+    """Cut on event quantities, fill the histogram with a biweight kernel, and return the significance."""
     passed = at_least_one * jax.nn.sigmoid((ht - p["ht"]) / WIDTHS["ht"])
     passed = passed * jax.nn.sigmoid((met - p["met"]) / WIDTHS["met"])
     edges = jnp.asarray(AXIS.edges, jnp.float32)
-    below = jax.scipy.stats.norm.cdf((edges[:, None] - ht) / BANDWIDTH)
+    u = jnp.clip((edges[:, None] - ht) / (np.sqrt(7) * BANDWIDTH), -1, 1)
+    below = 0.5 + u * (15 / 16 + u * u * (-10 / 16 + u * u * (3 / 16)))
     below = jnp.concatenate([jnp.zeros_like(below[:1]), below, jnp.ones_like(below[:1])])
     fractions = below[1:] - below[:-1]
     column = weight * passed

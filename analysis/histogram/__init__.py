@@ -9,4 +9,9 @@ from .convert import from_hist as from_hist
 from .convert import to_hist as to_hist
 from .counts import Counts as Counts
 from .hard import fill_hard as fill_hard
-from .kernel import fill_soft as fill_soft
+from .kernel import Biweight as Biweight
+from .kernel import Gaussian as Gaussian
+from .kernel import Kernel as Kernel
+from .ordered_edges import free_of_edges as free_of_edges
+from .ordered_edges import ordered_edges as ordered_edges
+from .soft import fill_soft as fill_soft

@@ -6,7 +6,7 @@ import abc
 import dataclasses
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
 import jax
@@ -40,33 +40,39 @@ class Axis(abc.ABC):
         label = self.label or self.name
         return f"{label} [{self.unit}]" if self.unit else label
 
-    def inner(self, counts: T) -> T:
+    def inner(self, counts: T, *, dimension: int = -1) -> T:
         """Drop under- and overflow.
 
         Parameters
         ----------
         counts : Counts or array
-            Shape ``(..., bins + 2)``, underflow first and overflow last, as the fill functions return it.
+            With ``bins + 2`` entries along this axis's dimension, underflow first and overflow last, as the fill
+            functions return it.
+        dimension : int
+            The dimension of this axis: the last one, or -2 for the first of two axes.
 
         Returns
         -------
         Counts or array
-            Shape ``(..., bins)``.
+            With ``bins`` entries along this dimension.
         """
-        return jax.tree.map(lambda array: self._checked(array)[..., 1:-1], counts)
+        return self._along(dimension, lambda array: array[..., 1:-1], counts)
 
-    def fold(self, counts: T) -> T:
+    def fold(self, counts: T, *, dimension: int = -1) -> T:
         """Add the underflow to the first bin and the overflow to the last one.
 
         Parameters
         ----------
         counts : Counts or array
-            Shape ``(..., bins + 2)``, underflow first and overflow last, as the fill functions return it.
+            With ``bins + 2`` entries along this axis's dimension, underflow first and overflow last, as the fill
+            functions return it.
+        dimension : int
+            The dimension of this axis: the last one, or -2 for the first of two axes.
 
         Returns
         -------
         Counts or array
-            Shape ``(..., bins)``; its sum over bins is that of `counts`.
+            With ``bins`` entries along this dimension; their sum is that of `counts`.
 
         Examples
         --------
@@ -75,37 +81,43 @@ class Axis(abc.ABC):
         >>> Regular(2, 0, 1).fold(jnp.array([1.0, 10.0, 20.0, 5.0]))
         Array([11., 25.], dtype=float32)
         """
+        return self._along(
+            dimension,
+            lambda array: array[..., 1:-1].at[..., 0].add(array[..., 0]).at[..., -1].add(array[..., -1]),
+            counts,
+        )
 
-        def folded(array: jax.Array) -> jax.Array:
-            array = self._checked(array)
-            return array[..., 1:-1].at[..., 0].add(array[..., 0]).at[..., -1].add(array[..., -1])
-
-        return jax.tree.map(folded, counts)
-
-    def select(self, counts: T) -> T:
+    def select(self, counts: T, *, dimension: int = -1) -> T:
         """Return the bins that a statistical model sees: `fold` or `inner`, as the axis's ``flow`` says.
 
         Parameters
         ----------
         counts : Counts or array
-            Shape ``(..., bins + 2)``.
+            With ``bins + 2`` entries along this axis's dimension.
+        dimension : int
+            The dimension of this axis: the last one, or -2 for the first of two axes.
 
         Returns
         -------
         Counts or array
-            Shape ``(..., bins)``.
+            With ``bins`` entries along this dimension.
         """
-        return self.fold(counts) if self.flow == "fold" else self.inner(counts)
+        choose = self.fold if self.flow == "fold" else self.inner
+        return choose(counts, dimension=dimension)
 
-    def _checked(self, array: Any) -> jax.Array:
-        expected = len(self.edges) + 1
-        array = jnp.asarray(array)
-        if array.ndim == 0 or array.shape[-1] != expected:
-            raise ValueError(
-                f"axis {self.name!r}: expected {expected} entries along the last axis (underflow, "
-                f"{expected - 2} bins, overflow), got an array of shape {array.shape}"
-            )
-        return array
+    def _along(self, dimension: int, change: Callable[[jax.Array], jax.Array], counts: T) -> T:
+        """Change arrays whose last dimension is this axis's."""
+
+        def changed(array: Any) -> jax.Array:
+            array, expected = jnp.asarray(array), len(self.edges) + 1
+            if not -array.ndim <= dimension < array.ndim or array.shape[dimension] != expected:
+                raise ValueError(
+                    f"axis {self.name!r}: expected {expected} entries along dimension {dimension} (underflow, "
+                    f"{expected - 2} bins, overflow), got an array of shape {array.shape}"
+                )
+            return jnp.moveaxis(change(jnp.moveaxis(array, dimension, -1)), -1, dimension)
+
+        return jax.tree.map(changed, counts)
 
     def _check_flow(self) -> None:
         if self.flow not in ("separate", "fold"):

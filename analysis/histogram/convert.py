@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import hist
@@ -12,26 +13,29 @@ from .axis import Axis, Flow, Regular, Variable
 from .counts import Counts
 
 
-def to_hist(counts: Counts, axis: Axis) -> hist.Hist[Any]:
+def to_hist(counts: Counts, axis: Axis | tuple[Axis, ...], *, processes: Sequence[str] | None = None) -> hist.Hist[Any]:
     """Convert to a `hist.Hist` with `Weight` storage, under- and overflow included.
 
     Parameters
     ----------
     counts : Counts
-        One histogram, shape ``(bins + 2,)``; select a group first (``counts[0]``).
-    axis : Axis
-        Its axis.
+        One histogram, shape ``(bins + 2,)`` or ``(bins + 2, bins + 2)``, or one for each of `processes`, as many along
+        a first dimension.
+    axis : Axis or tuple of Axis
+        Its axis, or axes.
+    processes : sequence of str, optional
+        Names of the groups, for a first axis ``process`` of categories. Without it select a group (``counts[0]``).
 
     Returns
     -------
     hist.Hist
-        One axis with the name and title of `axis`; label, unit and flow are kept in the axis metadata, so that
-        `from_hist` gives back an equal axis.
+        Axes with the names and titles of `axis`; label, unit and flow are kept in the axes' metadata, so that
+        `from_hist` gives back equal axes.
 
     Raises
     ------
     ValueError
-        If the shape is not ``(bins + 2,)``.
+        If the shape is another one.
 
     Examples
     --------
@@ -41,46 +45,47 @@ def to_hist(counts: Counts, axis: Axis) -> hist.Hist[Any]:
     >>> to_hist(fill_hard(jnp.array([0.5, 0.6, 1.5]), 1.0, axis), axis).values().tolist()
     [2.0, 1.0]
     """
-    edges = axis.edges
-    if counts.sumw.shape != (len(edges) + 1,):
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    expected = (*(() if processes is None else (len(processes),)), *(len(each.edges) + 1 for each in axes))
+    if counts.sumw.shape != expected:
         raise ValueError(
-            f"axis {axis.name!r}: expected one histogram of shape ({len(edges) + 1},), got {counts.sumw.shape}; "
-            "select a group first, as in to_hist(counts[0], axis)"
+            f"axis {', '.join(repr(each.name) for each in axes)}: expected a histogram of shape {expected}, got "
+            f"{counts.sumw.shape}; select a group first, as in to_hist(counts[0], axis), or name all processes"
         )
-    metadata = {"label": axis.label, "unit": axis.unit, "flow": axis.flow}
-    described: dict[str, Any] = {"name": axis.name, "label": axis.title, "metadata": metadata}
-    if isinstance(axis, Regular):
-        hist_axis: Any = hist.axis.Regular(axis.bins, axis.start, axis.stop, **described)
-    else:
-        hist_axis = hist.axis.Variable(edges, **described)
-    result: hist.Hist[Any] = hist.Hist(hist_axis, storage=hist.storage.Weight())
+    hist_axes: list[Any] = [_to_hist_axis(each) for each in axes]
+    if processes is not None:
+        hist_axes.insert(0, hist.axis.StrCategory(processes, name="process", overflow=False))
+    result: hist.Hist[Any] = hist.Hist(*hist_axes, storage=hist.storage.Weight())
     view: Any = result.view(flow=True)
     view.value = np.asarray(counts.sumw)
     view.variance = np.asarray(counts.sumw2)
     return result
 
 
-def from_hist(histogram: hist.Hist[Any]) -> tuple[Counts, Axis]:
-    """Convert a one-dimensional `hist.Hist` of numbers.
+def from_hist(histogram: hist.Hist[Any]) -> tuple[Counts, Axis | tuple[Axis, ...]]:
+    """Convert a `hist.Hist` of numbers.
 
     Parameters
     ----------
     histogram : hist.Hist
-        With one regular, variable or integer axis. Missing under- or overflow bins are taken as empty.
+        With regular, variable or integer axes, after at most one axis of categories. Missing under- or overflow bins
+        are taken as empty.
 
     Returns
     -------
     Counts
-        Shape ``(bins + 2,)``, float32, or float64 if x64 is enabled.
-    Axis
-        `Regular` for a regular axis without transform, else `Variable`.
+        Shape ``(bins + 2,)`` for one axis, ``(bins + 2, bins + 2)`` for two, and so on; after the number of categories
+        if there are any. float32, or float64 if x64 is enabled.
+    Axis or tuple of Axis
+        `Regular` for a regular axis without transform, else `Variable`; a tuple unless there is a single one.
 
     Raises
     ------
     TypeError
-        If the axis is circular or has categories.
+        If an axis is circular, or has categories and is not the first of several.
     ValueError
-        If there is not exactly one axis, or the storage has no variances (weighted fills of a `Double` storage).
+        If entries are outside of all categories, or the storage has no variances (weighted fills of a `Double`
+        storage).
 
     Examples
     --------
@@ -90,35 +95,50 @@ def from_hist(histogram: hist.Hist[Any]) -> tuple[Counts, Axis]:
     >>> print(counts.sumw, axis.name)
     [0. 2. 0. 1.] x
     """
-    if len(histogram.axes) != 1:
-        raise ValueError(f"expected a histogram with one axis, got {len(histogram.axes)}; project it first")
-    hist_axis: Any = histogram.axes[0]
-    traits = hist_axis.traits
-    if (
-        traits.circular
-        or not traits.ordered
-        or not isinstance(hist_axis, hist.axis.Regular | hist.axis.Variable | hist.axis.Integer)
-    ):
-        raise TypeError(f"axis {hist_axis.name!r}: expected a regular, variable or integer axis, got {hist_axis!r}")
     values, variances = histogram.values(flow=True), histogram.variances(flow=True)
+    names = ", ".join(repr(axis.name) for axis in histogram.axes)
     if variances is None:
         raise ValueError(
-            f"axis {hist_axis.name!r}: the storage {histogram.storage_type.__name__} has no variances of weighted "
-            "entries; fill a histogram with Weight storage"
+            f"axis {names}: the storage {histogram.storage_type.__name__} has no variances of weighted entries; fill a "
+            "histogram with Weight storage"
         )
-    missing = (0 if traits.underflow else 1, 0 if traits.overflow else 1)
+    first, *others = list(histogram.axes)
+    has_categories = bool(others) and isinstance(first, hist.axis.StrCategory | hist.axis.IntCategory)
+    numbers = others if has_categories else [first, *others]
+    axes = tuple(map(_from_hist_axis, numbers))
+    missing = [(0 if axis.traits.underflow else 1, 0 if axis.traits.overflow else 1) for axis in numbers]
+    if has_categories:
+        missing.insert(0, (0, 0))
+        if first.traits.overflow:
+            if values[-1].any():
+                raise ValueError(f"axis {first.name!r}: there are entries outside of its categories {list(first)}")
+            values, variances = values[:-1], variances[:-1]
     counts = Counts(jnp.asarray(np.pad(values, missing)), jnp.asarray(np.pad(variances, missing)))
-    return counts, _axis_of(hist_axis, regular=isinstance(hist_axis, hist.axis.Regular))
+    return counts, axes[0] if len(axes) == 1 else axes
 
 
-def _axis_of(hist_axis: Any, *, regular: bool) -> Axis:
-    described = {"name": hist_axis.name, "label": hist_axis.label, "unit": "", "flow": "separate"}
-    if isinstance(hist_axis.metadata, dict):
-        described |= {key: hist_axis.metadata[key] for key in ("label", "unit", "flow") if key in hist_axis.metadata}
-    elif hist_axis.label in (hist_axis.name, "Axis 0"):  # what hist writes for an axis without a label
+def _to_hist_axis(axis: Axis) -> Any:
+    metadata = {"label": axis.label, "unit": axis.unit, "flow": axis.flow}
+    described: dict[str, Any] = {"name": axis.name, "label": axis.title, "metadata": metadata}
+    if isinstance(axis, Regular):
+        return hist.axis.Regular(axis.bins, axis.start, axis.stop, **described)
+    return hist.axis.Variable(axis.edges, **described)
+
+
+def _from_hist_axis(axis: Any) -> Axis:
+    if (
+        axis.traits.circular
+        or not axis.traits.ordered
+        or not isinstance(axis, hist.axis.Regular | hist.axis.Variable | hist.axis.Integer)
+    ):
+        raise TypeError(f"axis {axis.name!r}: expected a regular, variable or integer axis, got {axis!r}")
+    described = {"name": axis.name, "label": axis.label, "unit": "", "flow": "separate"}
+    if isinstance(axis.metadata, dict):
+        described |= {key: axis.metadata[key] for key in ("label", "unit", "flow") if key in axis.metadata}
+    elif axis.label == axis.name or (not axis.name and axis.label.startswith("Axis ")):  # hist's own default
         described["label"] = ""
-    edges = np.asarray(hist_axis.edges)
+    edges = np.asarray(axis.edges)
     flow = cast("Flow", described.pop("flow"))
-    if regular and hist_axis.transform is None:
+    if isinstance(axis, hist.axis.Regular) and axis.transform is None:
         return Regular(len(edges) - 1, float(edges[0]), float(edges[-1]), flow=flow, **described)
     return Variable(edges, flow=flow, **described)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .axis import Axis, Regular
-from .counts import Counts, accumulate, bin_contents, exact_dot, working_edges
-from .kernel import CPU_BLOCK
+from .binning import Binning, Edges
+from .counts import Counts
+from .deposit import deposit
+from .entries import CPU_BLOCK, Entries, sum_blocks, working_dtype
 
 
 def fill_hard(
-    values: jax.Array,
+    values: jax.Array | tuple[jax.Array, ...],
     weight: jax.Array | float,
-    axis: Axis | jax.Array | np.ndarray,
+    axis: Edges | tuple[Edges, ...],
     *,
     probability: jax.Array | float | None = None,
     groups: jax.Array | None = None,
@@ -32,12 +36,14 @@ def fill_hard(
 
     Parameters
     ----------
-    values : jax.Array
-        Observable, any shape (``(n,)``), in the unit of the axis. NaN goes to the overflow.
+    values : jax.Array or tuple of jax.Array
+        Observable, any shape (``(n,)``), in the unit of the axis; a tuple of them for a tuple of axes. NaN goes to
+        the overflow.
     weight : jax.Array or float
         Event weights; a scalar or the shape of `values`.
-    axis : Axis or array
-        The axis, or increasing finite edges of shape ``(bins + 1,)``, which may be traced.
+    axis : Axis or array, or tuple of them
+        The axis, or increasing finite edges of shape ``(bins + 1,)``, which may be traced; a tuple for a histogram of
+        several dimensions.
     probability : jax.Array or float, optional
         0 or 1 for a hard selection; a scalar or the shape of `values`; 1 by default. ``sumw`` adds ``w p`` and
         ``sumw2`` adds ``w**2 p``.
@@ -52,8 +58,9 @@ def fill_hard(
     Returns
     -------
     Counts
-        ``sumw`` and ``sumw2``, shape ``(bins + 2,)`` or ``(num_groups, bins + 2)``, underflow first, overflow last.
-        float32, or float64 if an input is.
+        ``sumw`` and ``sumw2``, shape ``(bins + 2,)`` or ``(num_groups, bins + 2)``, underflow first, overflow last,
+        and ``(..., bins + 2, bins + 2)`` for two axes. float32, or float64 if an input is. The float32 sums of 1e6
+        entries agree with float64 to 1e-6.
 
     Raises
     ------
@@ -67,25 +74,55 @@ def fill_hard(
     >>> print(fill_hard(jnp.array([-1.0, 0.0, 0.9, 1.0, 2.0]), 1.0, Regular(2, 0, 2)).sumw)
     [1. 2. 1. 1.]
     """
-    edges, dtype = working_edges(axis, values, weight, probability)
-    values = jnp.asarray(values).astype(dtype)
-    if isinstance(axis, Axis):
-        edges = _round_up(_thresholds(axis), dtype)
-    return accumulate(
-        _bin_sums,
-        (jax.lax.stop_gradient(jnp.asarray(edges, dtype)),),
-        values,
-        weight,
-        probability=probability,
-        groups=groups,
-        num_groups=num_groups,
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    observables = values if isinstance(values, tuple) else (values,)
+    if len(axes) != len(observables):
+        raise ValueError(f"expected values for each axis, got {len(observables)} for {len(axes)} axes")
+    dtype = working_dtype(axes, *observables, weight, probability)
+    sums = _fill(
+        Entries.of(observables, weight, probability, groups, num_groups, dtype),
+        tuple(_binning(each, dtype) for each in axes),
+        number=num_groups or 1,
         block_size=block_size,
     )
+    if groups is None:
+        sums = sums[:, 0]
+    return Counts(sums[0], sums[1])
 
 
-def _bin_sums(values: jax.Array, columns: jax.Array, edges: jax.Array) -> jax.Array:
-    below = (values < edges[:, None]).astype(columns.dtype)
-    return exact_dot(columns, bin_contents(below).T)
+@functools.partial(jax.jit, static_argnames=("number", "block_size"))
+def _fill(entries: Entries, binnings: tuple[Binning, ...], *, number: int, block_size: int) -> jax.Array:
+    *others, last = [binning.number + 1 for binning in binnings]
+
+    def block_sums(block: Entries) -> jax.Array:
+        bins = [b.exactly(x) for b, x in zip(binnings, jax.lax.stop_gradient(block.values), strict=True)]
+        leading = [_leading_digits(column) for column in block.columns]
+        rest = [column - digits for column, digits in zip(block.columns, leading, strict=True)]
+        row = 0 if block.group is None else block.group
+        for size, index in zip(others, bins[:-1], strict=True):
+            row = row * size + index
+        sums = deposit([*leading, *rest], bins[-1], [1.0], row, (number * math.prod(others), last))
+        return (sums[:2] + sums[2:]).reshape(2, number, *others, last)
+
+    return sum_blocks(block_sums, entries, block_size=block_size)
+
+
+def _leading_digits(column: jax.Array) -> jax.Array:
+    """Return numbers with so few digits that the sum of a column of equal ones is exact.
+
+    Weights are often equal, and then the rounding errors of their sum are equal as well and do not cancel.
+    """
+    precision = np.finfo(column.dtype)
+    digits = max(precision.nmant - column.size.bit_length(), 1)
+    return jax.lax.stop_gradient(jax.lax.reduce_precision(column, precision.nexp, digits))
+
+
+def _binning(axis: Edges, dtype: np.dtype) -> Binning:
+    binning = Binning.of(axis, dtype)
+    if not isinstance(axis, Axis):
+        return jax.lax.stop_gradient(binning)
+    thresholds = _round_up(_thresholds(axis), dtype)
+    return dataclasses.replace(binning, edges=jnp.asarray(thresholds), rest=None)
 
 
 @functools.lru_cache(maxsize=256)

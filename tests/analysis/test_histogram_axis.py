@@ -62,6 +62,15 @@ def test_fold_keeps_the_total_and_inner_drops_the_flow(axis):
     assert axis.select(array).tolist() == axis.inner(array).tolist()
 
 
+def test_each_of_two_axes_treats_its_own_dimension():
+    first, second = Regular(1, 0, 1, flow="fold"), Regular(2, 0, 1)
+    array = np.arange(12.0).reshape(3, 4)
+    assert second.select(first.select(array, dimension=-2)).tolist() == [[15, 18]]
+    assert first.inner(array, dimension=0).tolist() == [[4, 5, 6, 7]]
+    with pytest.raises(ValueError, match="expected 3 entries along dimension -1"):
+        first.select(array)
+
+
 def test_one_bin_takes_both_flows():
     counts = Regular(1, 0, 1, flow="fold").select(Counts(jax.numpy.array([1.0, 2, 4]), jax.numpy.array([1.0, 1, 1])))
     assert (counts.sumw.tolist(), counts.sumw2.tolist()) == ([7], [3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from hepgrad.analysis.histogram import Counts, fill_hard, fill_soft
+from hepgrad.analysis.histogram import Counts, Gaussian, fill_hard, fill_soft
 from hepgrad.analysis.statistics import FitChannel, HistoSys, Model, NormFactor, Sample
 
 from .problem import YIELDS
@@ -39,7 +39,10 @@ def soft_shapes(scores: jax.Array, edges: jax.Array, bandwidth: float) -> jax.Ar
     >>> print(soft_shapes(jnp.array([[0.5]]), jnp.array([0.0, 0.5, 1.0]), 0.1))
     [[0.5 0.5]]
     """
-    return _shapes(fill_soft(scores, 1.0, edges, bandwidth=bandwidth, groups=_samples(scores), num_groups=len(scores)))
+    samples, number = _samples(scores), len(scores)
+    return _shapes(
+        fill_soft(scores, 1.0, edges, bandwidth=bandwidth, kernel=Gaussian(), groups=samples, num_groups=number)
+    )
 
 
 def hard_shapes(scores: jax.Array, edges: jax.Array) -> jax.Array:

@@ -19,8 +19,11 @@ from .doctor import Diagnosis as Diagnosis
 from .doctor import Finding as Finding
 from .doctor import Severity as Severity
 from .doctor import check as check
+from .edges import Edges as Edges
 from .events import Events as Events
+from .histogram import Biweight as Biweight
 from .histogram import Counts as Counts
+from .histogram import Gaussian as Gaussian
 from .histogram import Regular as Regular
 from .histogram import Variable as Variable
 from .objects import Objects as Objects

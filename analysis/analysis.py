@@ -218,7 +218,7 @@ class Analysis:
             columns, weight, process = block
 
             def fill(selected: Events) -> Histograms:
-                return {c.name: c.fill(selected, reading, process, num_groups) for c in self.channels}
+                return {c.name: c.fill(selected, parameters, reading, process, num_groups) for c in self.channels}
 
             # probabilities of 1 before any selection are made here, where they cost no memory
             events = Events.of(columns, weight)

@@ -1,4 +1,4 @@
-"""The contract of what an optimiser can move: cut values (`Parameter`) and network weights (`Weights`)."""
+"""The contract of what an optimiser can move: cut values (`Parameter`), bin `Edges` and network `Weights`."""
 
 from __future__ import annotations
 
@@ -90,6 +90,11 @@ class Optimisable(abc.ABC):
         value
             The present value, known.
         """
+
+    def element_ranges(self) -> dict[str, tuple[float, float]]:
+        """Return the bounds of what `elements` returns."""
+        low, high = (self.elements(bound) for bound in self.box())
+        return {at: (low[at], high[at]) for at in low}
 
     @abc.abstractmethod
     def text(self, value: Any) -> str:

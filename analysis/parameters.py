@@ -14,6 +14,7 @@ import numpy as np
 from rich.table import Table
 
 from .cut import Reading
+from .edges import Edges
 from .optimisable import Optimisable, as_words, known
 from .parameter import Parameter
 from .printing import as_text
@@ -28,7 +29,7 @@ class Parameters(Mapping[str, Any]):
     Parameters
     ----------
     **parameters
-        By name: a `Parameter`, or `Weights`.
+        By name: a `Parameter`, `Edges` or `Weights`.
 
     Raises
     ------
@@ -55,7 +56,7 @@ class Parameters(Mapping[str, Any]):
     def __init__(self, **parameters: Optimisable) -> None:
         for name, spec in parameters.items():
             if not isinstance(spec, Optimisable):
-                raise TypeError(f"parameter {name!r}: needs a Parameter or Weights, got {type(spec).__name__}")
+                raise TypeError(f"parameter {name!r}: needs a Parameter, Edges or Weights, got {type(spec).__name__}")
             if name.startswith("_") or hasattr(Cuts, name):
                 raise ValueError(f"parameter {name!r}: cut.{name} means something else; choose another name")
         self.specs = parameters
@@ -178,8 +179,7 @@ class Parameters(Mapping[str, Any]):
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Return the bounds of what `numbers` returns."""
-        boxes = {k: [p.elements(bound) for bound in p.box()] for k, p in self.specs.items()}
-        return {k + at: (low[at], high[at]) for k, (low, high) in boxes.items() for at in low}
+        return {k + at: limits for k, p in self.specs.items() for at, limits in p.element_ranges().items()}
 
     def to_json(self) -> str:
         """Return the present values with everything that describes the parameters as JSON; not inside ``jit``.
@@ -228,8 +228,9 @@ class Parameters(Mapping[str, Any]):
             raise ValueError("the parameters must be a JSON object, with one object for each parameter")
 
         def spec(entry: dict[str, Any], tree: Any) -> Optimisable:
-            kind = Weights if "weights" in entry else Parameter
-            return kind.from_entry(entry, tree)
+            if "weights" in entry:
+                return Weights.from_entry(entry, tree)
+            return (Edges if "edges" in entry else Parameter).from_entry(entry, tree)
 
         return cls(**{k: _named(k, spec, entry, (trees or {}).get(k)) for k, entry in entries.items()})
 

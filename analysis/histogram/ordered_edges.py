@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def ordered_edges(free: jax.Array, start: float, stop: float, *, narrowest: float = 0.0) -> jax.Array:
@@ -57,20 +60,20 @@ def ordered_edges(free: jax.Array, start: float, stop: float, *, narrowest: floa
     return jnp.concatenate([jnp.full(1, start, inner.dtype), inner, jnp.full(1, stop, inner.dtype)])
 
 
-def free_of_edges(edges: jax.Array, *, narrowest: float = 0.0) -> jax.Array:
+def free_of_edges(edges: Sequence[float] | np.ndarray, *, narrowest: float = 0.0) -> np.ndarray:
     """Return the free numbers that give these edges: where the optimiser starts.
 
     Parameters
     ----------
-    edges : jax.Array
+    edges : sequence of float or numpy.ndarray
         Increasing, shape ``(bins + 1,)``.
     narrowest : float
         As in `ordered_edges`.
 
     Returns
     -------
-    jax.Array
-        Shape ``(bins,)``, with mean zero.
+    numpy.ndarray
+        float64, shape ``(bins,)``, with mean zero.
 
     Raises
     ------
@@ -79,14 +82,13 @@ def free_of_edges(edges: jax.Array, *, narrowest: float = 0.0) -> jax.Array:
 
     Examples
     --------
-    >>> import jax.numpy as jnp
     >>> from hepgrad.analysis.histogram import free_of_edges, ordered_edges
-    >>> free = free_of_edges(jnp.array([0.0, 1.0, 4.0]), narrowest=0.5)
+    >>> free = free_of_edges([0.0, 1.0, 4.0], narrowest=0.5)
     >>> ordered_edges(free, 0.0, 4.0, narrowest=0.5)
     Array([0., 1., 4.], dtype=float32)
     """
-    spare = jnp.diff(jnp.asarray(edges)) - narrowest
-    if not isinstance(spare, jax.core.Tracer) and not (spare > 0).all():
+    spare = np.diff(np.asarray(edges, float)) - narrowest
+    if not np.all(spare > 0):
         raise ValueError(f"expected edges that are more than {narrowest} apart, got {edges}")
-    logarithms = jnp.log(spare)
-    return logarithms - logarithms.mean()
+    logarithms = np.log(spare)
+    return np.asarray(logarithms - logarithms.mean())

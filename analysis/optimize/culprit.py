@@ -101,7 +101,7 @@ def _forward(analysis: Analysis, data: Dataset, block: int, parameters: Paramete
         told.append({name: jnp.maximum(bad - before.get(name, 0), 0) for name, bad in after.items()})
         before = after
     for channel in analysis.channels:
-        counts = channel.fill(events, reading, groups, len(data.processes))
+        counts = channel.fill(events, parameters, reading, groups, len(data.processes))
         told.append(_bad_histograms({channel.name: counts}))
     return told
 
@@ -122,7 +122,7 @@ def _backward(
 
     def fill(floats: list[jax.Array]) -> dict[str, Counts]:
         selected = _with_floats(inputs[-1], floats)
-        return {c.name: c.fill(selected, reading, groups, len(data.processes)) for c in analysis.channels}
+        return {c.name: c.fill(selected, parameters, reading, groups, len(data.processes)) for c in analysis.channels}
 
     (cotangent,) = jax.vjp(fill, _floats(inputs[-1]))[1](slope)
     told = [_bad_events(inputs[-1], cotangent)]

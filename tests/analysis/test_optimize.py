@@ -68,7 +68,7 @@ def few(toy):
 class Total(Channel):
     """One bin without a kernel, which compiles in half the time."""
 
-    def fill(self, events, reading, groups, num_groups):
+    def fill(self, events, parameters, reading, groups, num_groups):
         w = events.weight * events.probability
         mine = groups == jnp.arange(num_groups)[:, None]
         sums = [jnp.where(mine, x, 0).sum(axis=1, keepdims=True) for x in (w, w * events.weight)]

@@ -60,7 +60,7 @@ def test_switches_and_words_are_no_parameters():
     for value in ("30", None, [[1.0], [1.0, 2.0]], jax.ShapeDtypeStruct((), float)):
         with pytest.raises(TypeError, match="the value must be a number or an array of numbers"):
             Parameter(value, bounds=(0, 1))
-    with pytest.raises(TypeError, match="parameter 'met': needs a Parameter or Weights, got float"):
+    with pytest.raises(TypeError, match="parameter 'met': needs a Parameter, Edges or Weights, got float"):
         Parameters(met=30.0)
 
 

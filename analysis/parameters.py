@@ -86,8 +86,7 @@ class Parameters(Mapping[str, Any]):
         return [k for k, p in self.specs.items() if not p.frozen]
 
     def __getitem__(self, name: str) -> Any:
-        self._check(name)
-        return jax.tree.map(_array, self._stored(name))
+        return jax.tree.map(_array, self.stored(name))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.specs)
@@ -99,7 +98,15 @@ class Parameters(Mapping[str, Any]):
         if name not in self.specs:
             raise KeyError(f"no parameter {name!r}; the parameters are {list(self.specs)}")
 
-    def _stored(self, name: str) -> Any:
+    def stored(self, name: str) -> Any:
+        """Return a present value as it was given, in full precision; a parameter that is not there is a `KeyError`.
+
+        Parameters
+        ----------
+        name
+            Of the parameter.
+        """
+        self._check(name)
         value = self._values[name]
         return value.value if isinstance(value, _Constant) else value
 
@@ -171,11 +178,11 @@ class Parameters(Mapping[str, Any]):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values as numbers, lists, and (weights) lists by path; not inside ``jit``."""
-        return {k: p.plain(self._stored(k)) for k, p in self.specs.items()}
+        return {k: p.plain(self.stored(k)) for k, p in self.specs.items()}
 
     def numbers(self) -> dict[str, float]:
         """Return cut values as floats, arrays element by element (``pt[0]``), without weights; not inside ``jit``."""
-        return {k + at: x for k, p in self.specs.items() for at, x in p.elements(self._stored(k)).items()}
+        return {k + at: x for k, p in self.specs.items() for at, x in p.elements(self.stored(k)).items()}
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Return the bounds of what `numbers` returns."""
@@ -198,7 +205,7 @@ class Parameters(Mapping[str, Any]):
         """
 
         def line(name: str) -> str:
-            entry = self.specs[name].to_entry(self._stored(name))
+            entry = self.specs[name].to_entry(self.stored(name))
             return f"  {json.dumps(name)}: {json.dumps(entry, allow_nan=False)}"
 
         lines = ",\n".join(_named(name, line, name) for name in self)
@@ -242,7 +249,7 @@ class Parameters(Mapping[str, Any]):
         for name, spec in self.specs.items():
             width = "" if spec.width is None else as_words(spec.width)
             scale = "frozen" if spec.frozen else as_words(spec.scale)
-            table.add_row(name, spec.text(self._stored(name)), spec.limits, width, scale, spec.unit, spec.description)
+            table.add_row(name, spec.text(self.stored(name)), spec.limits, width, scale, spec.unit, spec.description)
         return table
 
     def __str__(self) -> str:
@@ -251,7 +258,7 @@ class Parameters(Mapping[str, Any]):
     def __repr__(self) -> str:
         def show(name: str) -> str:
             spec = self.specs[name]
-            return f"{name}={spec.text(self._stored(name))}{' ' * bool(spec.unit)}{spec.unit}"
+            return f"{name}={spec.text(self.stored(name))}{' ' * bool(spec.unit)}{spec.unit}"
 
         return f"Parameters({', '.join(map(show, self.specs))})"
 

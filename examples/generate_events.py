@@ -1,4 +1,4 @@
-"""Generate the embedded events of the Z'(2 TeV) -> t tbar search in the muon+jets channel.
+"""Generate the embedded events of two workflows: the Z'(2 TeV) -> t tbar search, and the t tbar cross-section.
 
 Every sample is generated with Pythia 8 at leading order (13 TeV), passed through a small detector emulation that
 smears particles, clustered with anti-kT 0.4 and 0.8 jets by FastJet, skimmed, and written as one ROOT file with a
@@ -8,7 +8,8 @@ NanoAOD-like ``Events`` tree. ``fileset.json`` next to the files holds what a no
 
 where ``sumw_total`` runs over *every* generated event, kept or not. The same command gives the same events again.
 
-    python examples/generate_events.py --output workflows/zprime/events
+    python examples/generate_events.py zprime --output workflows/zprime/events
+    python examples/generate_events.py ttbar-agc --output workflows/ttbar_agc/events
 
 The detector is an emulation: the data card next to the files lists its resolutions, efficiencies and mistag rates.
 """
@@ -18,7 +19,7 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -36,18 +37,24 @@ INVISIBLE = {12, 14, 16, 18}
 PROMPT_MOTHERS = {6, 15, 23, 24, 32}
 MUON_MASS, ELECTRON_MASS, PION_MASS = 0.10566, 0.000511, 0.13957
 
-# The skim: looser than any selection the optimiser may choose, so that soft cuts see both sides of each threshold.
+# The skims: looser than any selection the optimiser may choose, so that soft cuts see both sides of each threshold.
 SKIM_MUON_PT, SKIM_MUON_ISOLATION, SKIM_FATJET_PT, SKIM_MET = 25.0, 0.5, 350.0, 15.0
+SKIM_LEPTON_PT, SKIM_LEPTON_ETA, SKIM_JETS, SKIM_BTAG = 20.0, 2.4, 4, 0.1
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One process: its Pythia settings, how many events to generate, and an optional benchmark cross-section."""
+    """One process: its Pythia settings, how many events to generate, and an optional benchmark cross-section.
+
+    A sample that simulates a process in another way is a variation of that process in ``fileset.json``.
+    """
 
     number: int
     events: int
     settings: str  # separated by blanks
     benchmark_xsec_pb: float | None = None
+    process: str = ""  # that of the sample's name by default
+    variation: str = "nominal"
 
 
 def pt_biased(minimum: float, power: float) -> str:
@@ -56,16 +63,33 @@ def pt_biased(minimum: float, power: float) -> str:
     return f" PhaseSpace:pTHatMin={minimum} {bias}"
 
 
+def other_scales(factor: float) -> str:
+    """Settings for renormalisation and factorisation scales multiplied by the root of a factor."""
+    names = ("SigmaProcess:renorm", "SigmaProcess:factor", "SpaceShower:renorm", "TimeShower:renorm")
+    return "".join(f" {name}MultFac={factor}" for name in names)
+
+
 ZPRIME = "NewGaugeBoson:ffbar2gmZZprime=on Zprime:gmZmode=3 32:m0=2000. 32:mMin=1000. 32:mMax=3000."
 TTBAR = "Top:gg2ttbar=on Top:qqbar2ttbar=on SpaceShower:pTmaxMatch=1"  # no shower jets harder than the top quarks
 WJETS = "WeakBosonAndParton:qqbar2Wg=on WeakBosonAndParton:qg2Wq=on"
 ZJETS = "WeakBosonAndParton:qqbar2gmZg=on WeakBosonAndParton:qg2gmZq=on 23:mMin=50."
-SAMPLES = {
+SINGLE_TOP = "Top:qq2tq(t:W)=on"
+VINCIA = " PartonShowers:model=2"  # another parton shower
+ZPRIME_SAMPLES = {
     "zprime_2000": Sample(1, 52_000, ZPRIME + " 32:onMode=off 32:onIfAny=6", benchmark_xsec_pb=0.13),
     "ttbar": Sample(2, 330_000, TTBAR + pt_biased(150.0, 4.5)),
     "wjets": Sample(3, 240_000, WJETS + pt_biased(250.0, 3.5)),
-    "single_top_t_chan": Sample(4, 45_000, "Top:qq2tq(t:W)=on" + pt_biased(200.0, 3.0)),
+    "single_top_t_chan": Sample(4, 45_000, SINGLE_TOP + pt_biased(200.0, 3.0)),
     "zjets": Sample(5, 100_000, ZJETS + pt_biased(250.0, 3.0)),
+}
+TTBAR_SAMPLES = {
+    "ttbar": Sample(11, 64_000, TTBAR),
+    "ttbar_scaleup": Sample(12, 20_000, TTBAR + other_scales(4.0), process="ttbar", variation="scaleup"),
+    "ttbar_scaledown": Sample(13, 20_000, TTBAR + other_scales(0.25), process="ttbar", variation="scaledown"),
+    "ttbar_PS_var": Sample(14, 12_000, TTBAR + VINCIA, process="ttbar", variation="PS_var"),
+    "wjets": Sample(15, 200_000, WJETS + pt_biased(40.0, 2.0)),
+    "single_top_s_chan": Sample(16, 6_000, "Top:ffbar2tqbar(s:W)=on"),
+    "single_top_t_chan": Sample(17, 24_000, SINGLE_TOP),
 }
 
 
@@ -101,8 +125,8 @@ def cross_section_pb(settings: str, seed: int, events: int = 50_000) -> float:
     return pythia.infoPython().sigmaGen() * 1e9  # mb -> pb
 
 
-def make_lepton_filter() -> Any:
-    """A Pythia hook that drops, before the shower, events without a muon or tau in the hard process.
+def make_lepton_filter(kinds: tuple[int, ...]) -> Any:
+    """A Pythia hook that drops, before the shower, events without a lepton of these kinds or a tau in the hard process.
 
     It adds up the number and the weights of all events, dropped or not. Pythia's own ``weightSum`` and ``sigmaGen``
     would count the accepted events only.
@@ -122,7 +146,7 @@ def make_lepton_filter() -> Any:
         def doVetoProcessLevel(self, process: Any) -> bool:
             self.generated += 1
             self.sum_of_weights += self.pythia.infoPython().weight()
-            return not any(p.isFinal() and p.idAbs() in (13, 15) for p in process)
+            return not any(p.isFinal() and p.idAbs() in (*kinds, 15) for p in process)
 
     return LeptonFilter()
 
@@ -136,9 +160,9 @@ class GeneratedBatch:
     quarks: list[tuple] = field(default_factory=list)  # event, number of the top, eta, phi: hadronic tops' decays
     weights: list[float] = field(default_factory=list)
 
-    def append(self, pythia: Any) -> None:
-        """Add Pythia's current event, unless it has no muon that could pass the skim."""
-        if not any(p.idAbs() == 13 and p.isFinal() and p.pT() > 0.8 * SKIM_MUON_PT for p in pythia.event):
+    def append(self, pythia: Any, kinds: tuple[int, ...], min_pt: float) -> None:
+        """Add Pythia's current event, unless it has no lepton of these kinds that could pass a skim in pT."""
+        if not any(p.idAbs() in kinds and p.isFinal() and p.pT() > 0.8 * min_pt for p in pythia.event):
             return
         index = len(self.weights)
         self.weights.append(pythia.infoPython().weight())
@@ -323,8 +347,8 @@ def rounded(values: np.ndarray, bits: int) -> np.ndarray:
 
 
 PRECISION = {"pt": 11, "eta": 10, "phi": 10, "mass": 9, "btagCSVV2": 10, "particleNet_TvsQCD": 10,
-             "pfRelIso04_all": 9, "MET_pt": 11, "MET_phi": 10}  # fmt: skip
-INTEGERS = {"hadronFlavour": np.uint8, "charge": np.int32, "cutBased": np.int32, "tightId": np.bool_}
+             "pfRelIso04_all": 9, "sip3d": 9, "MET_pt": 11, "MET_phi": 10}  # fmt: skip
+INTEGERS = {"hadronFlavour": np.uint8, "charge": np.int32, "cutBased": np.int32, "tightId": np.bool_, "jetId": np.int32}
 
 
 def jagged(data: Table, columns: str, events: np.ndarray) -> ak.Array:
@@ -339,19 +363,50 @@ def jagged(data: Table, columns: str, events: np.ndarray) -> ak.Array:
     return ak.zip(fields)
 
 
-def reconstruct(rng: np.random.Generator, batch: GeneratedBatch) -> dict[str, Any] | None:
-    """Emulate the detector for a batch and return the branches of the events that pass the skim."""
-    events = len(batch.weights)
+def reconstruct_basics(
+    rng: np.random.Generator, batch: GeneratedBatch
+) -> tuple[Table, Table, Table, tuple[np.ndarray, np.ndarray]]:
+    """Emulate the detector for a batch, up to the clustering: particles, muons, electrons and missing momentum."""
     particles = reconstruct_particles(rng, batch)
     muons = reconstruct_leptons(rng, particles, 13, min_pt=10.0, max_eta=2.4, efficiency=0.96, cone=0.4)
     electrons = reconstruct_leptons(rng, particles, 11, min_pt=15.0, max_eta=2.5, efficiency=0.88, cone=0.3)
-    met, met_phi = missing_momentum(rng, particles, events)
+    return particles, muons, electrons, missing_momentum(rng, particles, len(batch.weights))
 
+
+def to_cluster(particles: Table, leptons: tuple[Table, ...], events: np.ndarray) -> np.ndarray:
+    """Which particles to cluster: those of the given events, but no leptons on their own, which are not jets."""
+    inside = np.isin(particles["event"], events)
+    for collection in leptons:
+        inside[collection["particle"][collection["prompt"] & (collection["isolation"] < 0.4)]] = False
+    return inside
+
+
+def identify(rng: np.random.Generator, muons: Table, electrons: Table) -> None:
+    """Add what identifies leptons, in place."""
+    muons["mass"] = np.full(len(muons["pt"]), MUON_MASS)
+    muons["tightId"] = rng.random(len(muons["pt"])) < np.where(muons["prompt"], 0.97, 0.6)
+    muons["pfRelIso04_all"] = muons["isolation"]
+    electrons["mass"] = np.full(len(electrons["pt"]), ELECTRON_MASS)
+    genuine = electrons["prompt"] & (electrons["isolation"] < 0.15)
+    tight = rng.random(len(genuine)) < np.where(genuine, 0.85, 0.1)
+    electrons["cutBased"] = np.where(tight, 4, rng.integers(0, 4, len(genuine)))
+
+
+def event_columns(batch: GeneratedBatch, met: tuple[np.ndarray, np.ndarray], kept: np.ndarray) -> dict[str, Any]:
+    """The branches with one number per event."""
+    return {
+        "MET_pt": rounded(met[0][kept], PRECISION["MET_pt"]),
+        "MET_phi": rounded(met[1][kept], PRECISION["MET_phi"]),
+        "genWeight": rounded(np.asarray(batch.weights)[kept], 12),
+    }
+
+
+def reconstruct_boosted(rng: np.random.Generator, batch: GeneratedBatch) -> dict[str, Any] | None:
+    """Emulate the detector for a batch and return the branches of the events with a muon and a fat jet."""
+    particles, muons, electrons, met = reconstruct_basics(rng, batch)
     good_muon = (muons["pt"] > SKIM_MUON_PT) & (muons["isolation"] < SKIM_MUON_ISOLATION)
-    kept = np.intersect1d(muons["event"][good_muon], np.flatnonzero(met > SKIM_MET))
-    in_jets = np.isin(particles["event"], kept)
-    for leptons in (muons, electrons):  # leptons on their own are not jets
-        in_jets[leptons["particle"][leptons["prompt"] & (leptons["isolation"] < 0.4)]] = False
+    kept = np.intersect1d(muons["event"][good_muon], np.flatnonzero(met[0] > SKIM_MET))
+    in_jets = to_cluster(particles, (muons, electrons), kept)
     if not in_jets.any():
         return None
     fat_jets = reconstruct_fat_jets(rng, take(particles, in_jets), batch)
@@ -360,23 +415,60 @@ def reconstruct(rng: np.random.Generator, batch: GeneratedBatch) -> dict[str, An
     if not in_jets.any():
         return None
     jets = reconstruct_jets(rng, take(particles, in_jets), batch)
-
-    muons["mass"] = np.full(len(muons["pt"]), MUON_MASS)
-    muons["tightId"] = rng.random(len(muons["pt"])) < np.where(muons["prompt"], 0.97, 0.6)
-    muons["pfRelIso04_all"] = muons["isolation"]
-    electrons["mass"] = np.full(len(electrons["pt"]), ELECTRON_MASS)
-    genuine = electrons["prompt"] & (electrons["isolation"] < 0.15)
-    tight = rng.random(len(genuine)) < np.where(genuine, 0.85, 0.1)
-    electrons["cutBased"] = np.where(tight, 4, rng.integers(0, 4, len(genuine)))
+    identify(rng, muons, electrons)
     return {
         "Muon": jagged(muons, "pt eta phi mass charge pfRelIso04_all tightId", kept),
         "Electron": jagged(electrons, "pt eta phi mass charge cutBased", kept),
         "Jet": jagged(jets, "pt eta phi mass btagCSVV2 hadronFlavour", kept),
         "FatJet": jagged(fat_jets, "pt eta phi mass particleNet_TvsQCD", kept),
-        "MET_pt": rounded(met[kept], PRECISION["MET_pt"]),
-        "MET_phi": rounded(met_phi[kept], PRECISION["MET_phi"]),
-        "genWeight": rounded(np.asarray(batch.weights)[kept], 12),
+        **event_columns(batch, met, kept),
     }
+
+
+def reconstruct_resolved(rng: np.random.Generator, batch: GeneratedBatch) -> dict[str, Any] | None:
+    """Emulate the detector for a batch and return the branches of the events with a lepton and four jets."""
+    particles, muons, electrons, met = reconstruct_basics(rng, batch)
+    identify(rng, muons, electrons)
+    for leptons in (muons, electrons):
+        significance = np.abs(rng.normal(0.0, 1.1, len(leptons["pt"])))
+        leptons["sip3d"] = np.where(leptons["prompt"], significance, rng.exponential(8.0, len(significance)))
+    candidates = [muons["tightId"] & (muons["isolation"] < SKIM_MUON_ISOLATION), electrons["cutBased"] == 4]
+    good = [
+        leptons["event"][chosen & (leptons["pt"] > SKIM_LEPTON_PT) & (np.abs(leptons["eta"]) < SKIM_LEPTON_ETA)]
+        for leptons, chosen in zip((muons, electrons), candidates, strict=True)
+    ]
+    in_jets = to_cluster(particles, (muons, electrons), np.concatenate(good))
+    if not in_jets.any():
+        return None
+    jets = reconstruct_jets(rng, take(particles, in_jets), batch)
+    jets["jetId"] = np.where(rng.random(len(jets["pt"])) < 0.985, 6, 0)
+    usable = take(jets, (jets["jetId"] == 6) & (np.abs(jets["eta"]) < 2.4))
+    kept = np.flatnonzero(np.bincount(usable["event"], minlength=len(batch.weights)) >= SKIM_JETS)
+    kept = np.intersect1d(kept, usable["event"][usable["btagCSVV2"] > SKIM_BTAG])
+    if not len(kept):
+        return None
+    return {
+        "Muon": jagged(muons, "pt eta phi mass charge pfRelIso04_all tightId sip3d", kept),
+        "Electron": jagged(electrons, "pt eta phi mass charge cutBased sip3d", kept),
+        "Jet": jagged(jets, "pt eta phi mass btagCSVV2 hadronFlavour jetId", kept),
+        **event_columns(batch, met, kept),
+    }
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """The samples of one workflow, and which of their events are kept."""
+
+    samples: dict[str, Sample]
+    lepton_kinds: tuple[int, ...]  # PDG numbers of the leptons that are asked for
+    min_lepton_pt: float  # GeV
+    reconstruct: Callable[[np.random.Generator, GeneratedBatch], dict[str, Any] | None]
+
+
+CAMPAIGNS = {
+    "zprime": Campaign(ZPRIME_SAMPLES, (13,), SKIM_MUON_PT, reconstruct_boosted),
+    "ttbar-agc": Campaign(TTBAR_SAMPLES, (11, 13), SKIM_LEPTON_PT, reconstruct_resolved),
+}
 
 
 def write_tree(path: Path, branches: dict[str, Any]) -> None:
@@ -386,11 +478,11 @@ def write_tree(path: Path, branches: dict[str, Any]) -> None:
         file.mktree("Events", types, title="simulated events").extend(branches)
 
 
-def generate(name: str, sample: Sample, seed: int, events: int, output: Path) -> dict[str, Any]:
+def generate(campaign: Campaign, name: str, sample: Sample, seed: int, events: int, output: Path) -> dict[str, Any]:
     """Generate, reconstruct, skim and write one sample; returns its entry of ``fileset.json``."""
     seed += sample.number
     rng = np.random.default_rng(seed)
-    lepton_filter = make_lepton_filter()
+    lepton_filter = make_lepton_filter(campaign.lepton_kinds)
     pythia = lepton_filter.pythia = make_generator(sample.settings, seed, lepton_filter)
     kept: list[dict[str, Any]] = []
     started = reported = time.monotonic()
@@ -398,8 +490,8 @@ def generate(name: str, sample: Sample, seed: int, events: int, output: Path) ->
         batch = GeneratedBatch()
         while len(batch.weights) < BATCH and lepton_filter.generated < events:
             if pythia.next():
-                batch.append(pythia)
-        branches = reconstruct(rng, batch) if batch.weights else None
+                batch.append(pythia, campaign.lepton_kinds, campaign.min_lepton_pt)
+        branches = campaign.reconstruct(rng, batch) if batch.weights else None
         if branches is not None:
             kept.append(branches)
         if time.monotonic() - reported > 5.0 or lepton_filter.generated >= events:
@@ -433,23 +525,28 @@ def generate(name: str, sample: Sample, seed: int, events: int, output: Path) ->
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Generate the Z' -> t tbar example events.")
-    parser.add_argument("--output", type=Path, default=Path("workflows/zprime/events"), help="folder for the files")
-    parser.add_argument("--samples", nargs="+", choices=SAMPLES, default=list(SAMPLES), help="default: all")
+    parser = argparse.ArgumentParser(description="Generate the embedded events of a workflow.")
+    parser.add_argument("workflow", choices=CAMPAIGNS, help="whose events")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the files")
+    parser.add_argument("--samples", nargs="+", metavar="NAME", help="default: all of the workflow")
     parser.add_argument("--seed", type=int, default=20240, help="base seed; each sample adds its number")
     parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of generated events")
     options = parser.parse_args(arguments)
+    campaign = CAMPAIGNS[options.workflow]
+    names = options.samples or list(campaign.samples)
+    if unknown := sorted(set(names) - set(campaign.samples)):
+        parser.error(f"{options.workflow} has no sample {unknown[0]!r}; it has {', '.join(campaign.samples)}")
 
     for package in ("pythia8mc", "fastjet", "vector"):
         optional_import(package)
     options.output.mkdir(parents=True, exist_ok=True)
     fileset_path = options.output / "fileset.json"
-    for name in options.samples:
-        sample = SAMPLES[name]
-        entry = generate(name, sample, options.seed, int(options.scale * sample.events), options.output)
+    for name in names:
+        sample = campaign.samples[name]
+        entry = generate(campaign, name, sample, options.seed, int(options.scale * sample.events), options.output)
         fileset = json.loads(fileset_path.read_text()) if fileset_path.exists() else {}
-        fileset[name] = {"nominal": entry}
-        ordered = {key: fileset[key] for key in SAMPLES if key in fileset}
+        fileset.setdefault(sample.process or name, {})[sample.variation] = entry
+        ordered = {key: fileset[key] for key in campaign.samples if key in fileset}
         fileset_path.write_text(json.dumps(ordered, indent=1) + "\n")
 
 

@@ -19,7 +19,7 @@ def test_says_which_extra_is_missing(package, tmp_path):
     # None makes an import fail; the other two need not be installed for this test
     modules = dict.fromkeys(("pythia8mc", "fastjet", "vector"), "sys") | {package: "None"}
     hidden = "; ".join(f"sys.modules[{name!r}] = {value}" for name, value in modules.items())
-    arguments = f"sys.argv = ['script', '--output', {str(tmp_path / 'out')!r}]"
+    arguments = f"sys.argv = ['script', 'zprime', '--output', {str(tmp_path / 'out')!r}]"
     run = f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
     done = subprocess.run(
         [sys.executable, "-c", f"import runpy, sys; {hidden}; {arguments}; {run}"],
@@ -33,10 +33,18 @@ def test_says_which_extra_is_missing(package, tmp_path):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pythia8mc") is None, reason="needs the extra `generate`")
-def test_the_same_command_gives_the_same_events(tmp_path):
+@pytest.mark.parametrize(("workflow", "sample", "scale"), [("zprime", "zjets", 0.005), ("ttbar-agc", "ttbar", 0.003)])
+def test_the_same_command_gives_the_same_events(workflow, sample, scale, tmp_path):
     for name in ("a", "b"):
-        command = [sys.executable, SCRIPT, "--samples", "zjets", "--scale", "0.005", "--output", tmp_path / name]
-        subprocess.run(command, check=True, capture_output=True)
-    a, b = (uproot.open(tmp_path / name / "zjets.root")["Events"].arrays() for name in ("a", "b"))
+        options = ["--samples", sample, "--scale", str(scale), "--output", tmp_path / name]
+        subprocess.run([sys.executable, SCRIPT, workflow, *options], check=True, capture_output=True)
+    a, b = (uproot.open(tmp_path / name / f"{sample}.root")["Events"].arrays() for name in ("a", "b"))
     assert len(a) > 0
     assert ak.array_equal(a, b, equal_nan=True)
+
+
+def test_samples_are_those_of_the_workflow(tmp_path):
+    command = [sys.executable, SCRIPT, "ttbar-agc", "--samples", "zjets", "--output", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "ttbar-agc has no sample 'zjets'; it has ttbar, ttbar_scaleup" in done.stderr

@@ -9,25 +9,35 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .cache import Cache as Cache
     from .errors import InputError as InputError
     from .errors import InputWarning as InputWarning
     from .execution import run as run
     from .process import Process as Process
+    from .read import FLAT as FLAT
+    from .read import NANOAOD as NANOAOD
     from .read import Fileset as Fileset
+    from .read import Layout as Layout
     from .read import Sample as Sample
     from .read import load as load
     from .read import read_events as read_events
     from .run_files import read_histograms as read_histograms
     from .run_folder import RunFolder as RunFolder
+    from .skim import Loosest as Loosest
     from .study import Findings as Findings
     from .study import Study as Study
     from .workflow import Workflow as Workflow
 
 _HOME = {
+    "Cache": "cache",
+    "FLAT": "read",
     "Fileset": "read",
     "Findings": "study",
     "InputError": "errors",
     "InputWarning": "errors",
+    "Layout": "read",
+    "Loosest": "skim",
+    "NANOAOD": "read",
     "Process": "process",
     "RunFolder": "run_folder",
     "Sample": "read",

@@ -36,6 +36,18 @@ CATALOGUE = {
         "hepgrad.workflows.zprime:ZPRIME",
         "search for Z' to top antitop in the muon + jets channel; comes with simulated events",
     ),
+    "ttbar-agc": Entry(
+        "hepgrad.workflows.ttbar_agc:TTBAR_AGC",
+        "top-pair cross-section of the Analysis Grand Challenge, with its systematics; comes with simulated events",
+    ),
+    "ttbar-agc-open-data": Entry(
+        "hepgrad.workflows.ttbar_agc:TTBAR_AGC_OPEN_DATA",
+        "the same on the challenge's simulation: --data nanoaod_inputs.json, the challenge's list of files",
+    ),
+    "htautau": Entry(
+        "hepgrad.workflows.htautau:HTAUTAU",
+        "search for H to tau tau in CMS open data of 2012, blinded; needs files of the CERN Open Data portal",
+    ),
     "inferno": Entry(
         "hepgrad.workflows.inferno:INFERNO",
         "INFERNO's synthetic problem, beside its published uncertainties (a minute)",

@@ -7,6 +7,7 @@ import datetime
 import importlib.metadata
 import platform
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,25 @@ from rich.console import Console
 
 from hepgrad.analysis import Diagnosis, Result, Split, check, default_block_size, draw_starts, optimize
 from hepgrad.analysis.optimize import fingerprint
+from hepgrad.analysis.optimize.pool import Pool
+from hepgrad.analysis.statistics.objectives import merit
 
+from .bootstrap import Improvement
+from .cache import Cache
 from .checkpoint import CheckpointFile
+from .config import as_toml, effective_settings
+from .errors import InputError, InputWarning
+from .export import write_selection
+from .negative import negative_bins
+from .observation import observe
 from .progress import progress
 from .read import Fileset, load
+from .read.reader import Watcher
+from .read.watching import watching
 from .report import write_report
 from .run_files import write_results
 from .run_folder import RunFolder
+from .skim import Loosest
 from .workflow import Workflow
 
 DEFAULT_OUTPUT = Path("hepgrad-runs")
@@ -39,8 +52,11 @@ def run(
     quiet: bool = False,
     steps: int | None = None,
     resume: bool = False,
-    starts: int = 1,
-    seed: int = 0,
+    starts: int | None = None,
+    seed: int | None = None,
+    unblind: bool = False,
+    cache: str | Path | None = None,
+    skip_bad_files: bool = False,
 ) -> Result:
     """Run a workflow and write its run folder.
 
@@ -65,9 +81,15 @@ def run(
         Go on with an interrupted run of the same settings, whose checkpoint lies beside ``output``; the result is the
         same to the bit as without the interruption.
     starts
-        Points to start from: the workflow's own, and others drawn inside the bounds. The best result of all wins.
+        Points to start from; the workflow's own number by default.
     seed
-        Of the points that are drawn.
+        Of the points that are drawn; the workflow's own by default.
+    unblind
+        Once the cuts are optimised, look at the observed events of the signal selection; without it they are not used.
+    cache
+        Folder in which the columns that are read are kept for the next run; they are not kept by default.
+    skip_bad_files
+        Go on without files that cannot be read; what is left is normalised to what was read (see `load`).
 
     Returns
     -------
@@ -81,30 +103,30 @@ def run(
     FloatingPointError
         When the objective or a derivative becomes NaN or infinite.
     """
-    changes: dict[str, Any] = {}
-    if data is not None:
-        changes["data"] = Path(data)
-    if steps is not None:
-        changes["steps"] = steps
-    workflow = dataclasses.replace(workflow, **changes)
+    given: dict[str, Any] = {"data": data, "steps": steps, "starts": starts, "seed": seed}
+    workflow = dataclasses.replace(workflow, **{name: value for name, value in given.items() if value is not None})
+    source = workflow.source
+    if unblind and source is None:
+        raise InputError(f"workflow {workflow.name!r} has no observed events, there is nothing to unblind")
     output = DEFAULT_OUTPUT / workflow.name if output is None else Path(output)
     console = Console(quiet=quiet)
     started = time.monotonic()
 
     RunFolder.check(output, overwrite=overwrite)
-    fileset = Fileset.load(workflow.data)
+    workflow, fileset = located(workflow)
     console.print(f"{workflow.title}\nreading {fileset.source}", highlight=False, markup=False, soft_wrap=True)
-    events = _load(workflow, fileset)
+    with watching(console) as watch:
+        events = load_events(workflow, fileset, cache, skip_bad_files, watch)
     optimizer = optax.adam(workflow.learning_rate)
-    chosen = {**settings(workflow, fileset), "starts": starts, "seed": seed}
+    chosen = settings(workflow, fileset)
     checkpoint = CheckpointFile(output, chosen)
     saved = checkpoint.load(workflow.parameters, optimizer) if resume else None
-    with progress(console, workflow.steps) as watchers:
+    with progress(console, workflow.steps, merit(workflow.analysis.objective)) as watchers:
         result = optimize(
             workflow.analysis,
             events,
             parameters=workflow.parameters,
-            starts=draw_starts(workflow.parameters, starts - 1, key=jax.random.key(seed)),
+            starts=draw_starts(workflow.parameters, workflow.starts - 1, key=jax.random.key(workflow.seed)),
             optimizer=optimizer,
             steps=workflow.steps,
             anneal=workflow.anneal,
@@ -114,18 +136,36 @@ def run(
             resume=saved,
         )
     console.print(*result.tables(), sep="\n")
+    replicas = workflow.replicas
+    improvement = Improvement.of(result, workflow.analysis, events.held_out, replicas=replicas, seed=workflow.seed)
+    console.print(str(improvement), highlight=False, markup=False)
+    for line in negative_bins(workflow.analysis, result.optimum):
+        warnings.warn(line, InputWarning, stacklevel=2)
+    about, observation = Pool.of(events.held_out).about, None
+    if unblind and source is not None:
+        observed = source.observed(workflow, fileset)
+        observation = observe(workflow.analysis, observed, result, about)
+        console.print(*observation.tables(), sep="\n")
 
     folder = RunFolder.create(output, overwrite=overwrite)
-    write_results(folder, result, workflow.analysis)
-    facts = run_facts(chosen, workflow.title, time.monotonic() - started)
-    write_report(folder, result, workflow, facts)
+    folder.write_text("config.toml", as_toml(effective_settings(workflow)))
+    selection = write_selection(folder, workflow, result.optimum.parameters)
+    write_results(folder, result, workflow.analysis, about, improvement, observation)
+    facts = run_facts({**chosen, "unblinded": unblind, "selection": selection}, workflow.title, time.monotonic() - started)
+    write_report(folder, result, workflow, facts, improvement, observation)
     folder.finish(facts)
     checkpoint.remove()
     console.print(f"the report is {folder.path / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
     return result
 
 
-def examine(workflow: Workflow, *, data: str | Path | None = None) -> Diagnosis:
+def examine(
+    workflow: Workflow,
+    *,
+    data: str | Path | None = None,
+    cache: str | Path | None = None,
+    skip_bad_files: bool = False,
+) -> Diagnosis:
     """Tell what is wrong with a workflow before it runs.
 
     Parameters
@@ -134,23 +174,65 @@ def examine(workflow: Workflow, *, data: str | Path | None = None) -> Diagnosis:
         What would be run.
     data
         Folder with a ``fileset.json``, or such a file; the workflow's own by default.
+    cache, skip_bad_files
+        As for `run`.
 
     Raises
     ------
     InputError
         When the data cannot be used.
     """
-    fileset = Fileset.load(workflow.data if data is None else Path(data))
-    return check(workflow.analysis, _load(workflow, fileset), workflow.parameters)
+    if data is not None:
+        workflow = dataclasses.replace(workflow, data=Path(data))
+    workflow, fileset = located(workflow)
+    return check(workflow.analysis, load_events(workflow, fileset, cache, skip_bad_files, None), workflow.parameters)
 
 
-def _load(workflow: Workflow, fileset: Fileset) -> Split:
+def located(workflow: Workflow) -> tuple[Workflow, Fileset]:
+    """Return the workflow, at the luminosity of the observed events if it has any, and where its events are.
+
+    Parameters
+    ----------
+    workflow
+        What is run.
+    """
+    if workflow.source is None:
+        return workflow, Fileset.load(workflow.data).with_cross_sections(workflow.cross_sections)
+    fileset = workflow.source.fileset(workflow.data)
+    return dataclasses.replace(workflow, luminosity=workflow.source.luminosity(fileset)), fileset
+
+
+def load_events(
+    workflow: Workflow, fileset: Fileset, cache: str | Path | None, skip_bad_files: bool, watch: Watcher | None
+) -> Split:
+    """Return the events of a workflow.
+
+    Parameters
+    ----------
+    workflow, fileset
+        As from `located`.
+    cache, skip_bad_files
+        As for `run`.
+    watch
+        Is told how far the reading has come.
+    """
+    if workflow.source is not None:
+        if cache is not None or skip_bad_files:
+            raise InputError(f"workflow {workflow.name!r} reads in a way of its own: no cache, and it skips no files")
+        return workflow.source.load(workflow, fileset)
+    skim = Loosest(workflow.analysis, workflow.parameters) if isinstance(workflow.skim, str) else workflow.skim
     return load(
         fileset,
         workflow.processes,
         workflow.analysis.reads,
         luminosity=workflow.luminosity,
         block_size=workflow.block_size,
+        tree=workflow.tree,
+        layout=workflow.layout,
+        skim=skim,
+        skip_bad_files=skip_bad_files,
+        cache=None if cache is None else Cache(Path(cache)),
+        watch=watch,
     )
 
 
@@ -209,6 +291,7 @@ def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
             }
             for process in workflow.processes
         },
+        "source": {} if workflow.source is None else workflow.source.settings(),
         "split": "in each sample, events with an even index train and those with an odd one are held out",
         **fingerprint(workflow.analysis, workflow.parameters),
         "steps": workflow.steps,
@@ -217,5 +300,7 @@ def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
         "check_every": workflow.check_every,
         "block_size": workflow.block_size or default_block_size(),
         "start": workflow.parameters.to_dict(),
+        "starts": workflow.starts,
+        "seed": workflow.seed,
         "precision": {"events": "float32", "statistics": jnp.result_type(float).name},
     }

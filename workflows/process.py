@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .read import Fileset, Sample
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +25,9 @@ class Process:
         Whether it is what the search looks for.
     color
         Any colour that matplotlib understands; chosen by the plot by default.
+    cross_section_of
+        Name of the sample whose cross-section it is normalised to; by default each of its samples has its own. For an
+        alternative simulation of a process whose rate is measured, not predicted.
 
     Examples
     --------
@@ -35,7 +42,27 @@ class Process:
     label: str = ""
     signal: bool = False
     color: str | None = None
+    cross_section_of: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "datasets", tuple(self.datasets) or (self.name,))
         object.__setattr__(self, "label", self.label or self.name)
+
+    def samples(self, fileset: Fileset) -> dict[str, Sample]:
+        """Return its samples by name, with the cross-sections that they are normalised to.
+
+        Parameters
+        ----------
+        fileset
+            That describes them.
+
+        Raises
+        ------
+        InputError
+            When one is not in the fileset.
+        """
+        samples = {name: fileset[name] for name in self.datasets}
+        if not self.cross_section_of:
+            return samples
+        cross_section = fileset[self.cross_section_of].cross_section
+        return {name: dataclasses.replace(sample, cross_section=cross_section) for name, sample in samples.items()}

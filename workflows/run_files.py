@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterator
@@ -13,17 +14,28 @@ import numpy as np
 import uhi.io.json
 import uproot
 
-from hepgrad.analysis import Analysis, Evaluation, Optimisable, Point, Result
+from hepgrad.analysis import Analysis, Dataset, Evaluation, Optimisable, Point, Result
 from hepgrad.analysis.histogram import to_hist
+from hepgrad.analysis.statistics import TemplateModel
 
+from .bootstrap import Improvement
 from .errors import InputError
+from .inference_files import write_inference
+from .observation import Observation
 from .run_folder import RunFolder
 
 EVALUATIONS = ("soft_train", "soft_held_out", "hard_train", "hard_held_out")
 HISTOGRAMS = "histograms.json"
 
 
-def write_results(folder: RunFolder, result: Result, analysis: Analysis) -> None:
+def write_results(
+    folder: RunFolder,
+    result: Result,
+    analysis: Analysis,
+    about: Dataset,
+    improvement: Improvement,
+    observation: Observation | None = None,
+) -> None:
     """Write everything a program may want to read.
 
     Parameters
@@ -34,9 +46,15 @@ def write_results(folder: RunFolder, result: Result, analysis: Analysis) -> None
         What the optimisation found.
     analysis
         What was optimised.
+    about
+        Held-out events, for their processes and typical weights.
+    improvement
+        What was gained on them, with its uncertainty.
+    observation
+        What was observed; None while the analysis is blinded.
     """
     folder.write_json("parameters.json", parameters_table(result))
-    folder.write_json("result.json", objectives_and_yields(result))
+    folder.write_json("result.json", {**objectives_and_yields(result), "improvement": improvement_table(improvement)})
     names = list(result.start.parameters.numbers())
     folder.write_csv(
         "history.csv",
@@ -47,7 +65,13 @@ def write_results(folder: RunFolder, result: Result, analysis: Analysis) -> None
         ),
     )
     folder.write_csv("cutflow.csv", CUTFLOW_COLUMNS, cutflow_rows(result))
-    write_histograms(folder, named_histograms(result, analysis))
+    histograms = named_histograms(result, analysis)
+    if observation is not None:
+        folder.write_json("observed.json", observation.numbers())
+        histograms |= observation.named_histograms(analysis)
+    write_histograms(folder, histograms)
+    if isinstance(analysis.model, TemplateModel):
+        write_inference(folder, result, analysis, about, observation)
 
 
 def points(result: Result) -> dict[str, Point]:
@@ -94,8 +118,25 @@ def objectives_and_yields(result: Result) -> dict[str, Any]:
     told_points = {
         name: {which: told(getattr(point, which)) for which in EVALUATIONS} for name, point in points(result).items()
     }
-    gain = result.gain if result.start.hard_held_out.objective > 0 else math.nan
-    return {**told_points, "gain_hard_held_out": _finite(gain)}
+    return {**told_points, "gain_hard_held_out": _finite(result.gain)}
+
+
+def improvement_table(improvement: Improvement) -> dict[str, Any]:
+    """Return the figure of merit at both points and the gain, with their uncertainties from simulated statistics.
+
+    Parameters
+    ----------
+    improvement
+        With hard cuts on held-out events.
+    """
+    figures = {field.name: getattr(improvement, field.name) for field in dataclasses.fields(improvement)}
+    figures = {name: _finite(value) for name, value in figures.items() if name not in ("merit", "replicas")}
+    return {
+        "figure": improvement.merit.title,
+        **figures,
+        "exceeds_uncertainty": improvement.is_significant,
+        "replicas": improvement.replicas,
+    }
 
 
 CUTFLOW_COLUMNS = ("point", "process", "step", "weighted", "weighted_uncertainty", "raw")
@@ -132,7 +173,7 @@ def named_histograms(result: Result, analysis: Analysis) -> dict[str, hist.Hist[
     processes = list(result.start.hard_held_out.yields)
     return {
         f"{channel.name}/{process}/{point_name}/{which}": to_hist(
-            getattr(point, which).histograms[channel.name][row], channel.axis
+            getattr(point, which).histograms[channel.name][row], channel.axis_at(point.parameters)
         )
         for channel in analysis.channels
         for row, process in enumerate(processes)

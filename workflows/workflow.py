@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
+
+import awkward as ak
 
 from hepgrad.analysis import Analysis, Anneal, Parameters
 
-from .errors import InputError
 from .process import Process as Process
+from .read import NANOAOD, Layout
+from .source import Source
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,23 @@ class Workflow:
         Steps between hard evaluations on the training events.
     block_size
         Events per block; by default what suits the device.
+    starts
+        Points to start from: the parameters' own, and others drawn inside the bounds. The best result of all wins.
+    seed
+        Of the points that are drawn.
+    source
+        Finds and reads the events where a fileset of simulated samples does not say it all, and has the observed ones.
+    layout
+        How the files call the columns that the stages read.
+    tree
+        Name of the tree in every file.
+    cross_sections
+        In pb by sample, for filesets that do not say them.
+    replicas
+        Of the held-out events, for the bootstrap that tells how well the improvement is known; at least two.
+    skim
+        Drops events and objects of a file that no cut values could accept, when they are read; ``"loosest"`` derives
+        from the analysis which events these are (see `hepgrad.workflows.skim.Loosest`).
 
     Raises
     ------
@@ -64,6 +85,14 @@ class Workflow:
     anneal: Anneal = dataclasses.field(default_factory=Anneal)
     check_every: int = 10
     block_size: int | None = None
+    starts: int = 1
+    seed: int = 0
+    source: Source | None = None
+    layout: Layout = NANOAOD
+    tree: str = "Events"
+    cross_sections: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    replicas: int = 100
+    skim: Callable[[ak.Array], ak.Array] | Literal["loosest"] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "processes", tuple(self.processes))
@@ -78,46 +107,3 @@ class Workflow:
                 f"workflow {self.name!r}: the processes marked as signal are {marked}, but the statistical model's "
                 f"signal is {expected}"
             )
-
-    def with_datasets(self, datasets: Mapping[str, Sequence[str]]) -> Workflow:
-        """Return the workflow with other samples for some processes, for filesets that name them otherwise.
-
-        Parameters
-        ----------
-        datasets
-            By process, the names of its samples in the fileset.
-
-        Raises
-        ------
-        InputError
-            For a process that the workflow does not have.
-        """
-        names = [process.name for process in self.processes]
-        unknown = [name for name in datasets if name not in names]
-        if unknown:
-            raise InputError(
-                f"workflow {self.name!r} has no process {unknown[0]!r}; its processes are {', '.join(names)}"
-            )
-        changed = [
-            dataclasses.replace(p, datasets=tuple(datasets[p.name])) if p.name in datasets else p
-            for p in self.processes
-        ]
-        return dataclasses.replace(self, processes=changed)
-
-    def with_start(self, values: Mapping[str, float]) -> Workflow:
-        """Return the workflow with other cut values to start from.
-
-        Parameters
-        ----------
-        values
-            New values by parameter, in the parameter's unit.
-
-        Raises
-        ------
-        InputError
-            For a name that is not a parameter, or a value outside the parameter's bounds.
-        """
-        try:
-            return dataclasses.replace(self, parameters=self.parameters.replace(**values))
-        except (KeyError, ValueError) as error:
-            raise InputError(f"workflow {self.name!r}: {error.args[0]}") from error

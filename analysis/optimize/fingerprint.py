@@ -64,6 +64,17 @@ def fingerprint(analysis: Analysis, parameters: Parameters) -> dict[str, Any]:
     }
 
 
+def description(value: Any) -> Any:
+    """Return what stands for a value in a `fingerprint`, as JSON can hold it.
+
+    Parameters
+    ----------
+    value
+        Numbers, text, arrays, dataclasses, functions, and containers of these.
+    """
+    return _describe(value, ())
+
+
 def differences(one: Any, other: Any, path: str = "") -> list[str]:
     """Return where two descriptions differ, as dotted paths.
 

@@ -10,6 +10,7 @@ from ..analysis import Analysis
 from ..bounds import Bounds, Projection
 from ..dataset import Dataset
 from ..parameters import Parameters
+from ..statistics.objectives import merit
 from .attempt import best_of
 from .checkpoint import Checkpoint
 from .descend import Course, Watcher
@@ -126,7 +127,7 @@ def optimize(
     soft, held_out = plan.reading(steps - 1), Pool.of(data.held_out)
     ends = (parameters, best_of(attempts).best)
     start, optimum = (Point.of(analysis, course.train, held_out, end, soft) for end in ends)
-    return Result(start, optimum, attempts)
+    return Result(start, optimum, attempts, merit(analysis.objective))
 
 
 def _course(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..cutflow import Cutflow
 from ..histogram import Counts
 from ..parameters import Parameters
 from ..printing import as_text
+from ..statistics.objectives import Merit
 from .attempt import Attempt, Record, best_of
 from .pool import Pool
 
@@ -117,11 +119,14 @@ class Result:
         The two points.
     attempts
         One descent for each start, in order; the optimum is the best of them.
+    merit
+        How the objective is told.
     """
 
     start: Point
     optimum: Point
     attempts: tuple[Attempt, ...]
+    merit: Merit
 
     @property
     def best(self) -> Attempt:
@@ -135,8 +140,8 @@ class Result:
 
     @property
     def gain(self) -> float:
-        """The optimum's objective over the start's, with hard cuts on events the optimiser never saw."""
-        return self.optimum.hard_held_out.objective / self.start.hard_held_out.objective
+        """How many times better the optimum is than the start, with hard cuts on events the optimiser never saw."""
+        return self.merit.gain(self.start.hard_held_out.objective, self.optimum.hard_held_out.objective)
 
     def tables(self) -> list[Table]:
         """Return the result as tables: figure of merit, yields, cut values, and the descents if there are several."""
@@ -144,13 +149,15 @@ class Result:
         return [self._merit_table(), self._yields_table(), self._cuts_table(), *several]
 
     def _merit_table(self) -> Table:
-        table = _table("Expected discovery significance", "cuts", "events", right=("start", "optimised", "ratio"))
+        table = _table(self.merit.title, "cuts", "events", right=("start", "optimised", "gain"))
         for reading in ("soft", "hard"):
             for half in ("train", "held_out"):
                 a, b = (getattr(p, f"{reading}_{half}").objective for p in (self.start, self.optimum))
-                ratio = f"{b / a:.3f}" if a > 0 else "-"
+                gain = self.merit.gain(a, b)
                 style = "bold" if (reading, half) == ("hard", "held_out") else None
-                table.add_row(reading, half.replace("_", "-"), f"{a:.3f}", f"{b:.3f}", ratio, style=style)
+                told = (f"{self.merit.of(value):.3f}" for value in (a, b))
+                better = "-" if math.isnan(gain) else f"{gain:.3f}"
+                table.add_row(reading, half.replace("_", "-"), *told, better, style=style)
         return table
 
     def _yields_table(self) -> Table:
@@ -168,11 +175,12 @@ class Result:
         return table
 
     def _attempts_table(self) -> Table:
-        table = _table("Descents, hard, on the events that choose", "start", right=("steps", "best after", "objective"))
+        columns = ("steps", "best after", self.merit.short)
+        table = _table("Descents, hard, on the events that choose", "start", right=columns)
         for number, attempt in enumerate(self.attempts, 1):
             steps = (str(len(attempt.history)), str(attempt.best_step))
             style = "bold" if attempt is self.best else None
-            table.add_row(str(number), *steps, f"{attempt.best_value:.3f}", style=style)
+            table.add_row(str(number), *steps, f"{self.merit.of(attempt.best_value):.3f}", style=style)
         return table
 
     def __str__(self) -> str:

@@ -40,6 +40,8 @@ class TemplateModel:
         The sources of uncertainty.
     parameter_of_interest
         Name of the signal strength.
+    bounds
+        (lowest, highest) value of the signal strength in a fit; those of a ``normfactor``, (0, 10), by default.
 
     Raises
     ------
@@ -48,6 +50,8 @@ class TemplateModel:
 
     Notes
     -----
+    A process that counts for less than nothing in a bin, as one with negative weights may, counts for nothing there.
+
     Each bin of the background has the uncertainty of its simulated statistics (Barlow-Beeston lite, HistFactory's
     ``staterror``), but at least that of one simulated event of the channel's average weight, and holds at least a tenth
     of such an event: a bin that the simulation leaves empty is not known to be free of background. Without this floor
@@ -64,6 +68,7 @@ class TemplateModel:
     signal: Sequence[str]
     systematics: Sequence[Source] = ()
     parameter_of_interest: str = "mu"
+    bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "signal", tuple(self.signal))
@@ -135,7 +140,8 @@ class TemplateModel:
         channels = [self._channel(name, axis, templates, rows, backgrounds, heaviest) for name, axis in axes.items()]
         # a nearly empty bin has a large relative uncertainty, which pyhf's bounds of (0, 10) would cut off
         wide = [ParameterConfig(_staterror(c.name), bounds=[(1e-10, 1e6)] * len(c.samples[0].yields)) for c in channels]
-        return Model(channels, parameter_of_interest=self.parameter_of_interest, parameters=wide)
+        strength = ParameterConfig(self.parameter_of_interest, bounds=self.bounds)
+        return Model(channels, parameter_of_interest=self.parameter_of_interest, parameters=[strength, *wide])
 
     def _channel(
         self,
@@ -147,14 +153,15 @@ class TemplateModel:
         heaviest: jax.Array,
     ) -> FitChannel:
         def yields(counts: Counts, process: str) -> jax.Array:
-            return axis.select(counts.sumw[rows[process]])
+            return jnp.maximum(axis.select(counts.sumw[rows[process]]), 0)
 
         nominal = templates.nominal[name]
         chosen = jnp.array([rows[process] for process in backgrounds])
         background = jax.tree.map(lambda x: jnp.sum(x[chosen], axis=0), nominal)
         event2 = one_event(background, heaviest)
         # what is missing to the floors goes to the largest background
-        missing = jnp.maximum(EMPTY_BIN * jnp.sqrt(event2) - axis.select(background.sumw), 0)
+        total = sum((yields(nominal, process) for process in backgrounds), jnp.zeros(()))
+        missing = jnp.maximum(EMPTY_BIN * jnp.sqrt(event2) - total, 0)
         missing2 = jnp.maximum(event2 - axis.select(background.sumw2), 0)
         largest = jnp.argmax(jnp.sum(nominal.sumw[chosen], axis=1))
 

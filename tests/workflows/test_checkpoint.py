@@ -21,6 +21,7 @@ from hepgrad.analysis.optimize import Position
 from hepgrad.workflows import Fileset, InputError, execution, run
 from hepgrad.workflows.checkpoint import CheckpointFile
 from hepgrad.workflows.cli import main
+from hepgrad.workflows.config import configured
 
 HERE = Path(__file__).parent
 
@@ -44,7 +45,7 @@ def checkpoint(workflow, tmp_path):
 def test_other_settings_are_refused(workflow, checkpoint, tmp_path):
     options = {"output": tmp_path / "run", "quiet": True, "resume": True}
     with pytest.raises(InputError, match=r"other settings \(seed, start.met, steps\)"):
-        run(workflow.with_start({"met": 30.0}), steps=9, seed=2, **options)
+        run(configured(workflow, {"parameters": {"met": 30.0}}, origin="test"), steps=9, seed=2, **options)
     met = dataclasses.replace(workflow.parameters.specs["met"], bounds=(10, 90), width=7.0)
     other = dataclasses.replace(workflow, parameters=Parameters(**{**workflow.parameters.specs, "met": met}))
     with pytest.raises(InputError, match=r"other settings \(parameters.met.bounds, parameters.met.width\)"):

@@ -38,8 +38,8 @@ def test_run(here, tiny, tiny_events, capsys):
     earlier = RunFolder.create("hepgrad-runs/tiny")
     earlier.write_text("plots/old.png", "")
     earlier.finish({"status": "finished"})
-    arguments = ["run", "tiny:TINY", "--data", str(tiny_events), "--steps", "2", "--start", "met=15"]
-    arguments += ["--dataset", "multijet=multijet_high", "top=top,multijet_low"]
+    arguments = ["run", "tiny:TINY", "--data", str(tiny_events), "--steps", "2", "--set", "parameters.met=15"]
+    arguments += ["processes.multijet.datasets=['multijet_high']", "processes.top.datasets=['top', 'multijet_low']"]
     assert main(arguments) == 2
     message = "the output folder hepgrad-runs/tiny exists and is not empty; replace the earlier run with --overwrite"
     assert message in capsys.readouterr().err
@@ -62,12 +62,42 @@ def test_run(here, tiny, tiny_events, capsys):
     assert json.loads((folder / "parameters.json").read_text())["met"]["start"] == 15.0
 
 
+def test_configuration_of_an_earlier_run(here, tiny, tiny_events):
+    arguments = ["run", "tiny:TINY", "--quiet", "--output"]
+    assert main([*arguments, "one", "--data", str(tiny_events), "--steps", "2", "--set", "parameters.met=15"]) == 0
+    assert main([*arguments, "two", "--config", "one/config.toml"]) == 0
+    assert main([*arguments, "other", "--config", "one/config.toml", "--set", "parameters.met=20"]) == 0
+    texts = [(here / name / "parameters.json").read_text() for name in ("one", "two", "other")]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_settings_that_there_are_not(fails):
+    assert "--set: expected KEY=VALUE" in fails("run", "zprime", "--set", "steps").replace("hepgrad: ", "--set: ")
+    assert "there is no setting 'parameters.mett'; did you mean 'parameters.met'" in fails(
+        "run", "zprime", "--set", "parameters.mett=3"
+    )
+    assert "no.toml" in fails("check", "zprime", "--config", "no.toml")
+
+
+def test_scan(here, tiny, tiny_events, capsys):
+    arguments = ["scan", "tiny:TINY", "--data", str(tiny_events), "--trials", "12", "--seed", "3"]
+    assert main(arguments) == 0
+    assert "random scan of 12 points" in capsys.readouterr().out
+    folder = here / "hepgrad-runs" / "tiny-random"
+    assert len((folder / "trials.csv").read_text().splitlines()) == 13
+    facts = json.loads((folder / "run.json").read_text())
+    assert (facts["method"], facts["trials"], facts["seed"]) == ("random", 12, 3)
+    assert facts["train"][1] >= facts["train"][0]
+    assert main(arguments) == 2
+    assert main([*arguments, "--overwrite"]) == 0
+
+
 def test_missing_data(fails, tiny, here):
     assert "there is no file nowhere" in fails("run", "tiny:TINY", "--data", "nowhere")
 
 
 def test_missing_sample(fails, tiny, tiny_events):
-    message = fails("run", "tiny:TINY", "--data", str(tiny_events), "--dataset", "top=ttop")
+    message = fails("run", "tiny:TINY", "--data", str(tiny_events), "--set", "processes.top.datasets=['ttop']")
     assert "there is no sample 'ttop'" in message
     assert "it has top, " in message
 
@@ -88,17 +118,19 @@ def test_output_that_is_not_a_run(fails, tiny, tiny_events, here):
 
 
 def test_start_outside_the_bounds(fails, tiny):
-    message = fails("run", "tiny:TINY", "--start", "met=500")
+    message = fails("run", "tiny:TINY", "--set", "parameters.met=500")
     assert "parameter 'met': the start 500.0 lies outside the bounds [10, 100] GeV" in message
-    assert "--start met: expected a number, got 'high'" in fails("run", "tiny:TINY", "--start", "met=high")
+    message = fails("run", "tiny:TINY", "--set", "parameters.met=high")
+    assert "--set: parameter 'met': the value must be a number or an array of numbers, not 'high'" in message
 
 
 def test_unknown_process(fails, tiny):
-    assert "has no process 'ttbar'" in fails("run", "tiny:TINY", "--dataset", "ttbar=top")
+    message = fails("run", "tiny:TINY", "--set", "processes.ttbar.datasets=['top']")
+    assert "--set: there is no setting 'processes.ttbar'; did you mean" in message
 
 
 def test_unknown_workflow(fails):
-    assert "there is no workflow 'zprim'; there is zprime, inferno, neos, and your own" in fails("run", "zprim")
+    assert "there is no workflow 'zprim'; there is zprime, ttbar-agc, htautau, inferno, neos, and your own" in fails("run", "zprim")
     assert "there is no module 'nothing_like_this'" in fails("run", "nothing_like_this:SEARCH")
     assert "json:dumps should be a hepgrad.workflows.Workflow or Study, it is function" in fails("run", "json:dumps")
 
@@ -118,7 +150,8 @@ def test_warnings_are_one_line(here, tiny, capsys):
     tiny.write_tree(folder / "top.root", {**branches, "Jet_pt": branches["Jet_pt"][:, ::-1]})
     assert ak.max(ak.num(branches["Jet_pt"])) > 1
     (folder / "signal.root").unlink()  # stop before the optimisation
-    assert main(["run", "tiny:TINY", "--data", str(folder), "--dataset", "signal=top", "top=signal"]) == 2
+    swapped = ["processes.signal.datasets=['top']", "processes.top.datasets=['signal']"]
+    assert main(["run", "tiny:TINY", "--data", str(folder), "--set", *swapped]) == 2
     warning, error = capsys.readouterr().err.splitlines()
     assert warning.startswith("hepgrad: warning: ")
     assert "Jet is not stored by falling pt" in warning
@@ -130,7 +163,6 @@ def test_warnings_are_one_line(here, tiny, capsys):
     [
         (["run"], "required: workflow"),
         (["run", "zprime", "--steps", "0"], "expected a positive whole number, got '0'"),
-        (["run", "zprime", "--dataset", "ttbar"], "expected NAME=VALUE, got 'ttbar'"),
         ([], "required: COMMAND"),
     ],
 )
@@ -143,6 +175,12 @@ def test_usage(arguments, message, capsys):
 def test_list(capsys):
     assert main(["list"]) == 0
     assert capsys.readouterr().out.startswith("zprime ")
+
+
+def test_completion(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--print-completion", "bash"])
+    assert "--unblind" in capsys.readouterr().out
 
 
 def test_help_and_version_do_not_wait_for_jax():

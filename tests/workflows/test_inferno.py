@@ -170,7 +170,7 @@ def test_small_study_leaves_a_run_folder(tmp_path, monkeypatch, capsys):
             ["run", "inferno", "--data", "events"],
             "'inferno' draws its own events and starts at random: it takes no --data",
         ),
-        (["run", "inferno", "--start", "r=1"], "it takes no --start"),
+        (["run", "inferno", "--set", "r=1"], "it takes no --set"),
     ],
 )
 def test_options_for_files(arguments, message, capsys):

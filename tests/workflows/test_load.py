@@ -52,7 +52,7 @@ def test_halves_are_the_even_and_the_odd_events(tiny, folder):
 
 
 def test_weights_of_single_events(tiny, folder):
-    data = load_tiny(tiny, folder).train
+    data = load_tiny(tiny, folder, block_size=4096).train
     branches = tiny.draw("multijet_high")
     generated = 1.25 * branches["genWeight"].sum(dtype=float)
     expected = branches["genWeight"][::2] * (0.5 * LUMINOSITY / generated) * (301 / 151)
@@ -79,7 +79,7 @@ def test_weights_that_are_not_finite(tiny, folder, value):
     branches = tiny.draw("multijet_high")
     branches["genWeight"][[3, 7, 8]] = value
     tiny.write_tree(folder / "multijet_high.root", branches)
-    message = r"process 'multijet': 3 of 301 values of genWeight are NaN or infinite in .*multijet_high\.root"
+    message = r"sample 'multijet_high': 3 of 301 values of genWeight are NaN or infinite in .*multijet_high\.root"
     with pytest.raises(InputError, match=message):
         load_tiny(tiny, folder)
 
@@ -94,7 +94,7 @@ def test_process_without_cross_section(tiny, folder):
 
 def test_sample_that_cannot_be_split(tiny, folder):
     tiny.write_tree(folder / "top.root", {name: values[:1] for name, values in tiny.draw("top").items()})
-    with pytest.raises(InputError, match="process 'top': sample 'top' has one event, at least two are needed"):
+    with pytest.raises(InputError, match="sample 'top' has one event, at least two are needed"):
         load_tiny(tiny, folder)
 
 

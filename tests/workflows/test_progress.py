@@ -8,12 +8,13 @@ import pytest
 from rich.console import Console
 
 from hepgrad.analysis import Record
+from hepgrad.analysis.statistics.objectives import merit
 from hepgrad.workflows.progress import progress
 
 
 def shown(steps, **console):
     buffer = io.StringIO()
-    with progress(Console(file=buffer, width=100, **console), steps) as watchers:
+    with progress(Console(file=buffer, width=100, **console), steps, merit("discovery")) as watchers:
         for step in range(steps):
             for watcher in watchers:
                 watcher(Record(step, 1.0 + step, 0.5, 2.0, {}), steps)

@@ -6,16 +6,22 @@ import html
 import re
 from html.parser import HTMLParser
 
+import jax.numpy as jnp
 import matplotlib
 import numpy as np
 import pytest
 from rich.table import Table
 
+from hepgrad.analysis import Counts
 from hepgrad.workflows import RunFolder
+from hepgrad.workflows.observation import Observation
 from hepgrad.workflows.report.channel import plot_channel
-from hepgrad.workflows.report.history import plot_parameters, plot_significance
+from hepgrad.workflows.report.history import plot_objective, plot_parameters
 from hepgrad.workflows.report.page import html_table, report_plots
 from hepgrad.workflows.report.style import plot_style
+
+# observed events with the starting and with the optimised cuts
+START, OPTIMUM = (900.0, 4.0, 30.0, 0.0), (700.0, 5.0, 20.0, 1.0)
 
 
 class Balanced(HTMLParser):
@@ -103,13 +109,35 @@ def test_channel_plot_shows_what_was_counted(finished):
         np.testing.assert_allclose(band.values - backgrounds, spread, rtol=1e-4, atol=1e-4)
 
 
+def test_observed_events_are_drawn_with_their_ratio_to_the_backgrounds(finished):
+    workflow, result, _ = finished
+    channel = workflow.analysis.channels[0]
+    before, after = (Counts(jnp.array([0.0, *seen, 0.0]), jnp.array([0.0, *seen, 0.0])) for seen in (START, OPTIMUM))
+    observation = Observation({"ht": before}, {"ht": after}, None, None)
+    with plot_style():
+        figure = plot_channel(result, workflow, channel, observation)
+    *tops, left, right = figure.axes
+    assert left.get_ylabel() == "data / bkg."
+    points = (result.start, result.optimum)
+    for top, bottom, seen, point in zip(tops, (left, right), (START, OPTIMUM), points, strict=True):
+        assert top.get_title(loc="left") == "Data and prediction"
+        assert "data" in top.get_legend_handles_labels()[1]
+        np.testing.assert_array_equal(top.containers[0][0].get_ydata(), seen)
+        background = np.asarray(channel.axis.select(point.hard_held_out.histograms["ht"]).sumw)[1:].sum(axis=0)
+        ratio = bottom.containers[0][0].get_ydata()
+        np.testing.assert_allclose(ratio[background > 0], (np.array(seen) / background)[background > 0], rtol=1e-6)
+    # the central interval of 68 % for four events
+    segment = tops[0].containers[0][2][0].get_segments()[1]
+    np.testing.assert_allclose(segment[:, 1], [2.086, 7.163], atol=2e-3)
+
+
 def test_history_plots_show_every_step(finished):
     workflow, result, _ = finished
     with plot_style():
-        significance, parameters = plot_significance(result, workflow), plot_parameters(result)
-    soft = significance.axes[0].lines[0]
+        objective, parameters = plot_objective(result, workflow), plot_parameters(result)
+    soft = objective.axes[0].lines[0]
     np.testing.assert_array_equal(soft.get_ydata(), [record.objective for record in result.history])
-    assert significance.axes[0].get_ylabel() == r"Expected discovery significance [$\sigma$]"
+    assert objective.axes[0].get_ylabel() == "Expected discovery significance"
     assert [axes.get_title(loc="left") for axes in parameters.axes] == ["jet $p_T$ > [GeV]", "met [GeV]", "ht [GeV]"]
 
 

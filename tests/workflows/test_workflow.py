@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from hepgrad.workflows import InputError, Process
+from hepgrad.workflows import Process
 
 
 def test_signal_of_processes_and_model_agree(tiny):
@@ -18,22 +18,3 @@ def test_signal_of_processes_and_model_agree(tiny):
 def test_names_are_unique(tiny):
     with pytest.raises(ValueError, match="every process needs a name of its own"):
         dataclasses.replace(tiny.TINY, processes=[Process("signal", signal=True), Process("signal", signal=True)])
-
-
-def test_other_datasets(tiny):
-    changed = tiny.TINY.with_datasets({"top": ["top_boosted", "top_rest"]})
-    assert [process.datasets for process in changed.processes] == [
-        ("signal",),
-        ("top_boosted", "top_rest"),
-        ("multijet_low", "multijet_high"),
-    ]
-    with pytest.raises(InputError, match=r"has no process 'ttbar'; .*signal, top, multijet"):
-        tiny.TINY.with_datasets({"ttbar": ["top_boosted"]})
-
-
-def test_other_start(tiny):
-    assert float(tiny.TINY.with_start({"met": 45}).parameters["met"]) == 45.0
-    with pytest.raises(InputError, match=r"parameter 'met': the start 5.0 lies outside the bounds \[10, 100\] GeV"):
-        tiny.TINY.with_start({"met": 5.0})
-    with pytest.raises(InputError, match=r"no parameter 'mass'; the parameters are \['jet_pt', 'met', 'ht'\]"):
-        tiny.TINY.with_start({"mass": 5.0})

@@ -13,6 +13,7 @@ import pytest
 
 from hepgrad.analysis import Hard, Soft, optimize
 from hepgrad.workflows import Fileset, load, read_events
+from hepgrad.workflows.config import configured
 from hepgrad.workflows.zprime import ZPRIME
 
 pytestmark = pytest.mark.skipif(not (ZPRIME.data / "fileset.json").exists(), reason="the embedded events are missing")
@@ -169,7 +170,8 @@ def test_optimum_is_not_below_the_best_of_300_random_points(split, result):
 
 
 def test_larger_events_run_through_the_same_analysis(shared_data):
-    workflow = ZPRIME.with_datasets({"ttbar": ("ttbar_boosted",), "wjets": ("wjets_boosted",)})
+    datasets = {name: {"datasets": [f"{name}_boosted"]} for name in ("ttbar", "wjets")}
+    workflow = configured(ZPRIME, {"processes": datasets}, origin="test")
     split = load_split(shared_data / "pythia13tev", workflow)
     result = optimize(
         ZPRIME.analysis,

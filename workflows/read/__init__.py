@@ -1,8 +1,12 @@
-"""Reading simulated events from ROOT files."""
+"""Reading events from ROOT files."""
 
 from __future__ import annotations
 
+from .events import iterate_events as iterate_events
+from .events import read_events as read_events
 from .fileset import Fileset as Fileset
-from .fileset import Sample as Sample
+from .layout import FLAT as FLAT
+from .layout import NANOAOD as NANOAOD
+from .layout import Layout as Layout
 from .load import load as load
-from .nanoaod import read_events as read_events
+from .sample import Sample as Sample

@@ -1,79 +1,22 @@
-"""Filesets: which files make up a simulated sample, its cross-section and its sum of weights, in the AGC's layout."""
+"""Filesets: which files make up a sample, its cross-section and its sum of weights, in the AGC's layout."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .paths import expanded, is_remote
+from .sample import WEIGHT, Sample
 
 FILE_NAME = "fileset.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class Sample:
-    """One simulated sample.
-
-    Attributes
-    ----------
-    name
-        Its name in the fileset.
-    files
-        Paths or URLs.
-    source
-        The JSON file that describes it.
-    cross_section
-        In pb; None when the fileset does not say.
-    sum_of_weights
-        Sum of ``genWeight`` over *all generated* events, also those that a skim dropped; None when the fileset does
-        not say.
-    """
-
-    name: str
-    files: tuple[str, ...]
-    source: Path
-    cross_section: float | None = None
-    sum_of_weights: float | None = None
-
-    def events_per_weight(self, luminosity: float) -> float:
-        """Return the expected number of events per unit of generator weight, ``cross_section * luminosity / sum``.
-
-        Parameters
-        ----------
-        luminosity
-            In 1/pb.
-
-        Raises
-        ------
-        InputError
-            When the cross-section or the sum of weights is missing, not finite, or not positive.
-
-        Examples
-        --------
-        >>> from pathlib import Path
-        >>> from hepgrad.workflows import Sample
-        >>> sample = Sample("ttbar", ("ttbar.root",), Path("fileset.json"), cross_section=800.0, sum_of_weights=1e6)
-        >>> sample.events_per_weight(luminosity=1000.0)
-        0.8
-        """
-        cross_section = self._positive(self.cross_section, "xsec_pb", "a cross-section in pb")
-        total = self._positive(self.sum_of_weights, "sumw_total", "the sum of genWeight over all generated events")
-        return cross_section * luminosity / total
-
-    def _positive(self, value: float | None, key: str, meaning: str) -> float:
-        if value is None:
-            raise InputError(
-                f'sample {self.name!r} has no {key} in {self.source}; add {meaning} to its "nominal" entry, '
-                f'as in "{key}": 1.0'
-            )
-        if not (math.isfinite(value) and value > 0):
-            raise InputError(f"sample {self.name!r}: {key} must be positive, got {value} in {self.source}")
-        return value
+NOMINAL = "nominal"
+# between a sample and its variation
+SEPARATOR = ":"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +28,7 @@ class Fileset:
     source
         The JSON file.
     samples
-        By name.
+        By name: ``ttbar`` for the nominal events, ``ttbar:scaleup`` for those of another variation.
     """
 
     source: Path
@@ -95,8 +38,27 @@ class Fileset:
     def load(cls, path: str | Path) -> Fileset:
         """Read a fileset in the layout of the Analysis Grand Challenge.
 
-        It is ``{"ttbar": {"nominal": {"files": [{"path": "ttbar.root"}], "xsec_pb": 800.0, "sumw_total": 1e6}}}``.
-        Other variations than ``nominal`` are left out. Paths are relative to the JSON file; URLs are left alone.
+        For instance
+
+            {"ttbar": {"nominal": {"files": [{"path": "ttbar.root"}], "xsec_pb": 800.0, "sumw_total": 1e6},
+                       "scaleup": {"files": ["scaleup/*.root"], "sumw_total": 2e5}}}
+
+        The nominal events are the sample ``ttbar``, the others ``ttbar:scaleup``, which has the cross-section of the
+        nominal events unless it says another one. Paths are relative to the JSON file and may be globs; URLs are left
+        alone. A file is a path, or an object with the keys
+
+        - ``path``,
+        - ``sumw`` or ``nevts``: its part of ``sumw_total`` or ``nevts_total``.
+
+        Besides ``files`` a sample has, each where it applies,
+
+        - ``xsec_pb``: the cross-section in pb;
+        - ``sumw_total``: the sum of the weights of all generated events. The weights are the column ``genWeight``;
+        - ``nevts_total``: the number of generated events, for samples without ``sumw_total``. Every event counts the
+          same then, which is the AGC's own convention;
+        - ``lumi_pb``: instead of all these, the luminosity in 1/pb that the weights stand for already. Every event
+          counts 1 unless ``weight`` says otherwise: collision data;
+        - ``weight``: another column for the weights, or null where every event counts the same.
 
         Parameters
         ----------
@@ -121,7 +83,39 @@ class Fileset:
             raise InputError(f"{source} is not JSON: {error}") from error
         if not isinstance(content, dict) or not content:
             raise InputError(f"{source}: expected an object with one entry per sample, got {type(content).__name__}")
-        return cls(source, {name: _sample(name, entry, source) for name, entry in content.items()})
+        samples: dict[str, Sample] = {}
+        for name, entry in content.items():
+            nominal = _sample(name, entry.get(NOMINAL) if isinstance(entry, dict) else None, source)
+            samples[name] = nominal
+            for variation, described in entry.items():
+                if variation != NOMINAL:
+                    varied = _sample(f"{name}{SEPARATOR}{variation}", described, source)
+                    samples[varied.name] = _with_cross_section(varied, nominal.cross_section)
+        return cls(source, samples)
+
+    def with_cross_sections(self, cross_sections: Mapping[str, float]) -> Fileset:
+        """Return the fileset with cross-sections for the samples that have none.
+
+        Parameters
+        ----------
+        cross_sections
+            In pb, by sample; that of ``ttbar`` also stands for its variations (``ttbar:scaleup``) that are not named.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from hepgrad.workflows import Fileset, Sample
+        >>> source = Path("nanoaod_inputs.json")
+        >>> names = ["ttbar", "ttbar:scaleup"]
+        >>> fileset = Fileset(source, {name: Sample(name, ("a.root",), source) for name in names})
+        >>> fileset.with_cross_sections({"ttbar": 729.84})["ttbar:scaleup"].cross_section
+        729.84
+        """
+        known = {
+            name: cross_sections.get(name, cross_sections.get(name.partition(SEPARATOR)[0])) for name in self.samples
+        }
+        samples = {name: _with_cross_section(sample, known[name]) for name, sample in self.samples.items()}
+        return dataclasses.replace(self, samples=samples)
 
     def __getitem__(self, name: str) -> Sample:
         if name not in self.samples:
@@ -131,17 +125,59 @@ class Fileset:
         return self.samples[name]
 
 
+def _with_cross_section(sample: Sample, cross_section: float | None) -> Sample:
+    if sample.cross_section is not None or sample.luminosity is not None:
+        return sample
+    return dataclasses.replace(sample, cross_section=cross_section)
+
+
 def _sample(name: str, entry: Any, source: Path) -> Sample:
-    nominal: Any = entry.get("nominal") if isinstance(entry, dict) else None
-    files = nominal.get("files") if isinstance(nominal, dict) else None
-    if not isinstance(files, list) or not files or not all(isinstance(f, dict) and "path" in f for f in files):
+    base, _, variation = name.partition(SEPARATOR)
+    files = entry.get("files") if isinstance(entry, dict) else None
+    if not isinstance(files, list) or not files or not all(_is_file(file) for file in files):
         raise InputError(
-            f'{source}: sample {name!r} must look like {{"nominal": {{"files": [{{"path": "{name}.root"}}]}}}} '
-            "and list at least one file"
+            f'{source}: sample {name!r} must look like {{"{variation or NOMINAL}": {{"files": '
+            f'[{{"path": "{base}.root"}}]}}}} and list at least one file'
         )
-    paths = tuple(_resolve(str(file["path"]), source.parent) for file in files)
-    numbers = {key: _number(nominal.get(key), key, name, source) for key in ("xsec_pb", "sumw_total")}
-    return Sample(name, paths, source, numbers["xsec_pb"], numbers["sumw_total"])
+    described = [file if isinstance(file, dict) else {"path": file} for file in files]
+    keys = ("xsec_pb", "sumw_total", "nevts_total", "lumi_pb")
+    numbers = {key: _number(entry.get(key), key, name, source) for key in keys}
+    every_event_alike = numbers["sumw_total"] is None and (
+        numbers["nevts_total"] is not None or numbers["lumi_pb"] is not None
+    )
+    weight = entry.get("weight", None if every_event_alike else WEIGHT)
+    if not isinstance(weight, str | None):
+        raise InputError(f"{source}: weight of sample {name!r} must be the name of a column or null, got {weight!r}")
+    total, share = ("sumw_total", "sumw") if weight else ("nevts_total", "nevts")
+    paths = [expanded(_resolve(str(file["path"]), source.parent)) for file in described]
+    return Sample(
+        name,
+        tuple(path for each in paths for path in each),
+        source,
+        cross_section=numbers["xsec_pb"],
+        sum_of_weights=numbers[total],
+        weight=weight or "",
+        luminosity=numbers["lumi_pb"],
+        shares=_shares(described, paths, (share, "nevts"), name, source),
+    )
+
+
+def _shares(
+    described: list[dict[str, Any]], paths: list[list[str]], keys: tuple[str, ...], name: str, source: Path
+) -> tuple[float, ...] | None:
+    """Return the numbers by the first key that every file has, when each entry is one file."""
+    if any(len(each) > 1 for each in paths):
+        return None
+    for key in keys:
+        found = [_number(file.get(key), key, name, source) for file in described]
+        shares = tuple(number for number in found if number is not None)
+        if len(shares) == len(found):
+            return shares
+    return None
+
+
+def _is_file(file: Any) -> bool:
+    return (isinstance(file, dict) and "path" in file) or isinstance(file, str)
 
 
 def _number(value: Any, key: str, name: str, source: Path) -> float | None:
@@ -153,4 +189,4 @@ def _number(value: Any, key: str, name: str, source: Path) -> float | None:
 
 
 def _resolve(path: str, folder: Path) -> str:
-    return path if "://" in path else str(folder / path)
+    return path if is_remote(path) else str(folder / path)

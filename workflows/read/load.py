@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from typing import Protocol
 
-import awkward as ak
 import numpy as np
 
-from hepgrad.analysis import Dataset, Split
+from hepgrad.analysis import Split
 
 from ..errors import InputError
 from ..process import Process
-from .fileset import Fileset, Sample
-from .nanoaod import read_events
+from .fileset import Fileset
+from .layout import NANOAOD, Layout
+from .packing import Shape, Strand, pack
+from .reader import Request, Skim, StoredSample, Watcher
+from .sample import Sample
 
-WEIGHT = "genWeight"
 
+class SampleCache(Protocol):
+    """What `load` asks of a cache."""
 
-@dataclasses.dataclass(frozen=True)
-class _Weighted:
-    """Events with what each of them counts for."""
+    def read(self, sample: Sample, request: Request) -> StoredSample:
+        """Return a sample, from the cache if it is there.
 
-    events: ak.Array
-    weight: np.ndarray
-
-    def half(self, remainder: int) -> _Weighted:
-        kept = slice(remainder, None, 2)
-        weight = self.weight[kept]
-        return _Weighted(self.events[kept], weight * (len(self.weight) / len(weight)))
+        Parameters
+        ----------
+        sample
+            What to read.
+        request
+            What of it.
+        """
 
 
 def load(
@@ -39,13 +41,22 @@ def load(
     luminosity: float,
     block_size: int | None = None,
     tree: str = "Events",
+    layout: Layout = NANOAOD,
+    skim: Skim | None = None,
+    skip_bad_files: bool = False,
+    cache: SampleCache | None = None,
+    watch: Watcher | None = None,
 ) -> Split:
-    """Read, normalise and split simulated events.
+    """Read, normalise and split events.
 
-    An event counts for ``cross_section * luminosity * genWeight / sum_of_weights``. In each sample the events with an
-    even index are for training and those with an odd one are held out. Both halves stand for the full luminosity:
-    weights are multiplied by the number of the sample's events over the number in the half (2, for an even number),
-    which leaves the expectation of every yield unchanged.
+    A simulated event counts for ``cross_section * luminosity * genWeight / sum_of_weights`` (see `Sample`). In each
+    sample the events with an even index are for training and those with an odd one are held out. Both halves stand for
+    the full luminosity: weights are multiplied by the number of the sample's events over the number in the half (2, for
+    an even number), which leaves the expectation of every yield unchanged.
+
+    Without ``skip_bad_files`` every file has to be readable. With it, a sample stands for the files, and the parts of
+    files, that were read: its ``sum_of_weights`` is multiplied by the share of it that they hold by the ``sumw`` (or
+    ``nevts``) of its files in the fileset. A warning names each file that was skipped.
 
     Parameters
     ----------
@@ -54,13 +65,23 @@ def load(
     processes
         The parts of the prediction, each of one or more samples.
     branches
-        What the analysis reads (`Analysis.reads`); ``genWeight`` is read anyway.
+        What the analysis reads (`Analysis.reads`); the weights are read anyway.
     luminosity
         In 1/pb.
     block_size
-        Events per block.
+        Events per block, about: all blocks get as many.
     tree
         Name of the tree in every file.
+    layout
+        How the files call the columns.
+    skim
+        Drops events and objects that no cut values could accept, as soon as they are read.
+    skip_bad_files
+        Go on without files that cannot be read.
+    cache
+        Where samples are kept for the next time (`hepgrad.workflows.cache.Cache`); nowhere by default.
+    watch
+        Is told how far the reading has come.
 
     Returns
     -------
@@ -70,46 +91,40 @@ def load(
     Raises
     ------
     InputError
-        As from `read_events` and `Sample.events_per_weight`, and for weights that are NaN or infinite (names process,
+        As from `read_events` and `Sample.events_per_weight`, and for weights that are NaN or infinite (names sample,
         file and their number) and samples with fewer than two events.
+
+    Warns
+    -----
+    InputWarning
+        For every file that was skipped.
     """
     if not (np.isfinite(luminosity) and luminosity > 0):
         raise InputError(f"the luminosity must be positive, got {luminosity} /pb")
-    wanted = list(dict.fromkeys(branches))
-    halves: tuple[dict[str, list[_Weighted]], dict[str, list[_Weighted]]] = ({}, {})
-    for process in processes:
-        for name in process.datasets:
-            sample = _read_sample(fileset[name], process, wanted, luminosity, tree)
-            for remainder, half in enumerate(halves):
-                half.setdefault(process.name, []).append(sample.half(remainder))
-    train, held_out = (_dataset(half, block_size) for half in halves)
-    return Split(train, held_out)
-
-
-def _read_sample(sample: Sample, process: Process, branches: list[str], luminosity: float, tree: str) -> _Weighted:
-    scale = sample.events_per_weight(luminosity)  # before reading: a missing number should not take minutes to find
-    events, weights = [], []
-    for path in sample.files:
-        part = read_events(path, [*branches, WEIGHT], tree=tree)
-        weight = ak.to_numpy(part[WEIGHT]).astype(np.float64)
-        bad = int(np.count_nonzero(~np.isfinite(weight)))
-        if bad:
+    request = Request(tuple(branches), tree, layout, skip_bad_files, skim=skim, watch=watch)
+    # before reading: a missing number should not take minutes to find
+    parts = [
+        (index, sample, sample.events_per_weight(luminosity))
+        for index, process in enumerate(processes)
+        for sample in process.samples(fileset).values()
+    ]
+    read = StoredSample.read if cache is None else cache.read
+    # a sample may serve several processes
+    stored = {name: read(fileset[name], request) for name in dict.fromkeys(sample.name for _, sample, _ in parts)}
+    halves: tuple[list[Strand], list[Strand]] = ([], [])
+    for index, sample, scale in parts:
+        whole = stored[sample.name]
+        if whole.events < len(halves):
             raise InputError(
-                f"process {process.name!r}: {bad} of {len(weight)} values of {WEIGHT} are NaN or infinite in {path}; "
-                "remove these events or correct their weights"
+                f"sample {sample.name!r} has one event, at least two are needed: one to train on and one to hold out"
             )
-        events.append(part if WEIGHT in branches else part[[name for name in part.fields if name != WEIGHT]])
-        weights.append(scale * weight)
-    merged = _Weighted(ak.concatenate(events), np.concatenate(weights))
-    if len(merged.weight) < 2:
-        raise InputError(
-            f"process {process.name!r}: sample {sample.name!r} has one event, at least two are needed: "
-            "one to train on and one to hold out"
-        )
-    return merged
-
-
-def _dataset(half: dict[str, list[_Weighted]], block_size: int | None) -> Dataset:
-    samples = {name: ak.concatenate([part.events for part in parts]) for name, parts in half.items()}
-    weights = {name: np.concatenate([part.weight for part in parts]) for name, parts in half.items()}
-    return Dataset.from_awkward(samples, weights, block_size=block_size)
+        for strands, pieces, factor in zip(halves, whole.halves, whole.factors, strict=True):
+            if pieces:
+                strands.append(Strand(index, pieces, scale * factor, request.weight(sample)))
+    for index, process in enumerate(processes):
+        if not all(any(strand.process == index for strand in half) for half in halves):
+            raise InputError(f"process {process.name!r}: the skim leaves no events to train on, or none to hold out")
+    shape = Shape.of(halves, block_size)
+    names = [process.name for process in processes]
+    train, held_out = (pack(half, shape, request.places(), names) for half in halves)
+    return Split(train, held_out)

@@ -1,4 +1,4 @@
-"""The plot of a channel: the observable before and after the optimisation, stacked by process."""
+"""The plot of a channel: the observable before and after the optimisation, stacked by process, and the data."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ from matplotlib.figure import Figure
 
 from hepgrad.analysis import Channel, Point, Regular, Result
 
+from ..observation import Observation
 from ..process import Process
 from ..workflow import Workflow
+from .observed import draw_observed, draw_observed_ratio
 from .style import BACKGROUND_COLORS, SIGNAL_COLORS, label_axes, new_figure
 
 Counted: TypeAlias = tuple[np.ndarray, np.ndarray]
 Style: TypeAlias = dict[str, Any]
 
 
-def plot_channel(result: Result, workflow: Workflow, channel: Channel) -> Figure:
+def plot_channel(
+    result: Result, workflow: Workflow, channel: Channel, observation: Observation | None = None
+) -> Figure:
     """Draw the observable with hard cuts on held-out events, for the starting and for the optimised cuts.
 
     Backgrounds are stacked, signals are lines of their own, the hatched band is the uncertainty from the number of
-    simulated events. Below is the signal over the background.
+    simulated events. Below is the signal over the background, or, when the analysis is unblinded, the observed events
+    over all backgrounds. A process that counts for less than nothing in a bin is drawn as nothing.
 
     Parameters
     ----------
@@ -33,31 +38,47 @@ def plot_channel(result: Result, workflow: Workflow, channel: Channel) -> Figure
         What was run.
     channel
         One of its channels.
+    observation
+        What was observed; None while the analysis is blinded.
     """
     figure = new_figure(11, 6)
     grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3.2, 1))
     titles = ("starting cuts", "optimised cuts")
-    counted = [_visible(point, workflow.processes, channel) for point in (result.start, result.optimum)]
+    points = (result.start, result.optimum)
+    counted = [_visible(point, workflow.processes, channel) for point in points]
+    seen = [] if observation is None else [observation.start, observation.optimum]
+    data = [np.asarray(channel.axis.select(counts[channel.name].sumw)) for counts in seen]
     order = _stacking_order(counted[0], workflow.processes)
     colors = _colors(workflow.processes)
     signals = [process for process in workflow.processes if process.signal]
-    for column, (title, point, counts) in enumerate(zip(titles, (result.start, result.optimum), counted, strict=True)):
+    edges = channel.axis.edges
+    for column, (title, point, counts) in enumerate(zip(titles, points, counted, strict=True)):
         top, bottom = grid[:, column]
-        _draw_stack(top, counts, channel.axis.edges, order, signals, colors)
-        _draw_ratio(bottom, counts, channel.axis.edges, order, signals, colors)
-        label_axes(top, workflow.luminosity, workflow.energy)
+        _draw_stack(top, counts, edges, order, signals, colors)
+        if data:
+            background, spread = _background(counts, order)
+            draw_observed(top, data[column], edges)
+            draw_observed_ratio(bottom, data[column], edges, background, spread)
+        else:
+            _draw_ratio(bottom, counts, edges, order, signals, colors)
+        label_axes(top, workflow.luminosity, workflow.energy, shown="Data and prediction" if data else "Simulation")
         place: Style = {"transform": top.transAxes, "va": "top"}
         top.text(0.04, 0.95, title, fontweight="bold", **place)
-        top.text(0.04, 0.885, rf"significance {point.hard_held_out.objective:.2f}$\,\sigma$", fontsize=10, **place)
+        merit = result.merit.of(point.hard_held_out.objective)
+        top.text(0.04, 0.885, f"expected {result.merit.short} {merit:.3g}", fontsize=10, **place)
         bottom.set_xlabel(channel.axis.title or channel.observable, loc="right")
     # limits first: the logarithmic scale refuses to find its own where no event passes
-    grid[0, 0].set_ylim(*_y_range(counted, order, signals))
+    grid[0, 0].set_ylim(*_y_range(counted, order, signals, data))
     grid[0, 0].set_yscale("log")
     grid[0, 0].set_ylabel(_y_label(channel), loc="top")
-    grid[1, 0].set_ylabel("S / B", loc="center")
-    grid[1, 0].set_ylim(0, 1.1 * grid[1, 0].get_ylim()[1])
-    grid[1, 0].set_xlim(channel.axis.edges[0], channel.axis.edges[-1])
-    # as on the plot from top to bottom: signals, then backgrounds from the largest, then the band
+    if data:
+        grid[1, 0].set_ylabel("data / bkg.", loc="center")
+        grid[1, 0].set_ylim(0, 2)
+    else:
+        grid[1, 0].set_ylabel("S / B", loc="center")
+        grid[1, 0].set_ylim(0, 1.1 * grid[1, 0].get_ylim()[1])
+    grid[1, 0].set_xlim(edges[0], edges[-1])
+    # as on the plot from top to bottom: data and signals, then backgrounds from the largest, then the band
     handles, labels = grid[0, 1].get_legend_handles_labels()
     turn = [*range(len(order) + 1, len(labels)), *range(len(order) - 1, -1, -1), len(order)]
     handles, labels = [handles[i] for i in turn], [labels[i] for i in turn]
@@ -68,7 +89,9 @@ def plot_channel(result: Result, workflow: Workflow, channel: Channel) -> Figure
 def _visible(point: Point, processes: Any, channel: Channel) -> dict[str, Counted]:
     counts = jax.tree.map(np.asarray, channel.axis.select(point.hard_held_out.histograms[channel.name]))
     rows = list(point.hard_held_out.yields)
-    return {p.name: (counts.sumw[rows.index(p.name)], counts.sumw2[rows.index(p.name)]) for p in processes}
+    return {
+        p.name: (np.maximum(counts.sumw[rows.index(p.name)], 0), counts.sumw2[rows.index(p.name)]) for p in processes
+    }
 
 
 def _stacking_order(counts: dict[str, Counted], processes: Any) -> list[Process]:
@@ -85,6 +108,12 @@ def _colors(processes: Any) -> dict[str, str]:
     return colors
 
 
+def _background(counts: dict[str, Counted], order: list[Process]) -> Counted:
+    """Return all backgrounds together, and the uncertainty from the number of simulated events."""
+    total, variance = (np.sum([counts[process.name][i] for process in order], axis=0) for i in (0, 1))
+    return total, np.sqrt(variance)
+
+
 def _draw_stack(
     axes: Axes, counts: dict[str, Counted], edges: np.ndarray, order: list[Process], signals: list[Process], colors: Any
 ) -> None:
@@ -94,9 +123,9 @@ def _draw_stack(
         style: Style = {"fill": True, "facecolor": colors[process.name], "edgecolor": "black", "lw": 0.6}
         axes.stairs(above, edges, baseline=below, label=process.label, **style)
         below = above
-    spread = np.sqrt(sum((counts[process.name][1] for process in order), np.zeros_like(below)))
+    total, spread = _background(counts, order)
     band: Style = {"fill": True, "facecolor": "none", "edgecolor": "0.25", "hatch": "//////", "lw": 0}
-    axes.stairs(below + spread, edges, baseline=np.maximum(below - spread, 0), label="simulated statistics", **band)
+    axes.stairs(total + spread, edges, baseline=np.maximum(total - spread, 0), label="simulated statistics", **band)
     for process in signals:
         axes.stairs(counts[process.name][0], edges, color=colors[process.name], lw=2.2, label=process.label)
 
@@ -104,7 +133,7 @@ def _draw_stack(
 def _draw_ratio(
     axes: Axes, counts: dict[str, Counted], edges: np.ndarray, order: list[Process], signals: list[Process], colors: Any
 ) -> None:
-    background = sum((counts[process.name][0] for process in order), np.zeros(len(edges) - 1))
+    background, _ = _background(counts, order)
     for process in signals:
         signal = counts[process.name][0]
         ratio = np.divide(signal, background, out=np.full_like(signal, np.nan), where=background > 0)
@@ -112,10 +141,12 @@ def _draw_ratio(
     axes.grid(axis="y", color="0.85", lw=0.8)
 
 
-def _y_range(counted: list[dict[str, Counted]], order: list[Process], signals: list[Process]) -> tuple[float, float]:
+def _y_range(
+    counted: list[dict[str, Counted]], order: list[Process], signals: list[Process], data: list[np.ndarray]
+) -> tuple[float, float]:
     """Return limits that show every filled bin and leave room for the legend."""
-    totals = [sum(counts[process.name][0] for process in order) for counts in counted]
-    shown = np.concatenate([*totals, *(counts[process.name][0] for counts in counted for process in signals)])
+    totals = [_background(counts, order)[0] for counts in counted]
+    shown = np.concatenate([*totals, *data, *(counts[process.name][0] for counts in counted for process in signals)])
     shown = shown[shown > 0]
     if not shown.size:
         return 0.1, 1.0

@@ -1,4 +1,4 @@
-"""Plots of an optimisation's course: the significance and every parameter against the step."""
+"""Plots of an optimisation's course: the figure of merit and every parameter against the step."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from hepgrad.analysis import Result
 from ..workflow import Workflow
 from .style import OPTIMUM_COLOR, SOFT_COLOR, START_COLOR, label_axes, new_figure
 
-OBJECTIVE_LABELS = {"discovery": r"Expected discovery significance [$\sigma$]"}
 COLUMNS = (5, 4, 3)
 
 
-def plot_significance(result: Result, workflow: Workflow) -> Figure:
-    """Draw the objective against the step, in both readings, above the width of the soft cuts.
+def plot_objective(result: Result, workflow: Workflow) -> Figure:
+    """Draw the figure of merit against the step, in both readings, above the width of the soft cuts.
 
     Parameters
     ----------
@@ -30,22 +29,23 @@ def plot_significance(result: Result, workflow: Workflow) -> Figure:
     figure = new_figure(8, 6)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     steps = [record.step for record in result.history]
-    top.plot(steps, [r.objective for r in result.history], color=SOFT_COLOR, label="soft cuts, training events")
+    told = result.merit.of
+    top.plot(steps, [told(r.objective) for r in result.history], color=SOFT_COLOR, label="soft cuts, training events")
     # a record holds the hard objective after its update, which is before the next step
-    hard = [(r.step + 1, r.hard) for r in result.history if not math.isnan(r.hard)]
-    start = result.start.hard_train.objective
+    hard = [(r.step + 1, told(r.hard)) for r in result.history if not math.isnan(r.hard)]
+    start = told(result.start.hard_train.objective)
     points: dict[str, Any] = {"color": OPTIMUM_COLOR, "clip_on": False, "zorder": 3}
     top.plot(*zip((0, start), *hard, strict=True), "o", ms=4, label="hard cuts, training events", **points)
     top.axhline(start, color=START_COLOR, ls="--", lw=1.2, label="starting cuts (hard, training events)")
     best = result.best.best_step
-    top.plot([best], [result.optimum.hard_train.objective], "*", ms=14, label="result", **points)
-    a, b = result.start.hard_held_out.objective, result.optimum.hard_held_out.objective
+    top.plot([best], [told(result.optimum.hard_train.objective)], "*", ms=14, label="result", **points)
+    a, b = (told(point.hard_held_out.objective) for point in (result.start, result.optimum))
     label = rf"hard cuts, held-out events: {a:.2f} $\rightarrow$ {b:.2f}"
     top.plot([0, best], [a, b], "D", ms=7, mfc="none", mec="black", label=label, clip_on=False, zorder=4)
-    objective = str(workflow.analysis.objective)
-    top.set_ylabel(OBJECTIVE_LABELS.get(objective, objective), loc="top")
+    top.set_ylabel(result.merit.title, loc="top")
     top.set_ylim(0, 1.08 * top.get_ylim()[1])
-    top.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
+    corner = "lower left" if result.merit.logarithmic else "lower right"
+    top.legend(loc=corner, frameon=True, framealpha=0.9, edgecolor="none")
     label_axes(top, workflow.luminosity, workflow.energy)
 
     bottom.plot(steps, [r.width for r in result.history], color="black")

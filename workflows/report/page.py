@@ -15,12 +15,16 @@ from rich.table import Table
 
 from hepgrad.analysis import Cutflow, Result
 
+from ..bootstrap import Improvement
+from ..negative import negative_bins
+from ..observation import Observation
 from ..run_files import points
 from ..run_folder import RunFolder
 from ..workflow import Workflow
 from .channel import plot_channel
-from .history import plot_parameters, plot_significance
+from .history import plot_objective, plot_parameters
 from .style import Plot
+from .systematics import systematics_plots, systematics_tables
 
 POINT_TITLES = {"start": "Starting cuts", "optimum": "Optimised cuts"}
 
@@ -36,7 +40,7 @@ h1 { font-size: 1.7rem; margin-bottom: .2rem; }
 h2 { font-size: 1.25rem; margin-top: 2.5rem; padding-bottom: .2rem; border-bottom: 1px solid #d0d7de; }
 .facts { color: #57606a; margin-top: 0; }
 .headline { font-size: 1.15rem; background: #f6f8fa; border-left: 4px solid #bd1f01; padding: .8rem 1rem; }
-.tables { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; align-items: flex-start; }
+.tables { display: flex; overflow-x: auto; flex-wrap: wrap; gap: 1rem 2.5rem; align-items: flex-start; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0 1rem; }
 caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }
@@ -56,9 +60,11 @@ pre { background: #f6f8fa; padding: 1rem; overflow-x: auto; font-size: .85rem; }
 <p class="facts">$facts</p>
 <p class="headline">$headline</p>
 <h2>Result</h2>
+$notes
 <div class="tables">$tables</div>
 <h2>Plots</h2>
 $plots
+$systematics
 <h2>Cutflow</h2>
 <p>Hard cuts on held-out events: expected events &plusmn; uncertainty from the simulated statistics, and in brackets the
 number of simulated events.</p>
@@ -70,7 +76,14 @@ number of simulated events.</p>
 """)
 
 
-def write_report(folder: RunFolder, result: Result, workflow: Workflow, facts: dict[str, Any]) -> None:
+def write_report(
+    folder: RunFolder,
+    result: Result,
+    workflow: Workflow,
+    facts: dict[str, Any],
+    improvement: Improvement,
+    observation: Observation | None = None,
+) -> None:
     """Write the plots and ``report.html``.
 
     Parameters
@@ -83,10 +96,14 @@ def write_report(folder: RunFolder, result: Result, workflow: Workflow, facts: d
         What was run.
     facts
         What it takes to repeat the run, as in ``run.json``.
+    improvement
+        What was gained on held-out events, with its uncertainty.
+    observation
+        What was observed; None while the analysis is blinded.
     """
-    figures = [_figure(plot.save(folder), plot.caption) for plot in report_plots(result, workflow)]
-    start, optimum = result.start.hard_held_out.objective, result.optimum.hard_held_out.objective
-    gain = f", a factor of {result.gain:.2f}" if start > 0 else ""
+    figures = [_figure(plot.save(folder), plot.caption) for plot in report_plots(result, workflow, observation)]
+    start, optimum = (result.merit.of(point.hard_held_out.objective) for point in points(result).values())
+    gain = "" if math.isnan(result.gain) else f", {result.gain:.2f} times better"
     shown = [
         f"{workflow.luminosity / 1000:.3g} fb⁻¹ at {workflow.energy:g} TeV",
         f"{facts['steps']} steps in {facts['seconds']} s",
@@ -94,22 +111,43 @@ def write_report(folder: RunFolder, result: Result, workflow: Workflow, facts: d
         f"hepgrad {facts['versions']['hepgrad']}",
     ]
     flows = [html_cutflow(POINT_TITLES[name], p.cutflow, workflow) for name, p in points(result).items()]
+    notes = _notes(result, workflow, observation)
+    tables = [*result.tables(), *([] if observation is None else observation.tables())]
     page = PAGE.substitute(
         title=html.escape(workflow.title),
         facts=html.escape(" · ".join(shown)),
         headline=(
-            f"Expected discovery significance with hard cuts on events that the optimiser never saw: "
+            f"{html.escape(result.merit.title)} with hard cuts on events that the optimiser never saw: "
             f"<b>{start:.2f} &rarr; {optimum:.2f}</b>{gain}."
         ),
-        tables="\n".join(map(html_table, result.tables())),
+        notes="\n".join(f"<p>{html.escape(note)}</p>" for note in [f"{improvement}.", *notes]),
+        tables="\n".join(map(html_table, tables)),
         plots="\n".join(figures),
+        systematics=_systematics(folder),
         cutflows="\n".join(flows),
         configuration=html.escape(json.dumps(facts, indent=2)),
     )
     folder.write_text("report.html", page)
 
 
-def report_plots(result: Result, workflow: Workflow) -> list[Plot]:
+def _notes(result: Result, workflow: Workflow, observation: Observation | None) -> list[str]:
+    """Return what a reader of the numbers has to know."""
+    blinded = "Blinded: the observed events of the signal selection have not been used; --unblind shows them."
+    is_blinded = workflow.source is not None and observation is None
+    lines = negative_bins(workflow.analysis, result.optimum)
+    return [*([blinded] if is_blinded else []), *(f"With the optimised cuts, {line}." for line in lines)]
+
+
+def _systematics(folder: RunFolder) -> str:
+    """Return the section on systematic uncertainties; nothing for a model without them."""
+    tables = [html_table(table) for table in systematics_tables(folder.path)]
+    if not tables:
+        return ""
+    figures = [_figure(plot.save(folder), plot.caption) for plot in systematics_plots(folder.path)]
+    return "\n".join(["<h2>Systematic uncertainties</h2>", '<div class="tables">', *tables, "</div>", *figures])
+
+
+def report_plots(result: Result, workflow: Workflow, observation: Observation | None = None) -> list[Plot]:
     """Return the plots of a report.
 
     Parameters
@@ -118,25 +156,28 @@ def report_plots(result: Result, workflow: Workflow) -> list[Plot]:
         What the optimisation found.
     workflow
         What was run.
+    observation
+        What was observed; None while the analysis is blinded.
     """
+    below = "" if observation is None else " Points are the observed events; below, their ratio to all backgrounds."
     channels = [
         Plot(
             channel.name,
             f"{channel.name}, before and after: hard cuts on held-out events. Backgrounds are stacked, the signal is "
-            "drawn on its own, the hatched band is the uncertainty from the number of simulated events."
+            f"drawn on its own, the hatched band is the uncertainty from the number of simulated events.{below}"
             + (" The outermost bins hold the under- and overflow." if channel.axis.flow == "fold" else ""),
-            lambda channel=channel: plot_channel(result, workflow, channel),  # type: ignore[misc]
+            lambda channel=channel: plot_channel(result, workflow, channel, observation),  # type: ignore[misc]
         )
         for channel in workflow.analysis.channels
     ]
     return [
         *channels,
         Plot(
-            "significance",
+            "objective",
             "The objective of the optimiser (line) against the step, the same with hard cuts (points), and the width "
             "of the soft cuts relative to where it starts. The result is the best of the points; held-out events "
             "choose nothing.",
-            lambda: plot_significance(result, workflow),
+            lambda: plot_objective(result, workflow),
         ),
         Plot(
             "parameters",

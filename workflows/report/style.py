@@ -64,8 +64,8 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def label_axes(axes: Axes, luminosity: float, energy: float) -> None:
-    """Write what the plot shows above it: simulation on the left, luminosity and energy on the right.
+def label_axes(axes: Axes, luminosity: float, energy: float, *, shown: str = "Simulation") -> None:
+    """Write above a plot what it shows, on the left, and luminosity and energy on the right.
 
     Parameters
     ----------
@@ -75,8 +75,10 @@ def label_axes(axes: Axes, luminosity: float, energy: float) -> None:
         In 1/pb.
     energy
         Centre-of-mass energy in TeV.
+    shown
+        What the plot shows.
     """
-    axes.set_title("Simulation", loc="left", fontstyle="italic", fontsize=11)
+    axes.set_title(shown, loc="left", fontstyle="italic", fontsize=11)
     axes.set_title(rf"{luminosity / 1000:.3g} fb$^{{-1}}$ ({energy:g} TeV)", loc="right", fontsize=11)
 
 

@@ -9,6 +9,8 @@ from .counting import SOverSqrtB as SOverSqrtB
 from .counting import SOverSqrtBPlusVariance as SOverSqrtBPlusVariance
 from .counting import SOverSqrtSPlusB as SOverSqrtSPlusB
 from .discovery import Discovery as Discovery
+from .merit import Merit as Merit
+from .merit import merit as merit
 from .objective import Evaluation as Evaluation
 from .objective import Objective as Objective
 from .objective import UserObjective as UserObjective

@@ -88,6 +88,27 @@ def test_empty_bins_keep_an_uncertain_background():
     np.testing.assert_allclose(total2, [4, 24])
 
 
+def test_less_than_nothing_counts_as_nothing():
+    """A data-driven process with negative bins neither makes them free of background nor takes any from the others."""
+    sumw = jnp.array([[0, 2.0, 2, 0], [0, 3, 8, 0], [0, -4, 6, 0]])
+    axes = {"sr": dataclasses.replace(AXIS, bins=2)}
+    model = TemplateModel(["signal"]).build(
+        {"sr": Counts(sumw, jnp.abs(sumw))}, axes, ("signal", "top", "rest"), jnp.ones(3)
+    )
+    _, top, rest = model.channels[0].samples
+    np.testing.assert_allclose([top.yields, rest.yields], [[3, 8], [0, 6]])
+    # what is uncertain about it stays
+    np.testing.assert_allclose(sum(s.modifiers[-1].sumw2 for s in (top, rest)), [7, 14])
+
+
+def test_bounds_of_the_signal_strength():
+    counts = {"sr": Counts(jnp.ones((2, 3)), jnp.ones((2, 3)))}
+    axes = {"sr": dataclasses.replace(AXIS, bins=1)}
+    for bounds, expected in ((None, (0, 10)), ((-5, 20), (-5, 20))):
+        model = TemplateModel(["signal"], bounds=bounds).build(counts, axes, ("signal", "rest"), jnp.ones(2))
+        assert tuple(model.bounds[model.index("mu")]) == expected
+
+
 def test_treatments_are_applied():
     counts = Counts(jnp.ones((2, 3)) * 10, jnp.ones((2, 3)))
     source = dataclasses.replace(MODEL.systematics[3], name="pdf", shape=(Symmetrisation(),))

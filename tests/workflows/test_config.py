@@ -1,0 +1,108 @@
+"""Settings in files and on the command line: everything can be set, everything is checked, everything comes back."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+
+import numpy as np
+import pytest
+
+from hepgrad.analysis import Edges, Parameters, Weights
+from hepgrad.workflows.config import as_toml, configured, effective_settings, merged, parse_settings, read_settings
+from hepgrad.workflows.errors import InputError
+from hepgrad.workflows.zprime import ZPRIME
+
+
+def test_effective_settings_restore_the_workflow(tmp_path):
+    changed = configured(
+        ZPRIME,
+        {
+            "steps": 7,
+            "learning_rate": 0.02,
+            "anneal": {"stop": 0.3},
+            "parameters": {"met": 80.0, "btag": {"bounds": [0.2, 0.8], "frozen": True}},
+            "processes": {"zprime": {"datasets": ["zprime_3000"]}},
+        },
+        origin="test",
+    )
+    file = tmp_path / "config.toml"
+    file.write_text(as_toml(effective_settings(changed)))
+    again = configured(ZPRIME, read_settings(file), origin=str(file))
+    assert again.parameters.specs == changed.parameters.specs
+    assert again.parameters.to_dict() == changed.parameters.to_dict()
+    assert again.parameters.to_dict()["met"] == 80.0
+    assert again.parameters.free == [name for name in ZPRIME.parameters if name != "btag"]
+    assert (again.steps, again.learning_rate, again.anneal.start, again.anneal.stop) == (7, 0.02, 1.0, 0.3)
+    assert [p.datasets for p in again.processes][:2] == [("zprime_3000",), ("ttbar",)]
+    # nothing else has changed
+    plain = dataclasses.replace(
+        again,
+        parameters=ZPRIME.parameters,
+        steps=300,
+        learning_rate=0.1,
+        anneal=ZPRIME.anneal,
+        processes=ZPRIME.processes,
+    )
+    assert plain == ZPRIME
+
+
+def test_every_setting_can_be_written_on_the_command_line():
+    settings = parse_settings(
+        ["steps=5", "anneal.stop=0.5", "parameters.met=70", "parameters.met.width=3", "data=there"]
+    )
+    assert settings == {
+        "steps": 5,
+        "anneal": {"stop": 0.5},
+        "parameters": {"met": {"value": 70, "width": 3}},
+        "data": "there",
+    }
+    assert merged({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}) == {"a": {"b": 3, "c": 2}}
+    workflow = configured(ZPRIME, settings, origin="--set")
+    assert workflow.parameters.specs["met"].width == 3.0
+    assert workflow.parameters.to_dict()["met"] == 70.0
+    assert str(workflow.data) == "there"
+
+
+def test_edges_and_weights():
+    specs = {"bins": Edges([0, 1, 2, 4], narrowest=0.1), "net": Weights({"w": np.ones(3)})}
+    workflow = dataclasses.replace(ZPRIME, parameters=Parameters(**specs))
+    changed = configured(
+        workflow, {"parameters": {"bins": [0, 1, 3, 4], "net": {"scale": 0.5, "frozen": True}}}, origin="test"
+    )
+    np.testing.assert_allclose(changed.parameters.to_dict()["bins"], [0, 1, 3, 4], rtol=1e-6)
+    assert changed.parameters.free == ["bins"]
+    np.testing.assert_array_equal(changed.parameters["net"]["w"], 1)
+    assert "weights" not in effective_settings(changed)["parameters"]["net"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"stps": 3}, "there is no setting 'stps'; did you mean 'steps'"),
+        ({"parameters": {"mett": 3.0}}, "'parameters.mett'; did you mean 'parameters.met'"),
+        ({"parameters": {"met": {"bound": [1, 2]}}}, "'parameters.met.bound'; did you mean 'parameters.met.bounds'"),
+        ({"steps": 2.5}, "expected a whole number, got 2.5"),
+        ({"steps": True}, "expected a whole number, got True"),
+        ({"learning_rate": "fast"}, "expected a number, got 'fast'"),
+        ({"anneal": 3}, "'anneal' must be a table"),
+        ({"steps": {"a": 1}}, "there is no setting|must be a value"),
+        ({"anneal": {"stop": 2.0}}, "widths must be positive and shrink"),
+        ({"parameters": {"met": 1000.0}}, "parameter 'met': .*outside the bounds"),
+        ({"workflow": "other"}, "settings of the workflow 'other', not of 'zprime'"),
+    ],
+)
+def test_mistakes_are_named(settings, message):
+    with pytest.raises(InputError, match=f"my.toml: .*{message}"):
+        configured(ZPRIME, settings, origin="my.toml")
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(InputError, match="there is no configuration file"):
+        read_settings(tmp_path / "no.toml")
+    (tmp_path / "bad.toml").write_text("steps = ")
+    with pytest.raises(InputError, match="is not a TOML file"):
+        read_settings(tmp_path / "bad.toml")
+    with pytest.raises(InputError, match="expected KEY=VALUE"):
+        parse_settings(["steps"])
+    assert tomllib.loads(as_toml(effective_settings(ZPRIME)))["workflow"] == "zprime"

@@ -1,0 +1,200 @@
+"""Entries: one sample in the cache, as a folder that is there in full or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..read.columns import Columns, Place
+from ..read.reader import HALVES, StoredSample
+from .key import FORMAT, digest
+from .shard import EVENTS, ShardWriter, check_shard, file_name, open_shard
+
+MANIFEST = "manifest.json"
+PART = ".part"
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A sample in the cache.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    manifest
+        What it is: ``key``, ``sample``, ``created``, ``columns``, ``read`` (events before the skim), and for each half
+        its shards with their files, number of items, types and checksums.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> Entry:
+        """Return the entry in a folder.
+
+        Parameters
+        ----------
+        folder
+            Where it is.
+
+        Raises
+        ------
+        InputError
+            When the folder is no entry, or one of another version, or its manifest is damaged.
+        """
+        path = folder / MANIFEST
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            told = manifest.pop("checksum")
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise InputError(f"{folder} is no complete entry of the cache: its {MANIFEST} cannot be read") from error
+        if told != digest(manifest):
+            raise InputError(f"{path} was changed or damaged: it does not have the checksum it says")
+        if manifest["key"]["format"] != FORMAT:
+            raise InputError(f"{folder} has format {manifest['key']['format']}, this version reads format {FORMAT}")
+        return cls(folder, manifest)
+
+    @property
+    def sample(self) -> str:
+        """The name of the sample it was read for."""
+        return str(self.manifest["sample"])
+
+    @property
+    def events(self) -> int:
+        """How many events it has."""
+        return sum(shard["events"] for shards in self.manifest["halves"] for shard in shards)
+
+    @property
+    def bytes(self) -> int:
+        """How much room its files take."""
+        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+
+    def load(self) -> StoredSample:
+        """Return the sample, memory-mapped.
+
+        Raises
+        ------
+        InputError
+            When files are missing or are not what they should be.
+        """
+        places = {file_name(place): place for place in self._places()}
+        even, odd = (
+            [open_shard(self.folder / str(half) / shard["folder"], shard, places) for shard in shards]
+            for half, shards in enumerate(self.manifest["halves"])
+        )
+        return StoredSample((even, odd), self.manifest["read"])
+
+    def faults(self) -> list[str]:
+        """Return what is wrong with the files, having read all of them; nothing when they are as they were written."""
+        return [
+            fault
+            for half, shards in enumerate(self.manifest["halves"])
+            for shard in shards
+            for fault in check_shard(self.folder / str(half) / shard["folder"], shard)
+        ]
+
+    def _places(self) -> list[Place]:
+        return [(name, field) for name, field in self.manifest["columns"]]
+
+
+class EntryWriter:
+    """Writes an entry into a folder beside its place.
+
+    Parameters
+    ----------
+    folder
+        The temporary folder.
+    events
+        Room in a shard.
+    """
+
+    def __init__(self, folder: Path, *, events: int = EVENTS) -> None:
+        self.folder, self._room = folder, events
+        self._writers: list[ShardWriter | None] = [None] * HALVES
+        self._shards: list[list[dict[str, Any]]] = [[] for _ in range(HALVES)]
+        self._columns: list[Place] = []
+
+    def append(self, halves: tuple[Columns, Columns]) -> None:
+        """Write a chunk of each half.
+
+        Parameters
+        ----------
+        halves
+            Events with an even and with an odd index.
+        """
+        for half, columns in enumerate(halves):
+            self._columns = list(columns.values)
+            written = 0
+            while written < columns.events:
+                writer = self._writers[half] or self._next(half)
+                taken = writer.append(columns.between(written, columns.events))
+                written += taken
+                if written < columns.events:
+                    self._close(half)
+
+    def _next(self, half: int) -> ShardWriter:
+        writer = ShardWriter(self.folder / str(half) / f"{len(self._shards[half]):05}", events=self._room)
+        self._writers[half] = writer
+        return writer
+
+    def _close(self, half: int) -> None:
+        if (writer := self._writers[half]) is not None:
+            self._shards[half].append(writer.close())
+            self._writers[half] = None
+
+    def finish(self, key: Any, sample: str, read: int) -> Entry:
+        """Complete all files, write the manifest, and return the entry, still in its temporary place.
+
+        Parameters
+        ----------
+        key
+            What the entry depends on.
+        sample
+            The name of the sample.
+        read
+            How many events were read.
+        """
+        for half in range(HALVES):
+            self._close(half)
+        manifest = {
+            "key": key,
+            "sample": sample,
+            "read": read,
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "columns": [list(place) for place in self._columns],
+            "halves": self._shards,
+        }
+        text = json.dumps({**manifest, "checksum": digest(manifest)}, indent=1)
+        (self.folder / MANIFEST).write_text(text, encoding="utf-8")
+        # as JSON gives it back
+        return Entry(self.folder, json.loads(json.dumps(manifest)))
+
+
+@contextlib.contextmanager
+def writing(root: Path, name: str) -> Iterator[EntryWriter]:
+    """Yield the writer of an entry in a temporary folder, which is removed unless it is moved away.
+
+    Parameters
+    ----------
+    root
+        The folder of the cache.
+    name
+        Of the entry.
+    """
+    folder = root / f".{name}.{os.getpid()}{PART}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield EntryWriter(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,99 @@
+"""One sample: its files, and how many events of the real experiment one of its events stands for."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+from ..errors import InputError
+
+WEIGHT = "genWeight"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """One sample of events, simulated or real.
+
+    A simulated event counts for ``cross_section * luminosity * weight / sum_of_weights``. Where the weights already
+    stand for a luminosity of their own, as those of collision data do (each event counts 1), an event counts for
+    ``weight * luminosity / own luminosity``.
+
+    Attributes
+    ----------
+    name
+        Its name in the fileset.
+    files
+        Paths or URLs.
+    source
+        The JSON file that describes it.
+    cross_section
+        In pb; None when the fileset does not say.
+    sum_of_weights
+        Sum of the weights over *all generated* events, also those that a skim dropped; None when the fileset does
+        not say.
+    weight
+        The column with the weight of each event; ``""`` where every event counts 1.
+    luminosity
+        In 1/pb, what the weights stand for already; None for simulation that is normalised to its cross-section.
+    shares
+        What each file holds of ``sum_of_weights``, in any unit; None when the fileset does not say. Only needed to go
+        on without a file that cannot be read.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    source: Path
+    cross_section: float | None = None
+    sum_of_weights: float | None = None
+    weight: str = WEIGHT
+    luminosity: float | None = None
+    shares: tuple[float, ...] | None = None
+
+    def events_per_weight(self, luminosity: float) -> float:
+        """Return the expected number of events per unit of weight.
+
+        It is ``cross_section * luminosity / sum_of_weights``, or ``luminosity / own luminosity``.
+
+        Parameters
+        ----------
+        luminosity
+            In 1/pb.
+
+        Raises
+        ------
+        InputError
+            When the cross-section or the sum of weights is missing, not finite, or not positive.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from hepgrad.workflows import Sample
+        >>> sample = Sample("ttbar", ("ttbar.root",), Path("fileset.json"), cross_section=800.0, sum_of_weights=1e6)
+        >>> sample.events_per_weight(luminosity=1000.0)
+        0.8
+        >>> data = Sample("data", ("data.root",), Path("fileset.json"), weight="", luminosity=1000.0)
+        >>> data.events_per_weight(luminosity=1000.0)
+        1.0
+        """
+        if self.luminosity is not None:
+            return luminosity / self._positive(self.luminosity, "lumi_pb", "the luminosity in 1/pb of its weights")
+        cross_section = self._positive(
+            self.cross_section, "xsec_pb", "a cross-section in pb (or to the workflow's cross_sections)"
+        )
+        total = self._positive(
+            self.sum_of_weights,
+            "sumw_total",
+            f"the sum of {self.weight or 'weights'} over all generated events (or nevts_total, their number, where "
+            "each of them counts the same)",
+        )
+        return cross_section * luminosity / total
+
+    def _positive(self, value: float | None, key: str, meaning: str) -> float:
+        if value is None:
+            raise InputError(
+                f'sample {self.name!r} has no {key} in {self.source}; add {meaning} to its entry, as in "{key}": 1.0'
+            )
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(f"sample {self.name!r}: {key} must be positive, got {value} in {self.source}")
+        return value

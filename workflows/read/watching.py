@@ -1,0 +1,44 @@
+"""How far the reading has come, on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from rich.console import Console
+
+from .reader import Reading, Watcher
+
+
+@contextlib.contextmanager
+def watching(console: Console) -> Iterator[Watcher | None]:
+    """Yield a watcher that keeps one line of a terminal up to date; none when there is no terminal, or it is quiet.
+
+    Parameters
+    ----------
+    console
+        Where to.
+    """
+    if console.quiet or not console.is_terminal:
+        yield None
+        return
+    with console.status("reading") as status:
+        yield lambda reading: status.update(as_line(reading))
+
+
+def as_line(reading: Reading) -> str:
+    """Return how far the reading has come, in words.
+
+    Parameters
+    ----------
+    reading
+        As a watcher is told.
+
+    Examples
+    --------
+    >>> from hepgrad.workflows.read.reader import Reading
+    >>> from hepgrad.workflows.read.watching import as_line
+    >>> as_line(Reading("ttbar", files=5, done=2, events=12500))
+    'reading ttbar: 2 of 5 files, 12,500 events'
+    """
+    return f"reading {reading.sample}: {reading.done} of {reading.files} files, {reading.events:,} events"

@@ -1,0 +1,5 @@
+"""Which events no cut values inside their bounds could accept, derived from the analysis itself."""
+
+from __future__ import annotations
+
+from .loosest import Loosest as Loosest

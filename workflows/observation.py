@@ -65,18 +65,21 @@ class Observation:
         fits = {"observed": self.observed, "expected": self.expected}
         return {"events": events, **{name: each and dataclasses.asdict(each) for name, each in fits.items()}}
 
-    def named_histograms(self, analysis: Analysis) -> dict[str, hist.Hist[Any]]:
+    def named_histograms(self, result: Result, analysis: Analysis) -> dict[str, hist.Hist[Any]]:
         """Return the observed histograms by ``channel/data/point/observed``, to go with those of the prediction.
 
         Parameters
         ----------
+        result
+            What the optimisation found.
         analysis
-            Its channels.
+            What was optimised.
         """
+        points = (("start", result.start, self.start), ("optimum", result.optimum, self.optimum))
         return {
-            f"{channel.name}/data/{name}/observed": to_hist(point[channel.name], channel.axis)
+            f"{channel.name}/data/{name}/observed": to_hist(seen[channel.name], channel.axis_at(point.parameters))
             for channel in analysis.channels
-            for name, point in (("start", self.start), ("optimum", self.optimum))
+            for name, point, seen in points
         }
 
     def tables(self) -> list[Table]:

@@ -68,7 +68,7 @@ def write_results(
     histograms = named_histograms(result, analysis)
     if observation is not None:
         folder.write_json("observed.json", observation.numbers())
-        histograms |= observation.named_histograms(analysis)
+        histograms |= observation.named_histograms(result, analysis)
     write_histograms(folder, histograms)
     if isinstance(analysis.model, TemplateModel):
         write_inference(folder, result, analysis, about, observation)

@@ -10,6 +10,7 @@ from typing import Literal
 import awkward as ak
 
 from hepgrad.analysis import Analysis, Anneal, Parameters
+from hepgrad.analysis.systematics import AlternativeSample
 
 from .process import Process as Process
 from .read import NANOAOD, Layout
@@ -107,3 +108,10 @@ class Workflow:
                 f"workflow {self.name!r}: the processes marked as signal are {marked}, but the statistical model's "
                 f"signal is {expected}"
             )
+
+    @property
+    def predicted(self) -> tuple[Process, ...]:
+        """The processes that make up the prediction, without those that are only templates of another one."""
+        alternatives = (s for s in self.analysis.model.systematics if isinstance(s, AlternativeSample))
+        templates = {name for source in alternatives for name in source.samples}
+        return tuple(process for process in self.processes if process.name not in templates)

@@ -37,6 +37,8 @@ from hepgrad.analysis.doctor.selections import examine_selections, examine_stati
 from hepgrad.analysis.doctor.widths import examine_widths
 from hepgrad.analysis.statistics import asimov_z
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 N = 3000
 
 

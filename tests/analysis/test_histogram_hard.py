@@ -10,6 +10,8 @@ import pytest
 
 from hepgrad.analysis.histogram import Regular, Variable, fill_hard
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 AXES = [
     Regular(8, 0, 100),
     Variable([0, 10, 15, 40, 70, 100]),

@@ -13,6 +13,8 @@ from scipy.stats import beta, norm
 
 from hepgrad.analysis.histogram import Biweight, Gaussian, Regular, Variable, fill_hard, fill_soft
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 REGULAR = Regular(40, 0, 100, name="x")
 VARIABLE = Variable(np.cumsum(np.random.default_rng(3).uniform(1, 2, 81)) - 20, name="x")
 KERNELS = [Biweight(), Gaussian()]

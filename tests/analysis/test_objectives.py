@@ -38,7 +38,7 @@ from hepgrad.analysis.statistics.inference import (
 )
 from hepgrad.analysis.statistics.objectives import OBJECTIVES, CLs, Discovery, Limit, Sigma, objective
 
-pytestmark = pytest.mark.usefixtures("x64")
+pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
 
 
 def search():
@@ -193,7 +193,7 @@ def test_finite_in_the_corners(precise):
             new = dataclasses.replace(model.templates, nominal=jnp.stack([background, signal]))
             return tuple(objective(name).evaluate(Model.tree_unflatten(model.layout, (new,))))
 
-        function = jax.value_and_grad(evaluate, argnums=(1, 2), has_aux=True)
+        function = jax.jit(jax.value_and_grad(evaluate, argnums=(1, 2), has_aux=True), static_argnums=0)
         for name, (corner, yields) in itertools.product(OBJECTIVES, CORNERS.items()):
             (value, converged), gradients = function(name, *jnp.asarray(yields))
             assert np.isfinite(value), (name, corner)

@@ -11,6 +11,8 @@ import pytest
 from hepgrad import ragged as rg
 from hepgrad.analysis import Hard, Objects, Parameter, Parameters, Pass, Soft
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 JETS = ak.zip({"pt": [[90.0, 60.0, 35.0, 20.0], [], [45.0, 30.0]], "eta": [[0.1, 1.0, -2.0, 0.5], [], [2.0, -1.0]]})
 PROBABILITY = [[0.9, 0.4, 0.0, 0.7], [], [1.0, 0.25]]
 

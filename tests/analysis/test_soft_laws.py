@@ -10,11 +10,14 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hepgrad import ragged as rg
 from hepgrad.analysis import Hard, Objects, Parameter, Parameters, Pass, Soft, StraightThrough, window
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 FILL = -1.0
 ROWS, LONGEST, CAPACITY = 4, 5, 21

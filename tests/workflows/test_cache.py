@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
 import textwrap
+import time
+import tracemalloc
 from pathlib import Path
 
 import awkward as ak
@@ -16,7 +19,7 @@ import numpy as np
 import pytest
 import uproot
 
-from hepgrad.workflows import Fileset, InputError, InputWarning, Layout, cli, load
+from hepgrad.workflows import Fileset, InputError, InputWarning, Layout, Sample, cli, load
 from hepgrad.workflows.cache import Cache
 from hepgrad.workflows.cache.entry import EntryWriter
 from hepgrad.workflows.cache.shard import ShardWriter, check_shard, open_shard
@@ -212,6 +215,27 @@ def change_one_byte(path: Path, position: int = -3) -> None:
     path.write_bytes(content)
 
 
+def test_no_more_than_a_few_chunks_are_in_memory(tmp_path, tiny):
+    """A file of 24 MB goes through the cache in chunks of 1 MB."""
+    events = 200_000
+    rng = np.random.default_rng(0)
+    count = rng.poisson(5, events // 20)
+    with uproot.recreate(tmp_path / "a.root") as file:
+        tree = file.mktree("Events", {f"Jet_{name}": "var * float32" for name in "abcdef"})
+        for _ in range(20):
+            values = ak.unflatten(rng.random(count.sum()).astype(np.float32), count)
+            tree.extend({f"Jet_{name}": values for name in "abcdef"})
+    sample = Sample("a", (str(tmp_path / "a.root"),), tmp_path, weight="")
+    request = Request(tuple(f"Jet_{name}" for name in "abcdef"), chunk="1 MB")
+    tracemalloc.start()
+    stored = Cache(tmp_path / "cache").read(sample, request)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    total = sum(values.nbytes for half in stored.halves for piece in half for values in piece.values.values())
+    assert total > 20e6
+    assert most < total / 2
+
+
 def test_verify_finds_one_changed_bit(tiny, folder, cache):
     cache.read(Fileset.load(folder)["top"], request_of(tiny))
     (entry,) = cache.entries()
@@ -271,6 +295,18 @@ def test_killed_while_it_writes(tiny, folder, cache):
     assert len(cache.entries()) == 1
     assert cache.clear(only_incomplete=True) == 1
     assert cache.incomplete() == [] and len(cache.entries()) == 1
+
+
+def test_what_is_written_now_is_not_in_the_way(cache):
+    """By this process, by one of another host, and by one of another host that has not written for two days."""
+    name = "0" * 24
+    folders = [
+        cache.folder / f".{name}.{who}.part" for who in (f"{os.getpid()}@{platform.node()}", "1@other", "2@other")
+    ]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    os.utime(folders[2], (time.time() - 2 * 86_400,) * 2)
+    assert cache.incomplete() == [folders[2]]
 
 
 def test_another_process_was_quicker(tiny, folder, cache, monkeypatch):

@@ -130,7 +130,8 @@ def test_unknown_process(fails, tiny):
 
 
 def test_unknown_workflow(fails):
-    assert "there is no workflow 'zprim'; there is zprime, ttbar-agc, htautau, inferno, neos, and your own" in fails("run", "zprim")
+    known = "zprime, ttbar-agc, ttbar-agc-open-data, htautau, inferno, neos"
+    assert f"there is no workflow 'zprim'; there is {known}, and your own" in fails("run", "zprim")
     assert "there is no module 'nothing_like_this'" in fails("run", "nothing_like_this:SEARCH")
     assert "json:dumps should be a hepgrad.workflows.Workflow or Study, it is function" in fails("run", "json:dumps")
 

@@ -15,6 +15,8 @@ from hepgrad.workflows import Fileset, InputError, InputWarning, load, read_even
 from hepgrad.workflows.observation import observe
 from hepgrad.workflows.source import Source
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 @dataclasses.dataclass(frozen=True)
 class Watched(Source):

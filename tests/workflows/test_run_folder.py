@@ -84,7 +84,7 @@ def test_files_are_written_whole_or_not_at_all(tmp_path):
 def test_everything_is_there_and_listed(finished):
     _, _, folder = finished
     plots = [f"plots/{name}.{suffix}" for name in ("ht", "objective", "parameters") for suffix in ("pdf", "png")]
-    tables = ["cutflow.csv", "history.csv", "parameters.json", "result.json", "run.json"]
+    tables = ["config.toml", "cutflow.csv", "history.csv", "parameters.json", "result.json", "run.json", "selection.py"]
     expected = sorted([*tables, *plots, "histograms.json", "histograms.root", "report.html"])
     assert names(folder) == expected
     assert json.loads((folder / "run.json").read_text())["files"] == expected

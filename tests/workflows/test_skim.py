@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import awkward as ak
 import jax
 import jax.numpy as jnp
@@ -18,12 +20,14 @@ from hepgrad.analysis import (
     Parameter,
     Parameters,
     Regular,
+    Weights,
     stage,
     window,
 )
 from hepgrad.analysis.statistics import TemplateModel
 from hepgrad.analysis.systematics import EnergyScale, KinematicVariation
 from hepgrad.workflows import Fileset, load
+from hepgrad.workflows.execution import load_events
 from hepgrad.workflows.skim import Loosest
 from hepgrad.workflows.skim.interpret import evaluate
 from hepgrad.workflows.skim.interval import Interval, high, low
@@ -139,7 +143,11 @@ def accepted(analysis, events, shift=lambda events: events):
     return np.any([select(parameters) for parameters in points()], axis=0)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+# a second or two each
+SLOW = {"sorted", "cleaned", "ratio", "sum against a number", "either", "at most", "not above", "with missing momentum"}
+
+
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.slow) if k in SLOW else k for k in KINDS])
 def test_no_event_that_could_pass_is_dropped(kind):
     events = draw()
     analysis = analysis_of(kind)
@@ -198,6 +206,19 @@ def test_yields_are_those_without_a_skim(tiny, tmp_path):
     assert results[1][1] < 0.8 * results[0][1]
 
 
+def test_a_workflow_asks_for_it_by_name(tiny, tiny_events):
+    """With the margin for soft cuts, and from the bounds that the parameters have now."""
+    tighter = {**tiny.TINY.parameters.specs, "met": Parameter(70.0, bounds=(60, 100), width=1.0)}
+    workflow = dataclasses.replace(
+        tiny.TINY, data=tiny_events, skim="loosest", parameters=Parameters(**tighter), block_size=4096
+    )
+    train = load_events(workflow, Fileset.load(tiny_events), None, False, None).train
+    kept = np.asarray(train.columns.MET.pt)[np.asarray(train.process) == 0]
+    met = tiny.draw("signal")["MET_pt"][::2]
+    # jet_pt may go down to 20 - 5 x 5 GeV and ht to 50 - 5 x 15 GeV, which is no cut at all
+    assert kept.tolist() == [x for x in met if x > 60 - 5]
+
+
 def test_its_key_follows_bounds_and_not_the_start():
     analysis = analysis_of("above")
 
@@ -211,6 +232,20 @@ def test_its_key_follows_bounds_and_not_the_start():
     assert key() != key(frozen=True)
     assert key(frozen=True) != key(frozen=True, value=60.0)
     assert key() != Loosest(analysis_of("below"), PARAMETERS).key
+
+
+def test_weights_that_are_trained_decide_nothing():
+    """What a network with unknown weights accepts is unknown; other cuts still count."""
+    parameters = Parameters(**PARAMETERS.specs, network=Weights({"slope": np.ones(2, np.float32)}))
+
+    @stage(reads=["MET_pt", "mass"])
+    def selection(events, cut):
+        score = jax.nn.sigmoid(events.mass * cut.network["slope"][0] + cut.network["slope"][1])
+        return events.select((score > 0.9) & (events.MET.pt > cut.met))
+
+    analysis = Analysis([selection], [Channel("sr", "mass", Regular(5, 0, 200))], CountingModel(["s"], 0.1))
+    events = draw(200)
+    assert Loosest(analysis, parameters, margin=0)(events).MET.pt.tolist() == [x for x in events.MET.pt if x > 30]
 
 
 def test_columns_that_no_stage_reads_stay(tiny):

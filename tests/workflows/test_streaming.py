@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import uproot
 
-from hepgrad.workflows import Fileset, InputError, load, read_events
+from hepgrad.workflows import Fileset, InputError, InputWarning, load, read_events
 from hepgrad.workflows.cache import Cache
 from hepgrad.workflows.read import tree
 from hepgrad.workflows.read.reader import Request, StoredSample
@@ -164,6 +164,16 @@ def test_the_cache_of_a_remote_file(server, tmp_path):
     write(server.folder / "a.root")
     cache.read(sample, what)
     assert server.sent > sent
+
+
+def test_a_server_that_does_not_tell_of_changes(server, tmp_path):
+    write(server.folder / "a.root")
+    server.tells_state = False
+    sample, what = request(server, tmp_path)
+    cache = Cache(tmp_path / "cache")
+    with pytest.warns(InputWarning, match="sample 'top' is not kept in the cache: a server tells nothing"):
+        assert cache.read(sample, what).events == EVENTS
+    assert cache.entries() == cache.incomplete() == []
 
 
 def test_a_broken_connection_leaves_nothing_in_the_cache(server, tmp_path):

@@ -14,9 +14,9 @@ import pytest
 import vector
 
 from hepgrad import ragged as rg
-from hepgrad.analysis import Hard, Regular, Soft, optimize
+from hepgrad.analysis import Hard, Regular, Soft, from_workspace, optimize
 from hepgrad.analysis.systematics import normal_by_event
-from hepgrad.workflows import Fileset, load, read_events
+from hepgrad.workflows import Fileset, load, read_events, run
 from hepgrad.workflows.bootstrap import Improvement
 from hepgrad.workflows.ttbar_agc import TTBAR_AGC, TTBAR_AGC_OPEN_DATA
 from hepgrad.workflows.ttbar_agc.systematics import SEED
@@ -175,6 +175,8 @@ def test_statement_of_the_challenge():
         np.testing.assert_allclose(START[name], np.arange(110, 551, 40), rtol=1e-6)
     assert TTBAR_AGC.luminosity == LUMINOSITY
     assert TTBAR_AGC.analysis.model.parameter_of_interest == "ttbar_norm"
+    # the alternative samples are no backgrounds
+    assert [p.name for p in TTBAR_AGC.predicted] == ["ttbar", "wjets", "single_top_t_chan", "single_top_s_chan"]
 
 
 def test_challenges_own_list_of_files_is_understood(shared_data):
@@ -239,6 +241,21 @@ def test_gradient_of_the_whole_chain_agrees_with_central_differences(x64):
     difference = (8 * (along(h) - along(-h)) - (along(2 * h) - along(-2 * h))) / (12 * h)
     projected = sum(jax.tree.leaves(jax.tree.map(lambda g, d: jnp.sum(g * d), gradient, direction)))
     np.testing.assert_allclose(projected, difference, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_run_with_defaults_leaves_the_likelihood_and_its_tables(tmp_path):
+    """In single precision, where the likelihood is written in double precision nevertheless."""
+    run(TTBAR_AGC, steps=2, output=tmp_path / "run", quiet=True)
+    files = set(json.loads((tmp_path / "run" / "run.json").read_text())["files"])
+    assert {"workspace.json", "systematics.csv", "impacts.csv", "uncertainty.json", "report.html"} <= files
+    model, _ = from_workspace(json.loads((tmp_path / "run" / "workspace.json").read_text()))
+    assert model.parameter_of_interest == "ttbar_norm"
+    told = json.loads((tmp_path / "run" / "result.json").read_text())["improvement"]
+    assert told["figure"] == "Expected uncertainty of ttbar_norm"
+    parts = json.loads((tmp_path / "run" / "uncertainty.json").read_text())
+    assert parts["total"] == pytest.approx(told["optimum"], rel=1e-3)
+    assert str(told["replicas"]) in (tmp_path / "run" / "report.html").read_text()
 
 
 @pytest.mark.slow

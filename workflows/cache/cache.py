@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import platform
 import re
 import shutil
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 from ..errors import InputError, InputWarning
 from ..read.reader import Request, SampleReader, StoredSample
@@ -17,7 +20,11 @@ from ..read.sample import Sample
 from .entry import PART, Entry, writing
 from .key import DIGITS, digest, key_of
 
-_INCOMPLETE = re.compile(rf"\.[0-9a-f]{{{DIGITS}}}\.(?P<process>\d+){re.escape(PART)}")
+_INCOMPLETE = re.compile(rf"\.[0-9a-f]{{{DIGITS}}}\.(?P<process>\d+)@(?P<host>.*){re.escape(PART)}")
+
+
+# a process of another host that wrote nothing for so many seconds is taken for dead
+PATIENCE = 86_400.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +82,7 @@ class Cache:
         Warns
         -----
         InputWarning
-            When an entry is damaged; it is made anew.
+            When an entry is damaged (it is made anew), and when a sample cannot be kept.
         """
         key = key_of(sample, request)
         # without a key the sample is read all the same, which tells what is wrong with its files
@@ -92,6 +99,13 @@ class Cache:
             for halves in reader:
                 writer.append(halves)
             entry = writer.finish(key, sample.name, reader.events)
+            if key is None and not reader.bad:
+                warnings.warn(
+                    f"sample {sample.name!r} is not kept in the cache: a server tells nothing by which a change of its "
+                    "files would be noticed",
+                    InputWarning,
+                    stacklevel=2,
+                )
             if key is None or reader.bad:
                 # maps of files outlive their names
                 return dataclasses.replace(entry.load(), fraction=reader.fraction)
@@ -111,7 +125,7 @@ class Cache:
     def incomplete(self) -> list[Path]:
         """Return what interrupted runs left behind (not what is being written), and damaged entries."""
         parts = [(folder, _INCOMPLETE.fullmatch(folder.name)) for folder in self._inside()]
-        left = [folder for folder, found in parts if found and not _alive(int(found["process"]))]
+        left = [folder for folder, found in parts if found and not _alive(folder, found["process"], found["host"])]
         return left + [folder for folder in self._folders() if _opened(folder) is None]
 
     def clear(self, *, only_incomplete: bool = False) -> int:
@@ -149,9 +163,12 @@ def _writable(folder: Path) -> Iterator[None]:
         raise InputError(f"the cache {folder} cannot be written: {error}") from error
 
 
-def _alive(process: int) -> bool:
+def _alive(folder: Path, process: str, host: str) -> bool:
+    """Return whether the process that writes a folder runs, or, on another host, may run."""
+    if host != quote(platform.node()):
+        return time.time() - max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))) < PATIENCE
     try:
-        os.kill(process, 0)
+        os.kill(int(process), 0)
     except ProcessLookupError:
         return False
     except PermissionError:

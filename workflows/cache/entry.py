@@ -7,10 +7,12 @@ import dataclasses
 import datetime
 import json
 import os
+import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ..errors import InputError
 from ..read.columns import Columns, Place
@@ -191,7 +193,7 @@ def writing(root: Path, name: str) -> Iterator[EntryWriter]:
     name
         Of the entry.
     """
-    folder = root / f".{name}.{os.getpid()}{PART}"
+    folder = root / f".{name}.{os.getpid()}@{quote(platform.node())}{PART}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:

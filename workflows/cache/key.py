@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ FORMAT = 1
 # what servers call the state of a file; the first one they tell is used
 STATES = ("ETag", "etag", "mtime", "Last-Modified", "LastModified")
 DIGITS = 24
+# servers are asked about so many files at a time
+REQUESTS = 16
 
 
 def key_of(sample: Sample, request: Request) -> dict[str, Any] | None:
@@ -42,7 +45,8 @@ def key_of(sample: Sample, request: Request) -> dict[str, Any] | None:
     dict or None
         None when a file is not there, or its server tells nothing by which a change would be noticed.
     """
-    files = [_state(file) for file in sample.files]
+    with ThreadPoolExecutor(REQUESTS) as threads:
+        files = list(threads.map(_state, sample.files))
     if not all(files):
         return None
     return {

@@ -27,6 +27,7 @@ def carry_out(arguments: argparse.Namespace) -> int:
     arguments
         None.
     """
+    width = 2 + max(map(len, CATALOGUE))
     for name, entry in CATALOGUE.items():
-        print(f"{name:12}{entry.summary}")
+        print(f"{name:{width}}{entry.summary}")
     return 0

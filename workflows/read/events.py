@@ -10,8 +10,11 @@ import numpy as np
 
 from ..errors import InputError, InputWarning
 from .layout import NANOAOD, Layout
-from .paths import PathLike, expanded
+from .paths import PathLike, expanded, is_remote
 from .tree import CHUNK, iterate_tree
+
+# more entries than any file has
+WHOLE = 2**62
 
 
 def read_events(
@@ -69,7 +72,14 @@ def read_events(
     ['MET_pt']
     """
     paths = expanded(path)
-    chunks = [chunk for file in paths for chunk in iterate_events(file, branches, tree=tree, layout=layout)]
+    chunks = [
+        events
+        for file in paths
+        # all is to be in memory anyway; in chunks a server need not deliver twice what came through
+        for events in iterate_events(
+            file, branches, tree=tree, layout=layout, chunk=CHUNK if is_remote(file) else WHOLE
+        )
+    ]
     if not chunks:
         raise InputError(f"{', '.join(paths)}: tree {tree!r} has no events")
     return ak.concatenate(chunks) if len(chunks) > 1 else chunks[0]

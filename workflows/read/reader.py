@@ -125,7 +125,7 @@ class SampleReader:
     Raises
     ------
     InputError
-        While iterating: for bad files, unless they are skipped; when all files are bad; when the fileset does not say
+        While iterating: for bad files, unless they are skipped; when all are bad; when the fileset does not say
         which part of the sample a skipped file is; for weights that are NaN or infinite; when there are no events.
     """
 
@@ -153,7 +153,7 @@ class SampleReader:
                     raise
                 self._skip(index, error)
             self._tell(index + 1)
-        if len(self.bad) == len(sample.files):
+        if self.bad and not self.events:
             raise InputError(f"sample {sample.name!r}: no file can be read; {next(iter(self.bad.values()))}")
         if not self.events:
             raise InputError(f"{', '.join(sample.files)}: tree {request.tree!r} has no events")

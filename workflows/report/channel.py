@@ -45,15 +45,16 @@ def plot_channel(
     grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3.2, 1))
     titles = ("starting cuts", "optimised cuts")
     points = (result.start, result.optimum)
-    counted = [_visible(point, workflow.processes, channel) for point in points]
+    processes = workflow.predicted
+    counted = [_visible(point, processes, channel) for point in points]
     seen = [] if observation is None else [observation.start, observation.optimum]
     data = [np.asarray(channel.axis.select(counts[channel.name].sumw)) for counts in seen]
-    order = _stacking_order(counted[0], workflow.processes)
-    colors = _colors(workflow.processes)
-    signals = [process for process in workflow.processes if process.signal]
-    edges = channel.axis.edges
+    order = _stacking_order(counted[0], processes)
+    colors = _colors(processes)
+    signals = [process for process in processes if process.signal]
     for column, (title, point, counts) in enumerate(zip(titles, points, counted, strict=True)):
         top, bottom = grid[:, column]
+        edges = channel.axis_at(point.parameters).edges
         _draw_stack(top, counts, edges, order, signals, colors)
         if data:
             background, spread = _background(counts, order)
@@ -77,7 +78,7 @@ def plot_channel(
     else:
         grid[1, 0].set_ylabel("S / B", loc="center")
         grid[1, 0].set_ylim(0, 1.1 * grid[1, 0].get_ylim()[1])
-    grid[1, 0].set_xlim(edges[0], edges[-1])
+    grid[1, 0].set_xlim(channel.axis.edges[0], channel.axis.edges[-1])
     # as on the plot from top to bottom: data and signals, then backgrounds from the largest, then the band
     handles, labels = grid[0, 1].get_legend_handles_labels()
     turn = [*range(len(order) + 1, len(labels)), *range(len(order) - 1, -1, -1), len(order)]
@@ -156,6 +157,6 @@ def _y_range(
 
 def _y_label(channel: Channel) -> str:
     axis = channel.axis
-    if isinstance(axis, Regular):
+    if isinstance(axis, Regular) and channel.edges is None:
         return f"Events / {(axis.stop - axis.start) / axis.bins:g} {axis.unit}".rstrip()
     return "Events / bin"

@@ -103,7 +103,7 @@ def widened(interval: Interval, lost: jax.Array) -> Interval:
 
 
 def sound(interval: Interval) -> Interval:
-    """Return an interval that is unbounded where a bound is not a number, or integers were too large and wrapped around.
+    """Return an interval that is unbounded where a bound is not a number, or large integers wrapped around.
 
     Parameters
     ----------

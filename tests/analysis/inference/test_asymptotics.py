@@ -11,7 +11,7 @@ from scipy.stats import norm
 from hepgrad.analysis.statistics.inference.asymptotics import BANDS, expected_threshold, log_expected_cls, log_pvalues
 from hepgrad.analysis.statistics.inference.roots import increasing_root, safe_sqrt
 
-pytestmark = pytest.mark.usefixtures("x64")
+pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
 
 
 @pytest.mark.parametrize("test_stat", ["q", "qtilde"])

@@ -21,6 +21,8 @@ from hepgrad.analysis.statistics.inference import (
     qmu_tilde,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def in_pyhf_q(name, mu, model, data, lowest=0.0):
     bounds = model.config.suggested_bounds()

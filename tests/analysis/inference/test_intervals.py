@@ -10,7 +10,7 @@ import pytest
 from hepgrad.analysis.statistics.histfactory import from_workspace
 from hepgrad.analysis.statistics.inference import interval
 
-pytestmark = pytest.mark.usefixtures("x64")
+pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
 
 
 @pytest.mark.parametrize("parameter", ["mu", "mc[1]"])

@@ -18,7 +18,7 @@ from hepgrad.analysis.statistics.histfactory import (
 )
 from hepgrad.analysis.statistics.inference import asimov_data, hypotest, upper_limit
 
-pytestmark = pytest.mark.usefixtures("x64")
+pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
 
 
 def test_pyhf_excludes_at_the_limit(tutorial, in_pyhf):

@@ -11,7 +11,7 @@ from hepgrad.analysis.statistics.histfactory import from_workspace
 from hepgrad.analysis.statistics.inference import hypotest, pseudo_data, toy_hypotest, toy_statistics
 from hepgrad.analysis.statistics.inference.batches import in_batches
 
-pytestmark = pytest.mark.usefixtures("x64")
+pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
 NUMBER = 4000
 
 

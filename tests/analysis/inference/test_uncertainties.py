@@ -18,7 +18,7 @@ from hepgrad.analysis.statistics.inference import (
     q0,
 )
 
-pytestmark = pytest.mark.usefixtures("x64")
+pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
 
 
 def test_grand_challenge(agc):

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from hepgrad import ragged as rg
 from hepgrad.analysis.kinematics import delta_phi, delta_r
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def test_equal_vector(particles, x64):
     a, b = particles(500, 1), particles(500, 2)

@@ -12,6 +12,8 @@ import vector
 from hepgrad import ragged as rg
 from hepgrad.analysis.kinematics import Momentum, boost, cos_decay_angle, momentum, to_rest_frame, velocity
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def moving(n, seed, dtype=np.float64):
     """Return massive momenta and velocities below that of light."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from hepgrad import ragged as rg
 from hepgrad.analysis import Objects
 from hepgrad.analysis.kinematics import smooth_choice
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 FITS = [[(3.0, 150.0), (1.0, 170.0), (9.0, 80.0)], [], [(4.0, 100.0)]]
 PROBABILITY = [[0.5, 0.8, 1.0], [], [0.25]]

@@ -11,6 +11,8 @@ import vector
 from hepgrad import ragged as rg
 from hepgrad.analysis.kinematics import Momentum, invariant_mass
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def reference(*particles):
     """Return the mass of the sum in the longest floating type there is, and the energy of the sum."""

@@ -12,6 +12,8 @@ from hepgrad import ragged as rg
 from hepgrad.analysis import Objects
 from hepgrad.analysis.kinematics import Momentum, leading_momentum, momentum, rapidity, total_momentum
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 PROPERTIES = ("pt", "p", "eta", "phi", "mass", "transverse_mass", "rapidity", "mass_squared")
 OF_VECTOR = {"transverse_mass": "mt", "mass_squared": "tau2"}
 # zero, at rest, massless, along the beam with and without mass

@@ -9,6 +9,8 @@ import pytest
 from hepgrad import ragged as rg
 from hepgrad.analysis.kinematics import momentum, neutrino_from_w, transverse_mass
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def leptons(n, seed):
     rng = np.random.default_rng(seed)

@@ -13,6 +13,8 @@ from hepgrad import ragged as rg
 from hepgrad.analysis import Objects
 from hepgrad.analysis.kinematics import joint_systems, nearest_in_mass, systems
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def events(n, seed, longest=6, dtype=np.float64):
     """Return jets of random events as records with their probabilities."""

@@ -15,6 +15,8 @@ from hepgrad import ragged as rg
 from hepgrad.analysis import Objects, Pass
 from hepgrad.analysis.kinematics import Momentum, TopMasses, momentum, neutrino_from_w, smooth_choice, top_pairs
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 FIELDS = ("pt", "eta", "phi", "mass")
 MASSES = TopMasses(w_resolution=12.0, hadronic_resolution=18.0, leptonic_resolution=25.0)
 COLUMNS = ("chi_square", "w_mass", "hadronic_mass", "hadronic_pt", "leptonic_mass", "leptonic_pt", "mass")

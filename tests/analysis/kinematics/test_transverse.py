@@ -16,6 +16,8 @@ from hepgrad.analysis.kinematics import (
     transverse_mass,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def met(pt, phi):
     return rg.RecordArray({"pt": jnp.asarray(pt), "phi": jnp.asarray(phi)})

@@ -17,6 +17,8 @@ from hepgrad import ragged as rg
 from hepgrad.analysis import Hard, Objects, Parameter, Parameters, Pass, Soft
 from hepgrad.analysis.kinematics import trijets
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 FIELDS = ("pt", "eta", "phi", "mass")
 CUTS = Parameters(
     pt=Parameter(30.0, bounds=(20, 60), width=5.0, unit="GeV"), btag=Parameter(0.5, bounds=(0.1, 0.9), width=0.1)

@@ -26,6 +26,8 @@ from hepgrad.analysis.stages import (
     TransverseMass,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 TAGGED = "btag > cut.btag"
 SIZES = {"max_objects": 12, "capacity": 900}
 NETWORK = Perceptron([3, 4, 1])

@@ -9,6 +9,8 @@ from hepgrad import ragged as rg
 from hepgrad.analysis import Hard, Pass, Soft, window
 from hepgrad.analysis.stages import parse
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 # as text, and as a function of events and cuts
 OF_EVENTS = {
     "MET.pt": lambda e, cut: e.MET.pt,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import awkward as ak
 import jax
 import numpy as np
+import pytest
 
 from hepgrad.analysis import Hard, Soft
 from hepgrad.analysis.kinematics import TopMasses, leading_momentum, neutrino_from_w, top_pairs, trijets
@@ -16,6 +17,8 @@ from hepgrad.analysis.stages import (
     TopPair,
     TransverseMass,
 )
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 SELECTED = [ObjectSelection("Muon", ["pt > cut.muon_pt"]), ObjectSelection("Jet", ["pt > cut.jet_pt"])]
 MASSES = TopMasses(20.0, 40.0, 40.0)

@@ -11,6 +11,8 @@ import pytest
 from hepgrad.analysis import Hard, Soft
 from hepgrad.analysis.stages import ObjectSelection, Observable, ScaleFactors, Table
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 SELECTED = ObjectSelection("Jet", ["pt > cut.jet_pt"])
 METHOD_1A = ScaleFactors("Jet", "sf", when="btag > cut.btag", otherwise="(1 - sf * eff) / (1 - eff)")
 

@@ -11,6 +11,8 @@ import pytest
 from hepgrad.analysis import Dataset, Hard, Parameters, Soft, Weights
 from hepgrad.analysis.stages import Observable, Perceptron, Score, from_equinox
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 FEATURES = ["sum(Jet.pt)", "num(Jet)", "MET.pt > cut.met"]
 
 

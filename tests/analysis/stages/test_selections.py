@@ -9,6 +9,8 @@ from hepgrad.analysis import Hard, Soft, stage
 from hepgrad.analysis.needs import needed_branches, needed_parameters
 from hepgrad.analysis.stages import Cleaning, EventSelection, EventWeight, ObjectSelection, Observable
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 CHAIN = [
     ObjectSelection("Muon", ["pt > cut.muon_pt", "isolation < 0.15"]),
     ObjectSelection("Jet", ["pt > cut.jet_pt", "abs(eta) < cut.jet_eta"]),

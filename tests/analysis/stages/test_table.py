@@ -13,6 +13,8 @@ from scipy.interpolate import RegularGridInterpolator
 from hepgrad import ragged as rg
 from hepgrad.analysis.stages import Table
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 PT, ETA = [20.0, 30.0, 50.0, 120.0], [0.0, 0.8, 1.6, 2.4]
 VALUES = np.random.default_rng(1).uniform(0.8, 1.2, (3, 3))
 TABLE = Table([PT, ETA], VALUES)

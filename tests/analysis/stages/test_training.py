@@ -25,6 +25,8 @@ from hepgrad.analysis import (
 )
 from hepgrad.analysis.stages import EventSelection, Perceptron, Score
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 NETWORK = Perceptron([2, 6, 1])
 CUTS = Parameters(
     met=Parameter(20.0, bounds=(10, 60), width=5.0, unit="GeV"),

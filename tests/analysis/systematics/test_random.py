@@ -10,6 +10,8 @@ import scipy.stats
 from hepgrad import ragged as rg
 from hepgrad.analysis.systematics import normal_by_event
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 NUMBERS = np.arange(40_000, dtype=np.int32)
 ROWS = rg.from_offsets(np.arange(0, 120_001, 3), np.zeros(120_000, np.float32))
 

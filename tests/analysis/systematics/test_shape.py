@@ -8,6 +8,8 @@ import pytest
 
 from hepgrad.analysis.systematics import Normalisation, Pruning, Smoothing, Symmetrisation, mirrored
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 NOMINAL, DOWN, UP = jnp.array([10.0, 20.0, 0.0]), jnp.array([9.0, 22.0, 0.0]), jnp.array([13.0, 19.0, 0.0])
 
 

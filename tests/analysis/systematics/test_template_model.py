@@ -16,6 +16,8 @@ from hepgrad.analysis.systematics import Normalisation, Symmetrisation, Template
 
 from .events import ANALYSIS, AXIS, CUTS, PROCESSES, dataset, samples
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 MODEL = ANALYSIS.model
 AXES = {"sr": AXIS}
 

@@ -16,6 +16,8 @@ from hepgrad.analysis.systematics import normal_by_event
 
 from .events import ANALYSIS, AXIS, CUTS, PROCESSES, dataset, samples
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 @pytest.fixture(scope="module")
 def events():

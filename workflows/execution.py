@@ -151,7 +151,8 @@ def run(
     folder.write_text("config.toml", as_toml(effective_settings(workflow)))
     selection = write_selection(folder, workflow, result.optimum.parameters)
     write_results(folder, result, workflow.analysis, about, improvement, observation)
-    facts = run_facts({**chosen, "unblinded": unblind, "selection": selection}, workflow.title, time.monotonic() - started)
+    chosen = {**chosen, "unblinded": unblind, "selection": selection}
+    facts = run_facts(chosen, workflow.title, time.monotonic() - started)
     write_report(folder, result, workflow, facts, improvement, observation)
     folder.finish(facts)
     checkpoint.remove()

@@ -279,7 +279,7 @@ class Analysis:
         def local(block: Block) -> Cutflow:
             columns, weight, process = block
             selected = self.select(Events.of(columns, weight), parameters, Hard())
-            return Cutflow.of(selected, process, len(data.processes))
+            return Cutflow.of_events(selected, process, len(data.processes))
 
         per_block = jax.lax.map(local, (data.columns, data.weight, data.process))
         return jax.tree.map(lambda part: part.sum(axis=0), per_block)

@@ -19,7 +19,7 @@ from .categories import exclusive
 from .cut import Pass, as_probability
 from .objects import Objects
 
-# of columns, steps of the cutflow, and regions
+# of columns, steps of the cutflow, regions and selections
 Names: TypeAlias = tuple[tuple[str, ...], ...]
 
 
@@ -42,6 +42,8 @@ class Events:
         The probability after each *named* selection, in order.
     regions
         The probability that the event belongs to each category, by name (`categorise`).
+    passes
+        The probability to pass each named selection alone, and of those without a name together under "".
     """
 
     columns: Mapping[str, Any]
@@ -49,12 +51,13 @@ class Events:
     probability: jax.Array
     cutflow: Mapping[str, jax.Array] = dataclasses.field(default_factory=dict)
     regions: Mapping[str, jax.Array] = dataclasses.field(default_factory=dict)
+    passes: Mapping[str, jax.Array] = dataclasses.field(default_factory=dict)
 
     def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], Names]:
         """Return the children and the static part, as JAX asks for."""
         key = jax.tree_util.GetAttrKey
         # dicts would be sorted by name, and a cutflow has an order
-        named = (self.columns, self.cutflow, self.regions)
+        named = (self.columns, self.cutflow, self.regions, self.passes)
         children = [(key(k), v) for part in named for k, v in part.items()]
         children += [(key("weight"), self.weight), (key("probability"), self.probability)]
         return children, tuple(tuple(part) for part in named)
@@ -63,9 +66,9 @@ class Events:
     def tree_unflatten(cls, names: Names, children: Any) -> Events:
         """Return what `tree_flatten_with_keys` took apart; checks nothing, since JAX also puts in other leaves."""
         left = iter(children)
-        columns, cutflow, regions = ({name: next(left) for name in part} for part in names)
+        columns, cutflow, regions, passes = ({name: next(left) for name in part} for part in names)
         weight, probability = left
-        return cls(columns, weight, probability, cutflow, regions)
+        return cls(columns, weight, probability, cutflow, regions, passes)
 
     @classmethod
     def of(cls, array: rg.RecordArray, weight: jax.Array) -> Events:
@@ -119,9 +122,11 @@ class Events:
         TypeError
             When the pass is one per object: say how many have to pass, with ``at_least`` or ``exactly``.
         """
-        probability = self.probability * self._per_event(passed)
+        alone = self._per_event(passed)
+        probability = self.probability * alone
         cutflow = self.cutflow if name is None else {**self.cutflow, name: probability}
-        return dataclasses.replace(self, probability=probability, cutflow=cutflow)
+        passes = {**self.passes, name or "": self.passes.get(name or "", 1) * alone}
+        return dataclasses.replace(self, probability=probability, cutflow=cutflow, passes=passes)
 
     def categorise(self, *, rest: str = "rest", **categories: Pass | jax.Array) -> Events:
         """Return the events with regions that exclude each other and together hold every event.

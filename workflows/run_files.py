@@ -139,11 +139,14 @@ def improvement_table(improvement: Improvement) -> dict[str, Any]:
     }
 
 
-CUTFLOW_COLUMNS = ("point", "process", "step", "weighted", "weighted_uncertainty", "raw")
+COUNTED = ("weighted", "weighted_uncertainty", "raw")
+CUTFLOW_COLUMNS = ("point", "process", "step", *COUNTED, *(f"n_minus_1_{name}" for name in COUNTED))
 
 
-def cutflow_rows(result: Result) -> Iterator[tuple[str, str, str, float, float, int]]:
+def cutflow_rows(result: Result) -> Iterator[tuple[Any, ...]]:
     """Yield the cutflow with hard cuts on held-out events, one row per point, process and step.
+
+    The last columns count the events that pass all selections but that of the step.
 
     Parameters
     ----------
@@ -153,11 +156,11 @@ def cutflow_rows(result: Result) -> Iterator[tuple[str, str, str, float, float, 
     processes = list(result.start.hard_held_out.yields)
     for point_name, point in points(result).items():
         flow = point.cutflow
-        columns = (np.asarray(flow.yields), np.sqrt(np.asarray(flow.variance)), np.asarray(flow.raw))
+        tallies = [(np.asarray(t.yields), np.sqrt(t.variance), np.asarray(t.raw)) for t in (flow, flow.n_minus_1)]
         for p, process in enumerate(processes):
             for s, step in enumerate(flow.steps):
-                weighted, uncertainty, raw = (float(column[s, p]) for column in columns)
-                yield point_name, process, step, weighted, uncertainty, round(raw)
+                counted = [(float(w[s, p]), float(u[s, p]), round(float(n[s, p]))) for w, u, n in tallies]
+                yield point_name, process, step, *counted[0], *counted[1]
 
 
 def named_histograms(result: Result, analysis: Analysis) -> dict[str, hist.Hist[Any]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import awkward as ak
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from hepgrad import ragged as rg
-from hepgrad.analysis import Events, Pass
+from hepgrad.analysis import Cutflow, Events, Pass
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -41,3 +42,18 @@ def test_object_pass_is_no_event_pass():
 def test_unknown_columns_are_named():
     with pytest.raises(AttributeError, match=r"no column 'Muon' in these events; the columns are \['Jet', 'MET'\]"):
         events().Muon  # noqa: B018
+
+
+def test_what_each_selection_alone_removes():
+    """Passes multiply, and the product of all but one is what is left without it; unnamed selections stay."""
+    rng = np.random.default_rng(4)
+    a, b, c, weight = rng.uniform(0, 1, (4, 50)).astype(np.float32)
+    chosen = Events.of(rg.RecordArray({"a": jnp.asarray(a)}), jnp.asarray(weight))
+    chosen = chosen.select(Pass(jnp.asarray(a)), "a").select(Pass(jnp.asarray(b))).select(Pass(jnp.asarray(c)), "c")
+    process = jnp.asarray(np.arange(50) % 2, jnp.int32)
+    flow = Cutflow.of_events(chosen, process, 2)
+    assert flow.steps == ("all events", "a", "c")
+    for tally, passes in ((flow, [1 + 0 * a, a, a * b * c]), (flow.n_minus_1, [a * b * c, b * c, a * b])):
+        expected = [[(p * weight)[i::2].sum() for i in range(2)] for p in passes]
+        np.testing.assert_allclose(tally.yields, expected, rtol=1e-5)
+        np.testing.assert_allclose(tally.raw, [[p[i::2].sum() for i in range(2)] for p in passes], rtol=1e-5)

@@ -154,6 +154,10 @@ def test_cutflow_agrees_with_numpy(finished, tiny):
     np.testing.assert_allclose([float(row["weighted"]) for row in rows], passed @ weight, rtol=1e-5)
     spread = np.sqrt(passed @ weight**2)
     np.testing.assert_allclose([float(row["weighted_uncertainty"]) for row in rows], spread, rtol=1e-5)
+    # without one of the two selections only the other one is left
+    left_out = np.stack([passed[2], ht > 60, branches["MET_pt"] > 20])
+    assert [int(row["n_minus_1_raw"]) for row in rows] == left_out.sum(axis=1).tolist()
+    np.testing.assert_allclose([float(row["n_minus_1_weighted"]) for row in rows], left_out @ weight, rtol=1e-5)
 
 
 def test_histograms_come_back_as_hist_objects(finished):

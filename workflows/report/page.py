@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from hepgrad.analysis import Cutflow, Result
+from hepgrad.analysis import Result
+from hepgrad.analysis.cutflow import Tally
 
 from ..bootstrap import Improvement
 from ..negative import negative_bins
@@ -69,6 +70,10 @@ $systematics
 <p>Hard cuts on held-out events: expected events &plusmn; uncertainty from the simulated statistics, and in brackets the
 number of simulated events.</p>
 <div class="wide">$cutflows</div>
+<h2>N &minus; 1</h2>
+<p>The same events if one selection is left out: what it removes that no other one does. In the first line, all are
+made.</p>
+<div class="wide">$n_minus_1</div>
 <h2>Configuration</h2>
 <details><summary>Settings, data and versions</summary><pre>$configuration</pre></details>
 </body>
@@ -110,7 +115,7 @@ def write_report(
         f"finished {facts['finished']}",
         f"hepgrad {facts['versions']['hepgrad']}",
     ]
-    flows = [html_cutflow(POINT_TITLES[name], p.cutflow, workflow) for name, p in points(result).items()]
+    flows = {POINT_TITLES[name]: point.cutflow for name, point in points(result).items()}
     notes = _notes(result, workflow, observation)
     tables = [*result.tables(), *([] if observation is None else observation.tables())]
     page = PAGE.substitute(
@@ -124,7 +129,11 @@ def write_report(
         tables="\n".join(map(html_table, tables)),
         plots="\n".join(figures),
         systematics=_systematics(folder),
-        cutflows="\n".join(flows),
+        cutflows="\n".join(html_tally(title, f.steps, f, workflow) for title, f in flows.items()),
+        n_minus_1="\n".join(
+            html_tally(title, ["all selections", *(f"without: {step}" for step in f.steps[1:])], f.n_minus_1, workflow)
+            for title, f in flows.items()
+        ),
         configuration=html.escape(json.dumps(facts, indent=2)),
     )
     folder.write_text("report.html", page)
@@ -203,22 +212,24 @@ def html_table(table: Table) -> str:
     return _html_table(str(table.title or ""), header, body, sides, bold)
 
 
-def html_cutflow(title: str, flow: Cutflow, workflow: Workflow) -> str:
-    """Return a cutflow as an HTML table, one column per process.
+def html_tally(title: str, steps: Sequence[str], tally: Tally, workflow: Workflow) -> str:
+    """Return counted events as an HTML table, one column per process.
 
     Parameters
     ----------
     title
         Above the table.
-    flow
+    steps
+        Titles of the lines.
+    tally
         Of all processes.
     workflow
         What was run.
     """
-    numbers = [np.asarray(part, float) for part in (flow.yields, np.sqrt(np.asarray(flow.variance)), flow.raw)]
+    numbers = [np.asarray(part, float) for part in (tally.yields, np.sqrt(np.asarray(tally.variance)), tally.raw)]
     body = [
         [html.escape(step), *(_counted(*(part[s, p] for part in numbers)) for p in range(len(workflow.processes)))]
-        for s, step in enumerate(flow.steps)
+        for s, step in enumerate(steps)
     ]
     header = ["step", *(process.name for process in workflow.processes)]
     sides = ["", *[" class='right'"] * len(workflow.processes)]

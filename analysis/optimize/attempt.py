@@ -29,6 +29,9 @@ class Record:
         The factor on the bandwidths of the histograms.
     validation
         The hard reading on the validation events after the update; NaN where it was not evaluated.
+    slopes
+        The derivative of the objective with respect to what the optimiser moves before the update: the cut value in
+        units of its scale (with `Smooth` bounds, about that). Without weights and edges.
     """
 
     step: int
@@ -38,6 +41,7 @@ class Record:
     values: Mapping[str, float]
     bandwidth: float = math.nan
     validation: float = math.nan
+    slopes: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from ..cut import Hard
+from ..parameter import Parameter
 from ..parameters import Parameters
 from .attempt import Attempt, Record
 from .checkpoint import Checkpoint
@@ -137,13 +138,17 @@ class Course:
         return float(self.descent.goal.evaluate(pool, parameters, Hard()))
 
     def _records(self, first: int, factors: np.ndarray, trace: Trace) -> list[Record]:
-        goals, values = np.asarray(trace.goals), jax.tree.map(np.asarray, trace.values)
+        goals, (values, slopes) = np.asarray(trace.goals), jax.tree.map(np.asarray, (trace.values, trace.slopes))
         numbers, specs = self.descent.parameters.numbers(), self.descent.parameters.specs
 
         def record(i: int) -> Record:
             moved = {k + at: x for k, v in values.items() for at, x in specs[k].elements(v[i]).items()}
+            # what moves edges has no values of its own
+            cuts = {k: v for k, v in slopes.items() if isinstance(specs[k], Parameter)}
+            sloping = {k + at: x for k, v in cuts.items() for at, x in specs[k].elements(v[i]).items()}
             width, bandwidth = map(float, factors[i])
-            return Record(first + i, float(goals[i]), width, math.nan, {**numbers, **moved}, bandwidth=bandwidth)
+            values_now = {**numbers, **moved}
+            return Record(first + i, float(goals[i]), width, math.nan, values_now, bandwidth=bandwidth, slopes=sloping)
 
         return [record(i) for i in range(len(factors))]
 

@@ -65,8 +65,8 @@ def over_shards(descent: Descent, pool: Pool) -> Advance:
         value, (slope, direct) = of_whole(histograms, coordinates, pool.about)
         slope = add_up([direct, *(pulled_back(coordinates, shard, reading, slope) for shard in pool.shards)])
         finite = bool(all_finite((value, slope)))
-        values = jax.tree.map(lambda x: x[None], traced(coordinates))
-        trace = Trace(jnp.asarray(finite, jnp.int32), -value[None], values)
+        values, slopes = jax.tree.map(lambda x: x[None], traced(coordinates, slope))
+        trace = Trace(jnp.asarray(finite, jnp.int32), -value[None], values, slopes)
         return (move(position, value, slope) if finite else position), trace
 
     return advance

@@ -49,11 +49,14 @@ class Trace:
         Shape (steps,): the goal before each update; NaN for a step that was not made.
     values
         By parameter, without weights, of shape (steps, ...): the values before each update.
+    slopes
+        The same for the derivative of the goal with respect to the coordinates.
     """
 
     made: jax.Array
     goals: jax.Array
     values: dict[str, jax.Array]
+    slopes: dict[str, jax.Array]
 
 
 # from a position, by as many steps as there are rows of factors on widths and bandwidths, shape (steps, 2)
@@ -121,16 +124,19 @@ class Descent:
         moved = self.bounds.restored(optax.apply_updates(position.coordinates, updates), self.parameters)
         return Position(moved, state)
 
-    def traced(self, coordinates: Coordinates) -> dict[str, jax.Array]:
-        """Return the values that a history records: those of all free parameters that are not weights.
+    def traced(self, coordinates: Coordinates, slope: Coordinates) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+        """Return the values that a history records, those of all free parameters that are not weights, and the slopes.
 
         Parameters
         ----------
         coordinates
             Of all free parameters.
+        slope
+            The gradient of the loss.
         """
         values = self.at(coordinates)
-        return {name: values[name] for name in values.free if isinstance(values[name], jax.Array)}
+        names = [name for name in values.free if isinstance(values[name], jax.Array)]
+        return {name: values[name] for name in names}, {name: -slope[name] for name in names}
 
 
 def in_one_program(descent: Descent, data: Dataset, start: Position, most: int) -> Advance:
@@ -183,13 +189,12 @@ def make_step(descent: Descent) -> jax.stages.Wrapped:
             value, slope = jax.value_and_grad(loss)(position.coordinates, data, reading)
             finite = all_finite((value, slope))
             moved = descent.move(position, value, slope, value_fn=lambda c: loss(c, data, reading))
-            seen = Trace(
-                made=i + finite,
-                goals=trace.goals.at[i].set(-value),
-                values=jax.tree.map(
-                    lambda all_, now: all_.at[i].set(now), trace.values, descent.traced(position.coordinates)
-                ),
+            values, slopes = jax.tree.map(
+                lambda all_, now: all_.at[i].set(now),
+                (trace.values, trace.slopes),
+                descent.traced(position.coordinates, slope),
             )
+            seen = Trace(i + finite, trace.goals.at[i].set(-value), values, slopes)
             stay = jax.tree.map(lambda new, old: jnp.where(finite, new, old), moved, position)
             return stay, seen, finite
 
@@ -198,13 +203,10 @@ def make_step(descent: Descent) -> jax.stages.Wrapped:
             return finite & (trace.made < number)
 
         most = factors.shape[0]
-        traced = jax.eval_shape(descent.traced, position.coordinates)
+        traced = jax.eval_shape(descent.traced, position.coordinates, position.coordinates)
         value = jax.eval_shape(loss, position.coordinates, data, Soft(*factors[0]))
-        nothing = Trace(
-            made=jnp.zeros((), jnp.int32),
-            goals=jnp.full(most, jnp.nan, value.dtype),
-            values=jax.tree.map(lambda s: jnp.zeros((most, *s.shape), s.dtype), traced),
-        )
+        values, slopes = jax.tree.map(lambda s: jnp.zeros((most, *s.shape), s.dtype), traced)
+        nothing = Trace(jnp.zeros((), jnp.int32), jnp.full(most, jnp.nan, value.dtype), values, slopes)
         position, trace, _ = jax.lax.while_loop(goes_on, one, (position, nothing, jnp.asarray(True)))
         return position, trace
 

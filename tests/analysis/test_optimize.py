@@ -361,6 +361,17 @@ def test_an_attempt_keeps_the_first_of_equal_points():
     assert better.with_check(others[1], 1.0, 3.0).best is others[1]
 
 
+def test_history_holds_the_derivatives(toy, data):
+    result = optimize(toy.ANALYSIS, Split(data, data), parameters=toy.START, steps=2)
+    first = result.history[0]
+    scale = toy.START.specs["c"].scale
+    reading = Soft(first.width, first.bandwidth)
+    up, down = (
+        toy.ANALYSIS.evaluate(data, toy.START.replace(c=first.values["c"] + h * scale), reading) for h in (0.01, -0.01)
+    )
+    assert first.slopes == {"c": pytest.approx(float(up - down) / 0.02, rel=1e-2)}
+
+
 def test_blocks_do_not_change_the_result(toy, quick):
     analysis, n = quick, 3000
     x = {name: np.linspace(low, low + 40, n, dtype=np.float32) for name, low in (("signal", 30), ("background", 20))}

@@ -24,6 +24,7 @@ from ..run_folder import RunFolder
 from ..workflow import Workflow
 from .channel import plot_channel
 from .history import plot_objective, plot_parameters
+from .slopes import slopes_table
 from .style import Plot
 from .systematics import systematics_plots, systematics_tables
 
@@ -117,7 +118,7 @@ def write_report(
     ]
     flows = {POINT_TITLES[name]: point.cutflow for name, point in points(result).items()}
     notes = _notes(result, workflow, observation)
-    tables = [*result.tables(), *([] if observation is None else observation.tables())]
+    tables = [*result.tables(), slopes_table(result), *([] if observation is None else observation.tables())]
     page = PAGE.substitute(
         title=html.escape(workflow.title),
         facts=html.escape(" · ".join(shown)),

@@ -13,6 +13,8 @@ from scipy.optimize import minimize
 
 from hepgrad.analysis.statistics import asimov_z, background_only_fit, discovery_significance
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def sample(seed, bins=5):
     rng = np.random.default_rng(seed)

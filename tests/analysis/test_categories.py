@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from hepgrad import ragged as rg
 from hepgrad.analysis import Events, Hard, Parameter, Parameters, Pass, Soft
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 X = jnp.array([10.0, 45.0, 55.0, 90.0])
 CUTS = Parameters(vbf=Parameter(50.0, bounds=(0, 100), width=5.0), boosted=Parameter(30.0, bounds=(0, 100), width=5.0))
 

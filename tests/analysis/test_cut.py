@@ -11,6 +11,8 @@ from hepgrad import ragged as rg
 from hepgrad.analysis import Hard, Parameter, Parameters, Soft, StraightThrough
 from hepgrad.analysis.cut import Pass, as_probability
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 PT = rg.from_lists([[50.0, 30.0, 20.0], [], [30.0]])
 
 

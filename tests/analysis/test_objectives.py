@@ -183,7 +183,7 @@ CORNERS = {
 }
 
 
-@pytest.mark.parametrize("precise", [True, False], ids=["float64", "float32"])
+@pytest.mark.parametrize("precise", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["float64", "float32"])
 @pytest.mark.filterwarnings("ignore::hepgrad.analysis.statistics.inference.PrecisionWarning")
 def test_finite_in_the_corners(precise):
     with jax.enable_x64(precise):

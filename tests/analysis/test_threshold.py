@@ -12,6 +12,8 @@ import pytest
 from hepgrad import ragged as rg
 from hepgrad.analysis import Hard, Parameter, Parameters, Soft, Weights
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 PT = rg.from_lists([[50.0, 30.0, 20.0], [], [30.0]])
 CUTS = Parameters(
     pt=Parameter(30.0, bounds=(10, 60), width=5.0),

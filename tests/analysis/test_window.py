@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from hepgrad import ragged as rg
 from hepgrad.analysis import Hard, Parameter, Parameters, Soft, StraightThrough, window
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 CUTS = Parameters(
     low=Parameter(70.0, bounds=(0, 200), width=2.0),
     high=Parameter(110.0, bounds=(0, 200), width=2.0),

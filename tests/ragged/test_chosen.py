@@ -11,6 +11,8 @@ import pytest
 
 from hepgrad import ragged as rg
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 ROWS = [[0.5, 0.5], [], [1.0, 0.25, 0.0], [0.3] * 5, [1.0, 1.0, 0.5], [0.9, 0.1, 0.7, 0.2]]
 SIZE = sum(map(len, ROWS))
 

@@ -14,6 +14,8 @@ import pytest
 from hepgrad import ragged as rg
 from hepgrad.ragged.combine import _most_combinations
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 RNG = np.random.default_rng(21)
 
 

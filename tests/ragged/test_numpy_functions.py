@@ -10,6 +10,8 @@ import pytest
 
 import hepgrad.ragged as rg
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 ROWS = [[1.25, -2.0, 3.0], [0.5], [4.0, 5.0]]
 SAME = (
     "np.sum(x, axis=1); np.sum(x, 1); np.sum(x); np.prod(x, axis=-1); np.min(x, axis=1, initial=9.0); "

@@ -11,6 +11,8 @@ import pytest
 from hepgrad import ragged as rg
 from hepgrad.ragged import order
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 RNG = np.random.default_rng(20)
 
 

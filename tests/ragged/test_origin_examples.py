@@ -11,6 +11,8 @@ import pytest
 
 from hepgrad import ragged as rg
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 eager_and_jitted = pytest.mark.parametrize("compiled", [lambda f: f, jax.jit], ids=["eager", "jitted"])
 Transformation = Callable[[Callable], Callable]
 

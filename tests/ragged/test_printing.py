@@ -9,6 +9,8 @@ import pytest
 
 import hepgrad.ragged as rg
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 ROWS = [[1.0, 2.0], [], [3.0]]
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from hepgrad import ragged as rg
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 NAN = np.nan
 FLAT = [[1.5, -2.0, 0.0, 3.0], [], [0.0], [2.0, 2.0], [-1.0, 4.0, 4.0]]
 NESTED = [[[1.5, -2.0], [], [0.0, 3.0, 1.0]], [], [[2.0], [2.0, -1.0]], [[]], [[4.0, 4.0, 1.0, 0.5]]]

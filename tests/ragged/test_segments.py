@@ -11,6 +11,8 @@ from hepgrad import ragged as rg
 from hepgrad.ragged import segments
 from hepgrad.ragged.products import prod_by_id
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 KERNELS = {
     "sum": (rg.segment_sum, np.sum, 0.0),
     "max": (rg.segment_max, np.max, -np.inf),

@@ -10,6 +10,8 @@ import pytest
 
 import hepgrad.ragged as rg
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 ROWS = [[1.5, -2.0, 3.0], [], [4.0, 5.0], [6.0], [], [-7.0, 8.0, 9.0, 10.0]]
 FULL = [row or [0.5] for row in ROWS]
 DEEP = [[[1.0, 2.0], []], [], [[3.0], [4.0, 5.0, 6.0], [7.0, 8.0]], [[9.0, 10.0]]]

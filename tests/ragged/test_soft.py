@@ -10,6 +10,8 @@ import pytest
 
 from hepgrad import ragged as rg
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 ROWS = [[1.0, 4.0, -2.0], [], [0.5], [3.0, 3.0, 1.0, 7.0], [-1.0, -1.5]]
 SIZE = sum(map(len, ROWS))
 

@@ -10,6 +10,8 @@ import pytest
 
 from hepgrad import ragged as rg
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 LISTS = [[1.0, 2.0, 3.0], [], [4.0, 5.0]]
 HT = [14.0, 0.0, 41.0]
 

@@ -66,9 +66,7 @@ def test_configuration_of_an_earlier_run(here, tiny, tiny_events):
     arguments = ["run", "tiny:TINY", "--quiet", "--output"]
     assert main([*arguments, "one", "--data", str(tiny_events), "--steps", "2", "--set", "parameters.met=15"]) == 0
     assert main([*arguments, "two", "--config", "one/config.toml"]) == 0
-    assert main([*arguments, "other", "--config", "one/config.toml", "--set", "parameters.met=20"]) == 0
-    texts = [(here / name / "parameters.json").read_text() for name in ("one", "two", "other")]
-    assert texts[0] == texts[1] != texts[2]
+    assert (here / "one" / "parameters.json").read_text() == (here / "two" / "parameters.json").read_text()
 
 
 def test_settings_that_there_are_not(fails):

@@ -122,6 +122,7 @@ def test_no_bin_is_empty_of_background_and_the_start_is_between_2_and_4(split):
         assert 2 < float(ZPRIME.analysis.figure_of_merit({"m_tt": counts}, half)) < 4
 
 
+@pytest.mark.slow
 def test_gradient_of_the_whole_chain_agrees_with_central_differences(x64):
     """Every parameter, in float64: relative 1e-5."""
     data = jax.tree.map(lambda x: x.astype(np.float64) if x.dtype == np.float32 else x, load_split().train)
@@ -169,6 +170,7 @@ def test_optimum_is_not_below_the_best_of_300_random_points(split, result):
     assert result.optimum.hard_held_out.objective >= best
 
 
+@pytest.mark.slow
 def test_larger_events_run_through_the_same_analysis(shared_data):
     datasets = {name: {"datasets": [f"{name}_boosted"]} for name in ("ttbar", "wjets")}
     workflow = configured(ZPRIME, {"processes": datasets}, origin="test")

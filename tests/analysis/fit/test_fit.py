@@ -24,6 +24,8 @@ from hepgrad.analysis.statistics.histfactory import (
     to_workspace,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 AGC = "agc/workspace_1_file_per_process.json"
 
 

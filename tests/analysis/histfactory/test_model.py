@@ -22,6 +22,8 @@ from hepgrad.analysis.statistics.histfactory import (
     from_workspace,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 CODES = [("code4", "code4p"), ("code1", "code0"), ("code4", "code2")]
 
 

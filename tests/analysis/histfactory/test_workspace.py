@@ -26,6 +26,8 @@ from hepgrad.analysis.statistics.histfactory import (
     to_workspace,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def built_from_histograms():
     shape = HistoSys("jes", hi=np.array([6.0, 9.0]), lo=np.array([4.5, 11.0]))

@@ -86,6 +86,8 @@ def test_structures(case, structure):
     check_value(case, STRUCTURES[structure], pool)
 
 
+# the next test but one jits each expression as well
+@pytest.mark.slow
 @by_expression
 def test_jitted(case):
     if not case.jittable:

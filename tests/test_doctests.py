@@ -8,8 +8,6 @@ import pkgutil
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 PACKAGES = ("hepgrad.ragged", "hepgrad.analysis", "hepgrad.workflows")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 

@@ -10,8 +10,6 @@ import pytest
 from hepgrad import ragged as rg
 from hepgrad.ragged import scan
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 ROWS = [[2.0, 0.0, 3.0, -1.0], [], [0.5], [0.0, 4.0, 0.0], [1.5, 2.5], [], [0.0]]
 SIZE = sum(map(len, ROWS))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .reduce import reduce_with, refuse_missing
 from .reduce_groups import Groups, Whole
-from .segments import column, identity, sum_dtype
+from .segments import column, identity, settled, sum_dtype
 
 
 def argmax(array: Any, axis: int | None = None, *, keepdims: bool = False, mask_identity: bool = False) -> Any:
@@ -80,7 +80,7 @@ def argmin(array: Any, axis: int | None = None, *, keepdims: bool = False, mask_
 
 
 def _arg(groups: Groups | Whole, values: jax.Array, weight: None, *, largest: bool) -> jax.Array:
-    values = jax.lax.stop_gradient(values)
+    values = settled(jax.lax.stop_gradient(values))
     position, first = groups.positions()
     is_nan = jnp.isnan(values)
     best = groups.extreme(jnp.where(is_nan, identity(values.dtype, largest=largest), values), largest=largest)

@@ -312,9 +312,27 @@ def _extreme_value(values: jax.Array, ids: jax.Array, num: int, largest: bool, o
 _extreme_float = jax.custom_jvp(_extreme_value, nondiff_argnums=(2, 3, 4))
 
 
+def settled(values: jax.Array) -> jax.Array:
+    """Return floating-point values in a buffer of their own, so that every use of them sees the same bits.
+
+    XLA may compute values again in each loop that uses them, and round them otherwise there. Then none of them need be
+    equal to the largest one. Only the result of a condition that the compiler cannot foresee is computed once. Two
+    equal branches would be no condition: hence NaN for NaN in one of them.
+
+    Parameters
+    ----------
+    values
+        Any shape and type.
+    """
+    if values.size == 0 or not jnp.issubdtype(values.dtype, jnp.floating):
+        return values
+    return lax.cond(jnp.isnan(values.ravel()[0]), lambda x: jnp.where(jnp.isnan(x), jnp.nan, x), lambda x: x, values)
+
+
 @_extreme_float.defjvp
 def _extreme_jvp(num: int, largest: bool, ordered: bool, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
     values, ids = primals
+    values = settled(values)
     result = _extreme_float(values, ids, num, largest, ordered)
     chosen = values == spread(result, ids, fill=np.nan, ordered=ordered)
     ties = add_in_turn(chosen.astype(values.dtype), ids, num, ordered=ordered)

@@ -107,6 +107,7 @@ def test_top_k(k):
         np.testing.assert_array_equal(gradient[SIZE:], 0)
 
 
+@pytest.mark.usefixtures("quick_compilation")  # which rounds a distance otherwise in each loop that computes it
 def test_nearest_records_by_angle():
     rng = np.random.default_rng(3)
     counts_x, counts_y = rng.integers(0, 5, 40), rng.integers(0, 4, 40)

@@ -23,8 +23,9 @@ def slopes_table(result: Result) -> Table:
         table.add_column(heading, justify="left" if heading == "parameter" else "right")
     history = result.history
     best = history[min(result.best.best_step, len(history) - 1)]
-    for name, slope in history[0].slopes.items():
+    first = history[0].slopes
+    for name in (name for name in result.start.parameters.numbers() if name in first):
         spec = result.start.parameters.specs[name.partition("[")[0]]
         scale = f"{spec.scale:.4g} {spec.unit}".rstrip() if isinstance(spec.scale, float) else ""
-        table.add_row(name, scale, f"{slope:+.4f}", f"{best.slopes[name]:+.4f}")
+        table.add_row(name, scale, f"{first[name]:+.4f}", f"{best.slopes[name]:+.4f}")
     return table

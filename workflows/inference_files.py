@@ -9,11 +9,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from hepgrad.analysis import Analysis, Dataset, FitError, HistoSys, Model, NormSys, Point, Result, to_workspace
-from hepgrad.analysis.statistics import TemplateModel
+from hepgrad.analysis import Analysis, Dataset, FitError, HistoSys, Model, NormSys, Result, to_workspace
 from hepgrad.analysis.statistics.inference import Impacts, asimov_data, breakdown, impacts
 
 from .errors import InputWarning
+from .likelihood import model_at, observed_data
 from .observation import Observation
 from .run_folder import RunFolder
 
@@ -56,8 +56,7 @@ def write_inference(
         if observation is None:
             data: Any = asimov_data(optimum, 1.0)
         else:
-            axes = {channel.name: channel.axis for channel in analysis.channels}
-            data = optimum.data({name: axes[name].select(c.sumw) for name, c in observation.optimum.items()})
+            data = observed_data(optimum, analysis, observation.optimum)
         folder.write_json("workspace.json", to_workspace(optimum, data, measurement="optimum"))
         models = {"start": start, "optimum": optimum}
         folder.write_csv(
@@ -70,29 +69,6 @@ def write_inference(
             folder.write_json("uncertainty.json", uncertainty_parts(optimum, data))
         except FitError as error:
             warnings.warn(f"there are no impacts.csv and uncertainty.json: {error}", InputWarning, stacklevel=2)
-
-
-def model_at(point: Point, analysis: Analysis, about: Dataset) -> Model:
-    """Return the likelihood of hard cuts on held-out events.
-
-    Parameters
-    ----------
-    point
-        Cut values, and what they achieve.
-    analysis
-        What was optimised, with a `TemplateModel`.
-    about
-        Held-out events, for their processes and typical weights.
-
-    Raises
-    ------
-    TypeError
-        When the model is no likelihood.
-    """
-    if not isinstance(analysis.model, TemplateModel):
-        raise TypeError(f"a likelihood needs a TemplateModel, got {type(analysis.model).__name__}")
-    axes = {channel.name: channel.axis for channel in analysis.channels}
-    return analysis.model.build(point.hard_held_out.histograms, axes, about.processes, about.typical_weight)
 
 
 def source_rows(point: str, model: Model) -> Iterator[tuple[str, str, str, str, str, float, float, float]]:

@@ -17,6 +17,7 @@ from hepgrad.analysis.statistics import TemplateModel
 from hepgrad.analysis.statistics.inference import asimov_data, discovery, upper_limit
 
 from .errors import InputWarning
+from .likelihood import model_at, observed_data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,13 +121,11 @@ def observe(analysis: Analysis, observed: Dataset, result: Result, prediction: D
     start, optimum = (count(analysis, observed, point.parameters) for point in (result.start, result.optimum))
     if not isinstance(analysis.model, TemplateModel):
         return Observation(start, optimum, None, None)
-    axes = {channel.name: channel.axis for channel in analysis.channels}
-    templates = result.optimum.hard_held_out.histograms
     try:
         # likelihoods need double precision, whatever the rest of the program computes in
         with jax.enable_x64(True):
-            model = analysis.model.build(templates, axes, prediction.processes, prediction.typical_weight)
-            data = model.data({name: axes[name].select(counts.sumw) for name, counts in optimum.items()})
+            model = model_at(result.optimum, analysis, prediction)
+            data = observed_data(model, analysis, optimum)
             expected, seen = _strength(model, asimov_data(model, 1.0)), _strength(model, data)
             limit = float(upper_limit(model, asimov_data(model, 0.0)).observed)
     except FitError as error:

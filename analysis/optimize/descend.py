@@ -140,15 +140,17 @@ class Course:
     def _records(self, first: int, factors: np.ndarray, trace: Trace) -> list[Record]:
         goals, (values, slopes) = np.asarray(trace.goals), jax.tree.map(np.asarray, (trace.values, trace.slopes))
         numbers, specs = self.descent.parameters.numbers(), self.descent.parameters.specs
+        # what moves edges has no values of its own
+        slopes = {k: v for k, v in slopes.items() if isinstance(specs[k], Parameter)}
 
         def record(i: int) -> Record:
-            moved = {k + at: x for k, v in values.items() for at, x in specs[k].elements(v[i]).items()}
-            # what moves edges has no values of its own
-            cuts = {k: v for k, v in slopes.items() if isinstance(specs[k], Parameter)}
-            sloping = {k + at: x for k, v in cuts.items() for at, x in specs[k].elements(v[i]).items()}
+            moved, sloping = (
+                {k + at: x for k, v in traced.items() for at, x in specs[k].elements(v[i]).items()}
+                for traced in (values, slopes)
+            )
             width, bandwidth = map(float, factors[i])
-            values_now = {**numbers, **moved}
-            return Record(first + i, float(goals[i]), width, math.nan, values_now, bandwidth=bandwidth, slopes=sloping)
+            moved = {**numbers, **moved}
+            return Record(first + i, float(goals[i]), width, math.nan, moved, bandwidth=bandwidth, slopes=sloping)
 
         return [record(i) for i in range(len(factors))]
 

@@ -135,7 +135,7 @@ def test_result_tells_the_improvement(folder):
 
 def test_likelihood_needs_a_template_model(folder):
     from hepgrad.analysis import CountingModel
-    from hepgrad.workflows.inference_files import model_at
+    from hepgrad.workflows.likelihood import model_at
 
     _, result, _ = folder
     counting = dataclasses.replace(ANALYSIS, model=CountingModel(["signal"], 0.1), objective="discovery")

@@ -40,8 +40,6 @@ def carry_out(arguments: argparse.Namespace) -> int:
     with prepared(arguments) as workflow:
         if isinstance(workflow, Study):
             raise InputError(f"{workflow.name!r} draws its own events, there is nothing to check: run it")
-        diagnosis = examine(
-            workflow, data=arguments.data, cache=arguments.cache, skip_bad_files=arguments.skip_bad_files
-        )
+        diagnosis = examine(workflow, cache=arguments.cache, skip_bad_files=arguments.skip_bad_files)
     Console().print(diagnosis)
     return int(diagnosis.worst is Severity.ERROR)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -85,7 +86,8 @@ def _configured(workflow: Workflow | Study, arguments: argparse.Namespace) -> Wo
         return workflow
     if arguments.config is not None:
         workflow = configured(workflow, read_settings(arguments.config), origin=str(arguments.config))
-    return configured(workflow, parse_settings(arguments.settings), origin="--set")
+    workflow = configured(workflow, parse_settings(arguments.settings), origin="--set")
+    return workflow if arguments.data is None else dataclasses.replace(workflow, data=arguments.data)
 
 
 def _computing_on(kind: str | None) -> AbstractContextManager[None]:

@@ -63,7 +63,7 @@ def carry_out(arguments: argparse.Namespace) -> int:
     from ..study import Study
 
     common = {name: getattr(arguments, name) for name in ("output", "overwrite", "quiet")}
-    changes = {name: getattr(arguments, name) for name in ("data", "steps", "starts", "seed")}
+    changes = {name: getattr(arguments, name) for name in ("steps", "starts", "seed")}
     changes = {name: value for name, value in changes.items() if value is not None}
     with prepared(arguments) as workflow:
         if isinstance(workflow, Study):

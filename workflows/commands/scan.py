@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +55,6 @@ def carry_out(arguments: argparse.Namespace) -> int:
             raise InputError(f"{workflow.name!r} trains networks, there are no cuts to scan")
         output = arguments.output or DEFAULT_OUTPUT / f"{workflow.name}-{arguments.method}"
         RunFolder.check(output, overwrite=arguments.overwrite)
-        if arguments.data is not None:
-            workflow = dataclasses.replace(workflow, data=arguments.data)
         workflow, fileset = located(workflow)
         events = load_events(workflow, fileset, arguments.cache, arguments.skip_bad_files, None)
         how = {"method": arguments.method, "trials": arguments.trials, "seed": arguments.seed}

@@ -137,7 +137,7 @@ def _cuts(parameters: Parameters) -> str:
 
 def _definitions(functions: list[types.FunctionType]) -> Iterator[str]:
     """Yield the sources of functions, after those of everything of the user's that they use."""
-    done: dict[str, Any] = {}
+    done: set[str] = set()
 
     def define(function: types.FunctionType) -> Iterator[str]:
         source = textwrap.dedent(inspect.getsource(function))
@@ -146,7 +146,7 @@ def _definitions(functions: list[types.FunctionType]) -> Iterator[str]:
         body = ast.Module([*tree.body, *map(ast.Expr, tree.args.defaults)], [])
         for name in sorted({node.id for node in ast.walk(body) if isinstance(node, ast.Name)}):
             if name in function.__globals__ and name not in done:
-                done[name] = True
+                done.add(name)
                 yield from _needed(name, function.__globals__[name], function.__name__, define)
         yield "\n" + "\n".join(source.splitlines()[tree.lineno - 1 :])
 

@@ -1,0 +1,48 @@
+"""The likelihood of cut values, and observed events as it takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax
+
+from hepgrad.analysis import Analysis, Counts, Dataset, Model, Point
+from hepgrad.analysis.statistics import TemplateModel
+
+
+def model_at(point: Point, analysis: Analysis, about: Dataset) -> Model:
+    """Return the likelihood of hard cuts on held-out events.
+
+    Parameters
+    ----------
+    point
+        Cut values, and what they achieve.
+    analysis
+        What was optimised, with a `TemplateModel`.
+    about
+        Held-out events, for their processes and typical weights.
+
+    Raises
+    ------
+    TypeError
+        When the model is no likelihood.
+    """
+    if not isinstance(analysis.model, TemplateModel):
+        raise TypeError(f"a likelihood needs a TemplateModel, got {type(analysis.model).__name__}")
+    axes = {channel.name: channel.axis for channel in analysis.channels}
+    return analysis.model.build(point.hard_held_out.histograms, axes, about.processes, about.typical_weight)
+
+
+def observed_data(model: Model, analysis: Analysis, counts: Mapping[str, Counts]) -> jax.Array:
+    """Return observed events as the data of a likelihood.
+
+    Parameters
+    ----------
+    model
+        From `model_at`.
+    analysis
+        What was optimised.
+    counts
+        By channel, of shape (bins + 2,).
+    """
+    return model.data({channel.name: channel.axis.select(counts[channel.name].sumw) for channel in analysis.channels})

@@ -7,11 +7,12 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from hepgrad import ragged as rg
 from hepgrad.analysis import Analysis, Cuts, Dataset, Events, Hard, Parameters, Result, stage
-from hepgrad.analysis.optimize.pool import Pool, add_up
+from hepgrad.analysis.optimize.pool import Pool
 from hepgrad.analysis.optimize.split import Sample
 from hepgrad.analysis.statistics.objectives import Merit
 
@@ -149,24 +150,29 @@ def bootstrap(
     ((50,), True)
     """
     pool = Pool.of(sample)
-    resampled = analysis.insert(_resample)
-    keys = jax.random.split(jax.random.key(seed), replicas)
-    templates = add_up(
-        _templates(resampled, shard, parameters, jax.vmap(jax.random.fold_in, (0, None))(keys, index))
-        for index, shard in enumerate(pool.shards)
-    )
+    templates = pool.total(_Replicas(analysis.insert(_resample), replicas), parameters, np.int64(seed))
     return np.asarray(_merits(analysis, templates, pool.about))
 
 
-@functools.partial(jax.jit, static_argnames="analysis")
-def _templates(analysis: Analysis, data: Dataset, parameters: Parameters, keys: jax.Array) -> Any:
-    def one(key: jax.Array) -> Any:
-        times = jax.random.poisson(key, 1.0, data.weight.shape).astype(data.weight.dtype)
-        columns = rg.RecordArray({**data.columns.columns, COLUMN: times})
-        return analysis.histograms(dataclasses.replace(data, columns=columns), parameters, Hard())
+@dataclasses.dataclass(frozen=True)
+class _Replicas:
+    """Fills the histograms of all replicas of one shard; each block has random numbers of its own in every shard."""
 
-    # the selection does not depend on the key, so that side by side only histograms are filled several times
-    return jax.lax.map(one, keys, batch_size=max(1, AT_ONCE // data.weight.shape[-1]))
+    analysis: Analysis
+    replicas: int
+
+    def __call__(self, shard: Dataset, first: jax.Array, parameters: Parameters, seed: jax.Array) -> Any:
+        blocks, events = shard.weight.shape
+
+        def one(key: jax.Array) -> Any:
+            keys = jax.vmap(jax.random.fold_in, (None, 0))(key, first + jnp.arange(blocks))
+            times = jax.vmap(lambda k: jax.random.poisson(k, 1.0, (events,)))(keys).astype(shard.weight.dtype)
+            columns = rg.RecordArray({**shard.columns.columns, COLUMN: times})
+            return self.analysis.histograms(dataclasses.replace(shard, columns=columns), parameters, Hard())
+
+        # the selection does not depend on the key, so that side by side only histograms are filled several times
+        keys = jax.random.split(jax.random.key(seed), self.replicas)
+        return jax.lax.map(one, keys, batch_size=max(1, AT_ONCE // events))
 
 
 @functools.partial(jax.jit, static_argnames="analysis")

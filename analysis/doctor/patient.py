@@ -15,6 +15,7 @@ from ..cut import Hard, Soft
 from ..cutflow import Cutflow
 from ..dataset import Dataset
 from ..histogram import Counts
+from ..optimize.pool import Pool
 from ..optimize.split import Split
 from ..parameters import Parameters
 from ..systematics import AlternativeSample
@@ -53,13 +54,13 @@ class Patient:
         """
         if isinstance(data, Dataset):
             return cls(analysis, parameters, {"train": data})
-        parts = {"train": data.train, "validation": data.validation or (), "held-out": data.held_out}
+        parts = {"train": data.train, "validation": data.validation, "held-out": data.held_out}
         samples = {}
         for name, part in parts.items():
-            shards = (
-                {name: part} if isinstance(part, Dataset) else {f"{name}, shard {i}": s for i, s in enumerate(part)}
-            )
-            samples.update(shards)
+            if isinstance(part, Dataset):
+                samples[name] = part
+            elif part is not None:
+                samples.update({f"{name}, shard {i}": shard for i, shard in enumerate(Pool.of(part).shards)})
         return cls(analysis, parameters, samples)
 
     @property

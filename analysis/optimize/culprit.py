@@ -82,7 +82,7 @@ def _suspects(goal: Goal, pool: Pool, parameters: Parameters, reading: Reading) 
 def _blocks(pool: Pool) -> Iterator[tuple[Dataset, int, str]]:
     for shard, data in enumerate(pool.shards):
         for block in range(data.blocks):
-            yield data, block, f"in block {block}" if len(pool.shards) == 1 else f"in block {block} of shard {shard}"
+            yield data, block, f"in block {block} of shard {shard}" if shard else f"in block {block}"
 
 
 def _list(bad: Bad) -> str:

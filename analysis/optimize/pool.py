@@ -1,11 +1,12 @@
-"""The events of one part of a split: one data set or several shards, of which only histograms leave each."""
+"""The events of one part of a split, wherever they are: in shards, of which only sums leave each."""
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import functools
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -19,43 +20,64 @@ from ..cutflow import Cutflow
 from ..dataset import Dataset
 from ..parameters import Parameters
 from ..systematics import Templates
-from .split import Sample
+from .programs import Count, Fill
+
+# ``program(shard, first, *arguments)``: hashable, pure, of arrays; see `Pool.total`
+Program: TypeAlias = Callable[..., Any]
 
 
-@dataclasses.dataclass(frozen=True)
-class Pool:
-    """The shards of a sample, and what the statistical model needs to know about all of them.
+class Pool(abc.ABC):
+    """The shards of a sample, one at a time or on many machines at once, and what is known about all of them.
+
+    A whole analysis fits through `total`: the histograms of all shards are summed, the statistical model is evaluated
+    once, and its derivative with respect to the histograms is pulled back through each shard, which is a sum again.
+    That is exact for any objective, and what crosses from one machine to another are kilobytes.
 
     Attributes
     ----------
-    shards
-        One or more data sets with the same processes.
     about
-        A data set with the processes and the typical weights of the whole: the only shard, or one without events.
+        A data set with the processes and the typical weights of the whole; it may be without events.
+    shards
+        Those that this process can reach, one at a time, for a closer look at their events.
     """
 
-    shards: Sequence[Dataset]
     about: Dataset
+    shards: Iterable[Dataset]
 
-    @classmethod
-    def of(cls, sample: Sample) -> Pool:
+    @abc.abstractmethod
+    def total(self, program: Program, *arguments: Any) -> Any:
+        """Return the sum of a function over all shards.
+
+        Parameters
+        ----------
+        program
+            ``program(shard, first, *arguments)`` returns a pytree of arrays; ``first`` is the number of the shard's
+            first block among those of all shards. It is compiled, once for all programs that are equal.
+        *arguments
+            Pytrees of arrays, the same for all shards.
+        """
+
+    @staticmethod
+    def of(sample: Dataset | Sequence[Dataset] | Pool) -> Pool:
         """Return the pool of a sample.
 
         Parameters
         ----------
         sample
-            A data set, or a sequence of them.
+            A data set, a sequence of them, or a pool.
 
         Raises
         ------
         ValueError
             When the sequence is empty, or two shards have different processes.
         """
+        if isinstance(sample, Pool):
+            return sample
         if isinstance(sample, Dataset):
-            return cls((sample,), sample)
+            return InMemory((sample,), sample)
         if not len(sample):
             raise ValueError("a sample needs at least one shard, got an empty sequence")
-        return cls(sample, _about_all(sample))
+        return InMemory(sample, _about_all(sample))
 
     def histograms(self, analysis: Analysis, parameters: Parameters, reading: Reading) -> Templates:
         """Fill every channel from all shards; the arguments are those of `Analysis.histograms`.
@@ -69,10 +91,11 @@ class Pool:
         reading
             What a cut means.
         """
-        return add_up(analysis.histograms(shard, parameters, reading) for shard in self.shards)
+        filled: Templates = self.total(Fill(analysis), parameters, reading)
+        return filled
 
-    def cutflow(self, analysis: Analysis, parameters: Parameters) -> Cutflow:
-        """Count the events of all shards that pass each named selection step, with hard cuts.
+    def cutflow(self, analysis: Analysis, parameters: Parameters, reading: Reading) -> Cutflow:
+        """Count the events of all shards that pass each named selection step; see `Analysis.cutflow`.
 
         Parameters
         ----------
@@ -80,8 +103,68 @@ class Pool:
             The stages.
         parameters
             The cut values.
+        reading
+            What a cut means.
         """
-        return add_up(analysis.cutflow(shard, parameters) for shard in self.shards)
+        counted: Cutflow = self.total(Count(analysis), parameters, reading)
+        return counted
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class InMemory(Pool):
+    """Shards of this process: one data set, or a sequence of them that may load each when it is asked for.
+
+    Attributes
+    ----------
+    shards
+        One or more data sets with the same processes.
+    about
+        As in `Pool`.
+    """
+
+    shards: Sequence[Dataset]
+    about: Dataset
+
+    def total(self, program: Program, *arguments: Any) -> Any:
+        """Return the sum of a function over all shards, one after the other."""
+        return sum_over(self.shards, program, *arguments)
+
+
+def sum_over(shards: Iterable[Dataset], program: Program, *arguments: Any, first: int = 0) -> Any:
+    """Return the sum of a program over shards, of which at most two are in memory at a time.
+
+    Parameters
+    ----------
+    shards
+        At least one; each is asked for when the one before it is being computed.
+    program, *arguments
+        As for `Pool.total`.
+    first
+        The number of the first block of all.
+    """
+    run = compiled(program)
+    total = before = None
+    for shard in shards:
+        part = run(shard, np.int32(first), *arguments)
+        first += shard.blocks
+        # computations are only queued here: without this wait all shards would be loaded before the first is done
+        jax.block_until_ready(before)
+        total, before = part if total is None else _add(total, part), part
+    return total
+
+
+@functools.lru_cache(maxsize=64)
+def compiled(program: Program) -> jax.stages.Wrapped:
+    """Return a program as a function that JAX compiles, the same one for programs that are equal.
+
+    Its results have the highest precision that is enabled, for the sum.
+
+    Parameters
+    ----------
+    program
+        As for `Pool.total`.
+    """
+    return jax.jit(lambda *arguments: jax.tree.map(_precise, program(*arguments)))
 
 
 def add_up(parts: Iterable[Any]) -> Any:
@@ -92,7 +175,16 @@ def add_up(parts: Iterable[Any]) -> Any:
     parts
         At least one.
     """
-    return functools.reduce(lambda a, b: jax.tree.map(jnp.add, a, b), parts)
+    return functools.reduce(_add, parts)
+
+
+@jax.jit
+def _add(a: Any, b: Any) -> Any:
+    return jax.tree.map(jnp.add, a, b)
+
+
+def _precise(x: jax.Array) -> jax.Array:
+    return x.astype(jnp.promote_types(x.dtype, float)) if jnp.issubdtype(x.dtype, jnp.floating) else x
 
 
 def _about_all(shards: Sequence[Dataset]) -> Dataset:
@@ -105,13 +197,21 @@ def _about_all(shards: Sequence[Dataset]) -> Dataset:
     if len(set(processes)) > 1:
         raise ValueError(f"every shard needs the same processes in the same order, got {processes}")
     sumw, sumw2 = add_up(sums)
-    return dataclasses.replace(
-        shard,
-        columns=rg.RecordArray({}),
-        weight=shard.weight[:0],
-        process=shard.process[:0],
-        typical_weight=sumw2 / jnp.maximum(sumw, np.finfo(np.float32).tiny),
-    )
+    return without_events(processes[0], sumw2 / jnp.maximum(sumw, np.finfo(np.float32).tiny))
+
+
+def without_events(processes: Sequence[str], typical_weight: jax.Array) -> Dataset:
+    """Return a data set that only tells what a statistical model needs to know about the events.
+
+    Parameters
+    ----------
+    processes
+        Names, in order.
+    typical_weight
+        Shape (processes,), as in `Dataset`.
+    """
+    weight, process = jnp.zeros((0, 0), jnp.float32), jnp.zeros((0, 0), jnp.int32)
+    return Dataset(rg.RecordArray({}), weight, process, jnp.asarray(typical_weight, jnp.float32), tuple(processes))
 
 
 @jax.jit

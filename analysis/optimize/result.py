@@ -105,7 +105,7 @@ class Point:
             soft_held_out=evaluate(held_out, soft),
             hard_train=evaluate(train, Hard()),
             hard_held_out=evaluate(held_out, Hard()),
-            cutflow=held_out.cutflow(analysis, parameters),
+            cutflow=held_out.cutflow(analysis, parameters, Hard()),
         )
 
 

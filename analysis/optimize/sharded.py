@@ -1,4 +1,4 @@
-"""Steps of gradient descent over events in shards, of which one at a time need be in memory."""
+"""Steps of gradient descent over events in shards, wherever they are."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import numpy as np
 from ..bounds import Coordinates
 from ..cut import Soft
 from ..dataset import Dataset
+from ..parameters import Parameters
 from ..systematics import Templates
-from .pool import Pool, add_up
+from .pool import Pool
+from .programs import Fill, PullBack
 from .step import Advance, Descent, Position, Trace, all_finite
 
 
@@ -36,34 +38,34 @@ def over_shards(descent: Descent, pool: Pool) -> Advance:
     TypeError
         When the optimiser makes a line search, for which all events would have to be in one program.
     """
-    goal = descent.goal
-
-    def filled(coordinates: Coordinates, shard: Dataset, reading: Soft) -> Templates:
-        return goal.analysis.histograms(shard, descent.at(coordinates), reading)
+    goal, about = descent.goal, pool.about
+    fill, pull_back = Fill(goal.analysis), PullBack(goal.analysis)
 
     @jax.jit
-    def pulled_back(coordinates: Coordinates, shard: Dataset, reading: Soft, slope: Templates) -> Coordinates:
-        return jax.vjp(lambda c: filled(c, shard, reading), coordinates)[1](slope)[0]
+    def of_whole(histograms: Templates, parameters: Parameters, about: Dataset) -> Any:
+        def loss(histograms: Templates, parameters: Parameters) -> jax.Array:
+            return -goal.of_histograms(histograms, parameters, about)
+
+        return jax.value_and_grad(loss, argnums=(0, 1))(histograms, parameters)
 
     @jax.jit
-    def of_whole(histograms: Templates, coordinates: Coordinates, about: Dataset) -> Any:
-        def loss(histograms: Templates, coordinates: Coordinates) -> jax.Array:
-            return -goal.of_histograms(histograms, descent.at(coordinates), about)
-
-        return jax.value_and_grad(loss, argnums=(0, 1))(histograms, coordinates)
+    def to_coordinates(coordinates: Coordinates, *slopes: Parameters) -> Coordinates:
+        whole = jax.tree.map(lambda *parts: sum(parts), *slopes)
+        return jax.vjp(descent.at, coordinates)[1](whole)[0]
 
     move = jax.jit(functools.partial(descent.move, value_fn=_no_line_search))
     start = descent.start(descent.parameters)
     # an optimiser that cannot do this is refused before anything is compiled
     jax.eval_shape(move, start, jnp.zeros((), float), start.coordinates)
-    forward, traced = jax.jit(filled), jax.jit(descent.traced)
+    at, traced = jax.jit(descent.at), jax.jit(descent.traced)
 
     def advance(position: Position, factors: np.ndarray) -> tuple[Position, Trace]:
         reading = Soft(*jnp.asarray(factors[0], float))
         coordinates = position.coordinates
-        histograms = add_up(forward(coordinates, shard, reading) for shard in pool.shards)
-        value, (slope, direct) = of_whole(histograms, coordinates, pool.about)
-        slope = add_up([direct, *(pulled_back(coordinates, shard, reading, slope) for shard in pool.shards)])
+        parameters = at(coordinates)
+        histograms = pool.total(fill, parameters, reading)
+        value, (of_histograms, direct) = of_whole(histograms, parameters, about)
+        slope = to_coordinates(coordinates, direct, pool.total(pull_back, parameters, reading, of_histograms))
         finite = bool(all_finite((value, slope)))
         values, slopes = jax.tree.map(lambda x: x[None], traced(coordinates, slope))
         trace = Trace(jnp.asarray(finite, jnp.int32), -value[None], values, slopes)

@@ -10,9 +10,10 @@ import awkward as ak
 import numpy as np
 
 from ..dataset import Dataset
+from .pool import Pool
 
-# one data set, or one in pieces (shards) that need not be in memory together
-Sample: TypeAlias = Dataset | Sequence[Dataset]
+# one data set, or one in pieces (shards) that need not be in memory together, or not on this machine
+Sample: TypeAlias = Dataset | Sequence[Dataset] | Pool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +21,8 @@ class Split:
     """Events to optimise on, events that choose the best point, and events that neither ever sees.
 
     Each part is weighted to the full luminosity. A part may be a sequence of data sets (shards), which may load them
-    one at a time: their histograms are summed before the objective is evaluated, so that the shards give the gradient
-    of the whole, not the mean of their own.
+    one at a time, or a `Pool` of shards anywhere: their histograms are summed before the objective is evaluated, so
+    that the shards give the gradient of the whole, not the mean of their own.
 
     Attributes
     ----------

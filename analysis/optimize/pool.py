@@ -74,10 +74,10 @@ class Pool(abc.ABC):
         if isinstance(sample, Pool):
             return sample
         if isinstance(sample, Dataset):
-            return InMemory((sample,), sample)
+            return LocalPool((sample,), sample)
         if not len(sample):
             raise ValueError("a sample needs at least one shard, got an empty sequence")
-        return InMemory(sample, _about_all(sample))
+        return LocalPool(sample, _about_all(sample))
 
     def histograms(self, analysis: Analysis, parameters: Parameters, reading: Reading) -> Templates:
         """Fill every channel from all shards; the arguments are those of `Analysis.histograms`.
@@ -111,7 +111,7 @@ class Pool(abc.ABC):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class InMemory(Pool):
+class LocalPool(Pool):
     """Shards of this process: one data set, or a sequence of them that may load each when it is asked for.
 
     Attributes
@@ -164,7 +164,7 @@ def compiled(program: Program) -> jax.stages.Wrapped:
     program
         As for `Pool.total`.
     """
-    return jax.jit(lambda *arguments: jax.tree.map(_precise, program(*arguments)))
+    return jax.jit(lambda *arguments: jax.tree.map(precise, program(*arguments)))
 
 
 def add_up(parts: Iterable[Any]) -> Any:
@@ -183,7 +183,14 @@ def _add(a: Any, b: Any) -> Any:
     return jax.tree.map(jnp.add, a, b)
 
 
-def _precise(x: jax.Array) -> jax.Array:
+def precise(x: jax.Array) -> jax.Array:
+    """Return numbers in the highest precision that is enabled, for a sum over many shards; integers stay as they are.
+
+    Parameters
+    ----------
+    x
+        Of any shape.
+    """
     return x.astype(jnp.promote_types(x.dtype, float)) if jnp.issubdtype(x.dtype, jnp.floating) else x
 
 
@@ -200,7 +207,7 @@ def _about_all(shards: Sequence[Dataset]) -> Dataset:
     return without_events(processes[0], sumw2 / jnp.maximum(sumw, np.finfo(np.float32).tiny))
 
 
-def without_events(processes: Sequence[str], typical_weight: jax.Array) -> Dataset:
+def without_events(processes: Sequence[str], typical_weight: jax.typing.ArrayLike) -> Dataset:
     """Return a data set that only tells what a statistical model needs to know about the events.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What is computed from one shard: functions of arrays, which can be compared, compiled, and sent to another machine."""
+"""What is computed from one shard: functions of arrays that can be compared, compiled and sent to another machine."""
 
 from __future__ import annotations
 

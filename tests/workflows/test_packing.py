@@ -108,13 +108,13 @@ def test_every_block_has_the_same_mixture():
 
 def test_jax_uses_the_buffers_as_they_are(monkeypatch):
     """On a CPU what was put together is not copied once more."""
-    aligned, made = packing._aligned, []
+    aligned, made = packing.aligned, []
 
     def remembered(shape, dtype):
         made.append(aligned(shape, dtype))
         return made[-1]
 
-    monkeypatch.setattr(packing, "_aligned", remembered)
+    monkeypatch.setattr(packing, "aligned", remembered)
     strand = Strand(0, [draw(2000, 5.0, 0)], 1.0, None)
     data = pack([strand], Shape.of([[strand]], None), PLACES, ["a"])
     leaves = jax.tree.leaves((data.columns, data.weight, data.process))

@@ -12,13 +12,17 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from ..errors import InputError, InputWarning
 from ..read.reader import Request, SampleReader, StoredSample
 from ..read.sample import Sample
-from .entry import PART, Entry, writing
+from .entry import PART, Entry, EntryWriter, part_folder
 from .key import DIGITS, digest, key_of
+from .store import FOLDER, Store
+
+Kept = TypeVar("Kept", Entry, Store)
 
 _INCOMPLETE = re.compile(rf"\.[0-9a-f]{{{DIGITS}}}\.(?P<process>\d+)@(?P<host>.*){re.escape(PART)}")
 
@@ -95,7 +99,8 @@ class Cache:
                 warnings.warn(f"{error}; it is read again from its files", InputWarning, stacklevel=2)
                 shutil.rmtree(place)
         reader = SampleReader(sample, request)
-        with _writable(self.folder), writing(self.folder, name) as writer:
+        with _writable(self.folder), part_folder(self.folder, name) as folder:
+            writer = EntryWriter(folder)
             for halves in reader:
                 writer.append(halves)
             entry = writer.finish(key, sample.name, reader.events)
@@ -108,7 +113,7 @@ class Cache:
                 )
             if key is None or reader.bad:
                 # maps of files outlive their names
-                return dataclasses.replace(entry.load(), fraction=reader.fraction)
+                return dataclasses.replace(entry.load(), fraction=reader.fraction, key=None)
             try:
                 entry.folder.rename(place)
             except OSError:
@@ -119,38 +124,48 @@ class Cache:
 
     def entries(self) -> list[Entry]:
         """Return the complete entries, the oldest first; those that are damaged are among `incomplete`."""
-        found = [entry for folder in self._folders() if (entry := _opened(folder)) is not None]
+        found = [entry for folder in self._folders() if (entry := _opened(folder, Entry)) is not None]
         return sorted(found, key=lambda entry: str(entry.manifest["created"]))
 
+    def stores(self) -> list[Store]:
+        """Return the complete stores of shards that were made of entries (`OutOfCore`), the oldest first."""
+        found = [store for folder in self._folders(FOLDER) if (store := _opened(folder, Store)) is not None]
+        return sorted(found, key=lambda store: str(store.manifest["created"]))
+
     def incomplete(self) -> list[Path]:
-        """Return what interrupted runs left behind (not what is being written), and damaged entries."""
-        parts = [(folder, _INCOMPLETE.fullmatch(folder.name)) for folder in self._inside()]
+        """Return what interrupted runs left behind (not what is being written), and what is damaged."""
+        inside = [*self._inside(), *self._inside(FOLDER)]
+        parts = [(folder, _INCOMPLETE.fullmatch(folder.name)) for folder in inside]
         left = [folder for folder, found in parts if found and not _alive(folder, found["process"], found["host"])]
-        return left + [folder for folder in self._folders() if _opened(folder) is None]
+        damaged = [folder for folder in self._folders() if _opened(folder, Entry) is None]
+        return left + damaged + [folder for folder in self._folders(FOLDER) if _opened(folder, Store) is None]
 
     def clear(self, *, only_incomplete: bool = False) -> int:
-        """Remove the entries, and nothing else that may be in the folder; return how many there were.
+        """Remove entries and stores, and nothing else that may be in the folder; return how many there were.
 
         Parameters
         ----------
         only_incomplete
             Keep the complete ones.
         """
-        chosen = self.incomplete() + ([] if only_incomplete else [entry.folder for entry in self.entries()])
+        chosen = self.incomplete()
+        if not only_incomplete:
+            chosen += [entry.folder for entry in self.entries()] + [store.folder for store in self.stores()]
         for folder in chosen:
             shutil.rmtree(folder)
         return len(chosen)
 
-    def _inside(self) -> list[Path]:
-        return sorted(path for path in self.folder.iterdir() if path.is_dir()) if self.folder.is_dir() else []
+    def _inside(self, where: str = "") -> list[Path]:
+        folder = self.folder / where
+        return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
-    def _folders(self) -> list[Path]:
-        return [path for path in self._inside() if re.fullmatch(rf"[0-9a-f]{{{DIGITS}}}", path.name)]
+    def _folders(self, where: str = "") -> list[Path]:
+        return [path for path in self._inside(where) if re.fullmatch(rf"[0-9a-f]{{{DIGITS}}}", path.name)]
 
 
-def _opened(folder: Path) -> Entry | None:
+def _opened(folder: Path, kind: type[Kept]) -> Kept | None:
     try:
-        return Entry.open(folder)
+        return kind.open(folder)
     except InputError:
         return None
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
 from .cache import Cache
+from .entry import Entry
 from .parquet import export_parquet
+from .store import Store
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
@@ -48,10 +52,14 @@ def _list(cache: Cache) -> int:
             f"{entry.events:,}",
             str(len(manifest["columns"])),
             decimal(entry.bytes),
-            manifest["created"][:19].replace("T", " "),
+            _when(manifest),
         )
+    stores = cache.stores()
+    for store in stores:
+        numbers = (f"{store.events:,}", str(len(store.frame.types)), decimal(store.bytes))
+        table.add_row(store.folder.name[:8], store.sample, "-", *numbers, _when(store.manifest))
     console = Console()
-    if entries:
+    if entries or stores:
         console.print(table)
     else:
         console.print(f"no samples in {cache.folder}", highlight=False)
@@ -59,10 +67,15 @@ def _list(cache: Cache) -> int:
     return 0
 
 
+def _when(manifest: Mapping[str, Any]) -> str:
+    return str(manifest["created"])[:19].replace("T", " ")
+
+
 def _verify(cache: Cache) -> int:
     console = Console()
     faults = 0
-    for entry in cache.entries():
+    kept: list[Entry | Store] = [*cache.entries(), *cache.stores()]
+    for entry in kept:
         found = entry.faults()
         faults += len(found)
         console.print(f"{entry.folder.name[:8]}  {entry.sample}: {'damaged' if found else 'as written'}", markup=False)

@@ -94,7 +94,7 @@ class Entry:
             [open_shard(self.folder / str(half) / shard["folder"], shard, places) for shard in shards]
             for half, shards in enumerate(self.manifest["halves"])
         )
-        return StoredSample((even, odd), self.manifest["read"])
+        return StoredSample((even, odd), self.manifest["read"], key=self.manifest["key"])
 
     def faults(self) -> list[str]:
         """Return what is wrong with the files, having read all of them; nothing when they are as they were written."""
@@ -183,20 +183,20 @@ class EntryWriter:
 
 
 @contextlib.contextmanager
-def writing(root: Path, name: str) -> Iterator[EntryWriter]:
-    """Yield the writer of an entry in a temporary folder, which is removed unless it is moved away.
+def part_folder(root: Path, name: str) -> Iterator[Path]:
+    """Yield a temporary folder, which is removed unless it is moved away.
 
     Parameters
     ----------
     root
         The folder of the cache.
     name
-        Of the entry.
+        What it is to become.
     """
     folder = root / f".{name}.{os.getpid()}@{quote(platform.node())}{PART}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        yield EntryWriter(folder)
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

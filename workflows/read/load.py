@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
-
-import numpy as np
 
 from hepgrad.analysis import Split
 
-from ..errors import InputError
 from ..process import Process
+from .collect import Recipe, SampleCache
 from .fileset import Fileset
 from .layout import NANOAOD, Layout
-from .packing import Shape, Strand, pack
-from .reader import Request, Skim, StoredSample, Watcher
-from .sample import Sample
-
-
-class SampleCache(Protocol):
-    """What `load` asks of a cache."""
-
-    def read(self, sample: Sample, request: Request) -> StoredSample:
-        """Return a sample, from the cache if it is there.
-
-        Parameters
-        ----------
-        sample
-            What to read.
-        request
-            What of it.
-        """
+from .reader import Skim, Watcher
 
 
 def load(
@@ -99,32 +79,5 @@ def load(
     InputWarning
         For every file that was skipped.
     """
-    if not (np.isfinite(luminosity) and luminosity > 0):
-        raise InputError(f"the luminosity must be positive, got {luminosity} /pb")
-    request = Request(tuple(branches), tree, layout, skip_bad_files, skim=skim, watch=watch)
-    # before reading: a missing number should not take minutes to find
-    parts = [
-        (index, sample, sample.events_per_weight(luminosity))
-        for index, process in enumerate(processes)
-        for sample in process.samples(fileset).values()
-    ]
-    read = StoredSample.read if cache is None else cache.read
-    # a sample may serve several processes
-    stored = {name: read(fileset[name], request) for name in dict.fromkeys(sample.name for _, sample, _ in parts)}
-    halves: tuple[list[Strand], list[Strand]] = ([], [])
-    for index, sample, scale in parts:
-        whole = stored[sample.name]
-        if whole.events < len(halves):
-            raise InputError(
-                f"sample {sample.name!r} has one event, at least two are needed: one to train on and one to hold out"
-            )
-        for strands, pieces, factor in zip(halves, whole.halves, whole.factors, strict=True):
-            if pieces:
-                strands.append(Strand(index, pieces, scale * factor, request.weight(sample)))
-    for index, process in enumerate(processes):
-        if not all(any(strand.process == index for strand in half) for half in halves):
-            raise InputError(f"process {process.name!r}: the skim leaves no events to train on, or none to hold out")
-    shape = Shape.of(halves, block_size)
-    names = [process.name for process in processes]
-    train, held_out = (pack(half, shape, request.places(), names) for half in halves)
-    return Split(train, held_out)
+    recipe = Recipe(fileset, processes, branches, luminosity, tree, layout, skim, skip_bad_files, cache)
+    return recipe.collect(watch).packed(block_size)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import numpy as np
 
-from hepgrad import ragged as rg
 from hepgrad.analysis import Dataset, default_block_size
 
 from ..errors import InputError
+from .blocks import PROCESS, WEIGHT, Frame, Name, aligned
 from .columns import Columns, Place
 
-# a cache line, which XLA wants its buffers aligned to if it is to use them as they are
-ALIGNMENT = 64
 # XLA's loops on a CPU run up to twice as fast over a multiple of this many items
 MULTIPLE = 64
 # the longest row is rounded up to a multiple of this, so that similar data share a compiled program
@@ -72,7 +69,7 @@ class Shape:
     longest: Mapping[str, int]
 
     @classmethod
-    def of(cls, halves: Sequence[Sequence[Strand]], block_size: int | None) -> Shape:
+    def of(cls, halves: Sequence[Sequence[Strand]], block_size: int | None, *, multiple_of: int = 1) -> Shape:
         """Return the smallest shape that holds all events of each half.
 
         Parameters
@@ -81,15 +78,23 @@ class Shape:
             Lists of strands; they share the shape, and with it their compiled programs.
         block_size
             Events per block, about; by default what suits the device.
+        multiple_of
+            The number of blocks is a multiple of this.
+
+        Raises
+        ------
+        InputError
+            When there are fewer events than blocks are asked for.
         """
         wanted = block_size or default_block_size()
         most = max(-(-sum(strand.events for strand in half) // wanted) for half in halves)
-        # one or two less where rounding would leave a block without events
-        blocks, each = next(
-            (blocks, each)
-            for blocks in range(most, 0, -1)
-            if all(each := [_ranges(half, block, blocks) for half in halves for block in range(blocks)])
-        )
+        # a few less where rounding would leave a block without events
+        for blocks in range(_up(most, multiple_of), 0, -multiple_of):
+            each = [_ranges(half, block, blocks) for half in halves for block in range(blocks)]
+            if all(each):
+                break
+        else:
+            raise InputError(f"there are too few events for {multiple_of} blocks; use fewer devices")
         events = max(sum(part.events for part in block) for block in each)
         filled = [[*block, *[block[-1].last] * (events - sum(part.events for part in block))] for block in each]
         names = list(halves[0][0].pieces[0].offsets)
@@ -143,21 +148,15 @@ class _Range:
         return self.strand.scale * self.values(where).astype(np.float64)
 
 
-def pack(
-    strands: Sequence[Strand],
-    shape: Shape,
-    places: Sequence[Place],
-    processes: Sequence[str],
-) -> Dataset:
-    """Return events as a data set of equal blocks.
-
-    Block i of n gets the i-th of n equal parts of each sample: every block has the same mixture, and is as full as the
-    others. What is missing in a block is filled up with copies of its last event, which count for nothing.
+def frame_of(
+    halves: Sequence[Sequence[Strand]], shape: Shape, places: Sequence[Place], processes: Sequence[str]
+) -> Frame:
+    """Return what the blocks of all halves have in common.
 
     Parameters
     ----------
-    strands
-        The samples of all processes.
+    halves
+        Lists of strands.
     shape
         Of the blocks, as from `Shape.of`.
     places
@@ -170,43 +169,87 @@ def pack(
     InputError
         When integers do not fit into 32 bits; names the column.
     """
-    blocks, events = shape.blocks, shape.events
-    lists = [name for name in shape.objects if any(name == place[0] for place in places)]
-    weight, process = _aligned((blocks, events), np.float32), _aligned((blocks, events), np.int32)
-    values = {p: _aligned((blocks, shape.objects.get(p[0], events)), _dtype(p, strands)) for p in places}
-    offsets = {name: _aligned((blocks, events + 1), np.int32) for name in lists}
-    rows = {name: _aligned((blocks, shape.objects[name]), np.int32) for name in lists}
-    sums = np.zeros((2, len(processes)))
-    numbers = np.arange(events, dtype=np.int32)
-    for block in range(blocks):
+    everything = [strand for half in halves for strand in half]
+    types = {place: _dtype(place, everything) for place in places}
+    used = [name for name in shape.objects if any(name == place[0] for place in places)]
+    objects, longest = ({name: of[name] for name in used} for of in (shape.objects, shape.longest))
+    return Frame(shape.events, types, objects, longest, tuple(processes))
+
+
+def fill(frame: Frame, strands: Sequence[Strand], blocks: int, chosen: range, into: Mapping[Name, np.ndarray]) -> None:
+    """Write blocks of events.
+
+    Block i of n gets the i-th of n equal parts of each sample: every block has the same mixture, and is as full as the
+    others. What is missing in a block is filled up with copies of its last event, which count for nothing.
+
+    Parameters
+    ----------
+    frame
+        What the blocks have in common.
+    strands
+        The samples of all processes.
+    blocks
+        How many there are in all.
+    chosen
+        Which of them are written.
+    into
+        The arrays, as `Frame.arrays` describes them for as many blocks as are chosen.
+    """
+    numbers = np.arange(frame.events, dtype=np.int32)
+    for row, block in enumerate(chosen):
         real = _ranges(strands, block, blocks)
         filled = sum(part.events for part in real)
         # copies of a real event, so that no function meets a value it would not meet otherwise
-        parts = [*real, *[real[-1].last] * (events - filled)]
-        counted = [part.weight() for part in real]
-        _join(counted, weight[block])
-        for part, each in zip(real, counted, strict=True):
-            sums[:, part.strand.process] += each.sum(), np.square(each).sum()
-        process[block] = np.repeat([part.strand.process for part in parts], [part.events for part in parts])
-        process[block, filled:] = len(processes)
-        for place in places:
-            _join([part.values(place) for part in parts], values[place][block])
-        for name in lists:
-            line = offsets[name][block]
+        parts = [*real, *[real[-1].last] * (frame.events - filled)]
+        _join([part.weight() for part in real], into[WEIGHT][row])
+        process = into[PROCESS][row]
+        process[:] = np.repeat([part.strand.process for part in parts], [part.events for part in parts])
+        process[filled:] = len(frame.processes)
+        for place in frame.types:
+            _join([part.values(place) for part in parts], into["values", *place][row])
+        for name in frame.objects:
+            line = into["offsets", name, ""][row]
             _join_offsets([part.offsets(name) for part in parts], line)
-            _join([np.repeat(numbers, np.diff(line))], rows[name][block], fill=events)
+            _join([np.repeat(numbers, np.diff(line))], into["rows", name, ""][row], fill=frame.events)
 
-    def column(name: str) -> Any:
-        members = {field: jax.device_put(each) for (other, field), each in values.items() if other == name}
-        content: Any = members[""] if "" in members else rg.RecordArray(members)
-        if name not in lists:
-            return content
-        row_ids = jax.device_put(rows[name])
-        return rg.RaggedArray(jax.device_put(offsets[name]), row_ids, content, None, shape.longest[name], False)
 
-    columns = rg.RecordArray({name: column(name) for name in dict.fromkeys(name for name, _ in places)})
-    typical = jax.device_put((sums[1] / np.maximum(sums[0], np.finfo(np.float32).tiny)).astype(np.float32))
-    return Dataset(columns, jax.device_put(weight), jax.device_put(process), typical, tuple(processes))
+def typical_weights(strands: Sequence[Strand], processes: int) -> np.ndarray:
+    """Return what one event of each process counts for, ``sum(w**2) / sum(w)``.
+
+    Parameters
+    ----------
+    strands
+        The samples of all processes.
+    processes
+        How many processes there are.
+    """
+    sums = np.zeros((2, processes))
+    for strand in strands:
+        for piece in strand.pieces:
+            weight = _Range(strand, piece, 0, piece.events).weight()
+            sums[:, strand.process] += weight.sum(), np.square(weight).sum()
+    return sums[1] / np.maximum(sums[0], np.finfo(np.float32).tiny)
+
+
+def pack(strands: Sequence[Strand], shape: Shape, places: Sequence[Place], processes: Sequence[str]) -> Dataset:
+    """Return events as a data set of equal blocks.
+
+    Parameters
+    ----------
+    strands
+        The samples of all processes.
+    shape, places, processes
+        As for `frame_of`.
+
+    Raises
+    ------
+    InputError
+        When integers do not fit into 32 bits; names the column.
+    """
+    frame = frame_of([strands], shape, places, processes)
+    arrays = {name: aligned(*described) for name, described in frame.arrays(shape.blocks).items()}
+    fill(frame, strands, shape.blocks, range(shape.blocks), arrays)
+    return frame.dataset(arrays, typical_weights(strands, len(processes)))
 
 
 def _ranges(strands: Sequence[Strand], block: int, blocks: int) -> list[_Range]:
@@ -255,14 +298,6 @@ def _dtype(place: Place, strands: Sequence[Strand]) -> np.dtype:
                 "jax_enable_x64, or do without this column"
             )
     return wanted
-
-
-def _aligned(shape: tuple[int, int], dtype: Any) -> np.ndarray:
-    """Return an array, not filled, that JAX can use on a CPU without a copy."""
-    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
-    raw = np.empty(size + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size].view(dtype).reshape(shape)
 
 
 def _up(n: int, multiple: int) -> int:

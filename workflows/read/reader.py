@@ -6,7 +6,7 @@ import dataclasses
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import awkward as ak
 import numpy as np
@@ -214,11 +214,14 @@ class StoredSample:
         How many events were read, before the skim.
     fraction
         The share of the sample's sum of weights that they stand for.
+    key
+        What the columns depend on, as JSON can hold it; None where that is not known.
     """
 
     halves: tuple[Sequence[Columns], Sequence[Columns]]
     events: int
     fraction: float = 1.0
+    key: Any = None
 
     @property
     def factors(self) -> tuple[float, float]:

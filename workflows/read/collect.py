@@ -1,0 +1,199 @@
+"""What has to be read for an analysis, and what was read: parts of processes, weighted, not yet in blocks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from hepgrad.analysis import Split
+
+from ..errors import InputError
+from ..process import Process
+from .blocks import Frame
+from .columns import Place
+from .fileset import Fileset
+from .layout import NANOAOD, Layout
+from .packing import Shape, Strand, frame_of, pack
+from .reader import Request, Skim, StoredSample, Watcher
+from .sample import Sample
+
+
+class SampleCache(Protocol):
+    """What a recipe asks of a cache."""
+
+    def read(self, sample: Sample, request: Request) -> StoredSample:
+        """Return a sample, from the cache if it is there.
+
+        Parameters
+        ----------
+        sample
+            What to read.
+        request
+            What of it.
+        """
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Collected:
+    """The events of both halves, in memory or memory-mapped.
+
+    Attributes
+    ----------
+    halves
+        The parts of all processes, for training and held out.
+    places
+        The columns that become columns of data sets.
+    processes
+        Their names.
+    keys
+        For each part of a half that the cache has, what its columns depend on, as JSON can hold it; None where it is
+        not known.
+    """
+
+    halves: tuple[Sequence[Strand], Sequence[Strand]]
+    places: Sequence[Place]
+    processes: Sequence[str]
+    keys: tuple[Any, ...]
+
+    def framed(self, block_size: int | None, *, multiple_of: int = 1) -> tuple[Shape, Frame]:
+        """Return how many blocks there are in either half, and what they have in common.
+
+        Parameters
+        ----------
+        block_size
+            Events per block, about; by default what suits the device.
+        multiple_of
+            The number of blocks is a multiple of this.
+        """
+        shape = Shape.of(self.halves, block_size, multiple_of=multiple_of)
+        return shape, frame_of(self.halves, shape, self.places, self.processes)
+
+    def packed(self, block_size: int | None) -> Split:
+        """Return both halves as data sets in memory.
+
+        Parameters
+        ----------
+        block_size
+            As for `framed`.
+        """
+        shape = Shape.of(self.halves, block_size)
+        train, held_out = (pack(half, shape, self.places, self.processes) for half in self.halves)
+        return Split(train, held_out)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What is read for an analysis, and how: enough to do it again, also on another machine.
+
+    Attributes
+    ----------
+    fileset
+        Files, cross-sections and sums of weights.
+    processes
+        The parts of the prediction, each of one or more samples.
+    branches
+        What the analysis reads (`Analysis.reads`); the weights are read anyway.
+    luminosity
+        In 1/pb.
+    tree
+        Name of the tree in every file.
+    layout
+        How the files call the columns.
+    skim
+        Drops events and objects that no cut values could accept, as soon as they are read.
+    skip_bad_files
+        Go on without files that cannot be read.
+    cache
+        Where samples are kept for the next time; nowhere by default.
+
+    Raises
+    ------
+    InputError
+        When the luminosity is not positive.
+    """
+
+    fileset: Fileset
+    processes: Sequence[Process]
+    branches: Sequence[str]
+    luminosity: float
+    tree: str = "Events"
+    layout: Layout = NANOAOD
+    skim: Skim | None = None
+    skip_bad_files: bool = False
+    cache: SampleCache | None = None
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.luminosity) and self.luminosity > 0):
+            raise InputError(f"the luminosity must be positive, got {self.luminosity} /pb")
+
+    def request(self, watch: Watcher | None = None) -> Request:
+        """Return what is read of each sample.
+
+        Parameters
+        ----------
+        watch
+            Is told how far the reading has come.
+        """
+        branches = tuple(self.branches)
+        return Request(branches, self.tree, self.layout, self.skip_bad_files, skim=self.skim, watch=watch)
+
+    def samples(self) -> dict[str, Sample]:
+        """Return the samples that are read, by name."""
+        return {sample.name: sample for process in self.processes for sample in process.samples(self.fileset).values()}
+
+    def read(self, sample: Sample, watch: Watcher | None = None) -> StoredSample:
+        """Return one sample, by way of the cache if there is one.
+
+        Parameters
+        ----------
+        sample
+            Which one.
+        watch
+            Is told how far the reading has come.
+        """
+        read = StoredSample.read if self.cache is None else self.cache.read
+        return read(sample, self.request(watch))
+
+    def collect(self, watch: Watcher | None = None) -> Collected:
+        """Read everything.
+
+        Parameters
+        ----------
+        watch
+            Is told how far the reading has come.
+
+        Raises
+        ------
+        InputError
+            As `hepgrad.workflows.load` does.
+        """
+        # before reading: a missing number should not take minutes to find
+        parts = [
+            (index, sample, sample.events_per_weight(self.luminosity))
+            for index, process in enumerate(self.processes)
+            for sample in process.samples(self.fileset).values()
+        ]
+        request = self.request(watch)
+        # a sample may serve several processes
+        stored = {name: self.read(sample, watch) for name, sample in self.samples().items()}
+        halves: tuple[list[Strand], list[Strand]] = ([], [])
+        for index, sample, scale in parts:
+            whole = stored[sample.name]
+            if whole.events < len(halves):
+                raise InputError(
+                    f"sample {sample.name!r} has one event, at least two are needed: one to train on and one to hold "
+                    "out"
+                )
+            for strands, pieces, factor in zip(halves, whole.halves, whole.factors, strict=True):
+                if pieces:
+                    strands.append(Strand(index, pieces, scale * factor, request.weight(sample)))
+        for index, process in enumerate(self.processes):
+            if not all(any(strand.process == index for strand in half) for half in halves):
+                raise InputError(
+                    f"process {process.name!r}: the skim leaves no events to train on, or none to hold out"
+                )
+        keys = tuple(stored[sample.name].key for _, sample, _ in parts)
+        return Collected(halves, request.places(), [process.name for process in self.processes], keys)

@@ -73,8 +73,8 @@ def draw(name: str) -> dict[str, ak.Array | np.ndarray]:
 
 
 def write_tree(path: Path, branches: dict[str, ak.Array | np.ndarray], tree: str = "Events") -> None:
-    """Write branches of single-precision numbers as a TTree."""
-    types = {name: "var * float32" if values.ndim > 1 else np.float32 for name, values in branches.items()}
+    """Write branches as a TTree."""
+    types = {name: ak.type(ak.Array(values)).content for name, values in branches.items()}
     with uproot.recreate(path) as file:
         file.mktree(tree, types).extend(branches)
 

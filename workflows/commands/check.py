@@ -37,9 +37,9 @@ def carry_out(arguments: argparse.Namespace) -> int:
     from ..execution import examine
     from ..study import Study
 
-    with prepared(arguments) as workflow:
+    with prepared(arguments) as (workflow, reading):
         if isinstance(workflow, Study):
             raise InputError(f"{workflow.name!r} draws its own events, there is nothing to check: run it")
-        diagnosis = examine(workflow, cache=arguments.cache, skip_bad_files=arguments.skip_bad_files)
+        diagnosis = examine(workflow, **reading)
     Console().print(diagnosis)
     return int(diagnosis.worst is Severity.ERROR)

@@ -8,12 +8,13 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..catalogue import find_workflow
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    from ..backends import Dask
     from ..study import Study
     from ..workflow import Workflow
 
@@ -53,13 +54,21 @@ def add_workflow(parser: argparse.ArgumentParser) -> None:
         "--skip-bad-files", action="store_true", help="go on without files that cannot be read, normalised to the rest"
     )
     parser.add_argument(
+        "--backend",
+        choices=["in-memory", "out-of-core", "devices", "dask"],
+        help="where events are, and what computes with them (default: the quickest that holds them)",
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster (default: one of its own, on this machine)"
+    )
+    parser.add_argument(
         "--device", choices=["cpu", "gpu"], help="what to compute on (default: a GPU where JAX finds one)"
     )
 
 
 @contextlib.contextmanager
-def prepared(arguments: argparse.Namespace) -> Iterator[Workflow | Study]:
-    """Yield the workflow with its settings, in the precision and on the device to run it.
+def prepared(arguments: argparse.Namespace) -> Iterator[tuple[Workflow | Study, dict[str, Any]]]:
+    """Yield the workflow with its settings, in the precision and on the device to run it, and how its events are read.
 
     Parameters
     ----------
@@ -73,9 +82,37 @@ def prepared(arguments: argparse.Namespace) -> Iterator[Workflow | Study]:
     """
     import jax
 
-    # statistics in float64; as a context, because a Python process may go on after the command
-    with jax.enable_x64(True), _computing_on(arguments.device):
-        yield _configured(find_workflow(arguments.workflow), arguments)
+    with contextlib.ExitStack() as stack:
+        # statistics in float64; as a context, because a Python process may go on after the command
+        stack.enter_context(jax.enable_x64(True))
+        stack.enter_context(_computing_on(arguments.device))
+        workflow = _configured(find_workflow(arguments.workflow), arguments)
+        reading = {"cache": arguments.cache, "skip_bad_files": arguments.skip_bad_files, "backend": arguments.backend}
+        if arguments.scheduler and arguments.backend != "dask":
+            raise InputError("--scheduler is the address of a Dask cluster: it goes with --backend dask")
+        if arguments.backend == "dask":
+            reading["backend"] = stack.enter_context(_dask(arguments.scheduler, arguments.cache or CACHE))
+        if arguments.backend == "devices" and arguments.device:
+            from ..backends import Devices
+
+            reading["backend"] = Devices(jax.devices(arguments.device))
+        yield workflow, reading
+
+
+@contextlib.contextmanager
+def _dask(scheduler: str | None, folder: Path) -> Iterator[Dask]:
+    from ..backends import Dask
+
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InputError(f"{error}; install hepgrad with its extra `dask`") from error
+    try:
+        client = Client(scheduler)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--scheduler {scheduler}: no Dask cluster answers there ({error})") from error
+    with client:
+        yield Dask(client, folder)
 
 
 def _configured(workflow: Workflow | Study, arguments: argparse.Namespace) -> Workflow | Study:
@@ -102,6 +139,29 @@ def _computing_on(kind: str | None) -> AbstractContextManager[None]:
         there = sorted({device.platform for device in jax.devices()})
         advice = " (on an NVIDIA GPU, install hepgrad with its extra `cuda`)" if kind == "gpu" else ""
         raise InputError(f"--device {kind}: JAX finds no {kind} here, only {', '.join(there)}{advice}") from None
+
+
+def check_study(study: Study, arguments: argparse.Namespace, *others: str) -> None:
+    """Refuse the options that mean nothing for a study.
+
+    Parameters
+    ----------
+    study
+        What is run.
+    arguments
+        What `add_workflow` declares, and more.
+    *others
+        Names of options of the command that a study does not take either.
+
+    Raises
+    ------
+    InputError
+        When one of them is given.
+    """
+    for name in ("data", "config", "settings", "cache", "skip_bad_files", "backend", *others):
+        if getattr(arguments, name):
+            option = "set" if name == "settings" else name.replace("_", "-")
+            raise InputError(f"{study.name!r} draws its own events and starts at random: it takes no --{option}")
 
 
 def positive(text: str) -> int:

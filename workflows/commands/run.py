@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError
-from .options import add_workflow, positive, prepared
-
-if TYPE_CHECKING:
-    from ..study import Study
+from .options import add_workflow, check_study, positive, prepared
 
 EXAMPLES = """examples:
   hepgrad run zprime
   hepgrad run zprime --set parameters.met=80 parameters.btag.frozen=true anneal.stop=0.05
   hepgrad run zprime --config hepgrad-runs/zprime/config.toml --output again
   hepgrad run my_search:WORKFLOW --data my_events --steps 500 --starts 4
+  hepgrad run my_search:WORKFLOW --backend out-of-core --cache /scratch/cache
 """
+
+
+TOGETHER = "Start the same command once for each, with --backend devices and a --cache that all of them see."
 
 
 def add(commands: Any) -> None:
@@ -48,6 +51,12 @@ def add(commands: Any) -> None:
         "--starts", metavar="N", type=positive, help="start from N points, drawn at random after the first"
     )
     parser.add_argument("--seed", metavar="N", type=int, help="draw other points to start from")
+    together = parser.add_argument_group("several processes, on one machine or many", TOGETHER)
+    together.add_argument("--processes", metavar="N", type=positive, help="how many make this run together")
+    together.add_argument("--process", metavar="I", type=int, help="the number of this one, from 0")
+    together.add_argument(
+        "--coordinator", metavar="HOST:PORT", help="where process 0 listens (default: a port of this machine alone)"
+    )
     parser.set_defaults(carry_out=carry_out)
 
 
@@ -65,24 +74,31 @@ def carry_out(arguments: argparse.Namespace) -> int:
     common = {name: getattr(arguments, name) for name in ("output", "overwrite", "quiet")}
     changes = {name: getattr(arguments, name) for name in ("steps", "starts", "seed")}
     changes = {name: value for name, value in changes.items() if value is not None}
-    with prepared(arguments) as workflow:
+    with _together(arguments), prepared(arguments) as (workflow, reading):
         if isinstance(workflow, Study):
-            _check_study(workflow, arguments)
+            check_study(workflow, arguments, "resume", "starts", "unblind")
             dataclasses.replace(workflow, **changes).run(**common)
         else:
             run(
                 dataclasses.replace(workflow, **changes),
                 resume=arguments.resume,
                 unblind=arguments.unblind,
-                cache=arguments.cache,
-                skip_bad_files=arguments.skip_bad_files,
+                **reading,
                 **common,
             )
     return 0
 
 
-def _check_study(study: Study, arguments: argparse.Namespace) -> None:
-    for name in ("data", "config", "settings", "resume", "starts", "unblind", "cache", "skip_bad_files"):
-        if getattr(arguments, name):
-            option = "set" if name == "settings" else name.replace("_", "-")
-            raise InputError(f"{study.name!r} draws its own events and starts at random: it takes no --{option}")
+def _together(arguments: argparse.Namespace) -> AbstractContextManager[None]:
+    """Return the context in which several processes make one run."""
+    if arguments.processes is None:
+        if arguments.coordinator is not None or arguments.process is not None:
+            raise InputError("--coordinator and --process go with --processes, the number of processes of the run")
+        return contextlib.nullcontext()
+    if arguments.process is None:
+        raise InputError(f"--processes {arguments.processes} needs --process, the number of this one, from 0")
+    if arguments.backend != "devices":
+        raise InputError("several processes share events over their devices: add --backend devices")
+    from ..backends.processes import joined
+
+    return joined(arguments.coordinator, arguments.processes, arguments.process)

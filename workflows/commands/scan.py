@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from .options import add_workflow, positive, prepared
+from .options import add_workflow, check_study, positive, prepared
 
 
 def add(commands: Any) -> None:
@@ -27,6 +27,13 @@ def add(commands: Any) -> None:
         help="how points are chosen (default: random)",
     )
     parser.add_argument("--trials", metavar="N", type=positive, default=500, help="how many points (default: 500)")
+    parser.add_argument(
+        "--also",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="parameters without bounds to scan too, bin edges or weights, which otherwise keep their values",
+    )
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="draw other points (default: 0)")
     parser.add_argument(
         "--output", metavar="DIR", type=Path, help="the folder for all points (default: hepgrad-runs/WORKFLOW-METHOD)"
@@ -45,28 +52,35 @@ def carry_out(arguments: argparse.Namespace) -> int:
     """
     from rich.console import Console
 
+    from hepgrad.analysis import Parameters
+
     from ..execution import DEFAULT_OUTPUT, load_events, located, run_facts, settings
     from ..run_folder import RunFolder
-    from ..scan import scan
+    from ..scan import scan, search
     from ..study import Study
 
-    with prepared(arguments) as workflow:
-        if isinstance(workflow, Study):
-            raise InputError(f"{workflow.name!r} trains networks, there are no cuts to scan")
+    how = {"method": arguments.method, "trials": arguments.trials, "seed": arguments.seed}
+    with prepared(arguments) as (workflow, reading):
         output = arguments.output or DEFAULT_OUTPUT / f"{workflow.name}-{arguments.method}"
         RunFolder.check(output, overwrite=arguments.overwrite)
-        workflow, fileset = located(workflow)
-        events = load_events(workflow, fileset, arguments.cache, arguments.skip_bad_files, None)
-        how = {"method": arguments.method, "trials": arguments.trials, "seed": arguments.seed}
-        found = scan(workflow.analysis, events, workflow.parameters, **how)
+        if isinstance(workflow, Study):
+            check_study(workflow, arguments, "also")
+            chosen: dict[str, Any] = {"workflow": workflow.name, "settings": dataclasses.asdict(workflow)}
+            found = search(workflow.contest(), **how)
+        else:
+            workflow, fileset = located(workflow)
+            chosen = {**settings(workflow, fileset), "also": arguments.also}
+            events = load_events(workflow, fileset, **reading)
+            found = scan(workflow.analysis, events, workflow.parameters, also=arguments.also, **how)
         console = Console()
         console.print(found.table())
         folder = RunFolder.create(output, overwrite=arguments.overwrite)
         header = ["objective", *found.points[0]]
         rows = zip(found.objectives.tolist(), found.points, strict=True)
         folder.write_csv("trials.csv", header, ([value, *point.values()] for value, point in rows))
-        folder.write_text("best.json", found.best.to_json())
+        if isinstance(found.best, Parameters):
+            folder.write_text("best.json", found.best.to_json())
         facts = {"train": found.train, "held_out": found.held_out, "seconds_of_trials": found.seconds}
-        folder.finish(run_facts({**settings(workflow, fileset), **how, **facts}, workflow.title, found.seconds))
+        folder.finish(run_facts({**chosen, **how, **facts}, workflow.title, found.seconds))
     console.print(f"all points are in {output / 'trials.csv'}", highlight=False, markup=False, soft_wrap=True)
     return 0

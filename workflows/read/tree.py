@@ -71,7 +71,7 @@ def iterate_tree(path: str, branches: Sequence[str], *, tree: str, chunk: int | 
     while True:
         try:
             # decompression takes most of the time, and releases the lock of the interpreter
-            with ThreadPoolExecutor() as threads, _opened(path, branches, tree) as events:
+            with ThreadPoolExecutor() as threads, opened(path, branches, tree) as events:
                 total = max(events.num_entries, 1)
                 # by a predicate, because a name may look like an expression or a pattern
                 chosen = events.iterate(
@@ -101,7 +101,21 @@ def iterate_tree(path: str, branches: Sequence[str], *, tree: str, chunk: int | 
 
 
 @contextlib.contextmanager
-def _opened(path: str, branches: Sequence[str], tree: str) -> Iterator[Any]:
+def opened(path: str, branches: Sequence[str], tree: str) -> Iterator[Any]:
+    """Yield a tree that has some branches, from a file that is as long as it says.
+
+    Parameters
+    ----------
+    path, branches, tree
+        As for `iterate_tree`.
+
+    Raises
+    ------
+    BadFile
+        When there is no such tree, or it lacks branches.
+    EOFError
+        When the file is truncated.
+    """
     with uproot.open(path) as file:
         size = file.file.source.num_bytes
         if size is not None and size < file.file.fEND:

@@ -72,7 +72,8 @@ def collectives(pool: DevicePool) -> dict[str, list[int]]:
         ("forward", Fill(analysis), (at, reading)),
         ("backward", PullBack(analysis), (at, reading, filled)),
     ):
-        text = pool.compiled(program).lower(pool.data, *arguments).compile().as_text()
+        plain = jax.tree.map(np.asarray, arguments)
+        text = pool.compiled(program).lower(pool.data, *plain).compile().as_text()
         lines = re.findall(rf"= (.*?) (?:{COLLECTIVES})(?:-start)?\(", text)
         numbers = [re.findall(r"([a-z]+)(\d+)\[([\d,]*)\]", line) for line in lines]
         found[name] = [

@@ -17,7 +17,7 @@ from hepgrad.analysis.optimize.pool import Pool, Program, precise, without_event
 
 from ..errors import InputError
 from ..read.blocks import Frame, aligned
-from ..read.collect import Recipe
+from ..read.collect import Collected, Recipe
 from ..read.packing import Strand, fill, typical_weights
 from ..read.reader import Watcher
 
@@ -44,10 +44,21 @@ class Devices:
 
     def load(self, recipe: Recipe, *, block_size: int | None = None, watch: Watcher | None = None) -> Split:
         """Read events onto the devices; the arguments are those of `Backend.load`."""
-        mesh = self.mesh
         if jax.process_count() > 1:
             _read_together(recipe, watch)
-        collected = recipe.collect(watch)
+        return self.share_out(recipe.collect(watch), block_size=block_size)
+
+    def share_out(self, collected: Collected, *, block_size: int | None = None) -> Split:
+        """Pack events that were read, in every process those of its own devices.
+
+        Parameters
+        ----------
+        collected
+            The same in all processes.
+        block_size
+            As for `load`.
+        """
+        mesh = self.mesh
         shape, frame = collected.framed(block_size, multiple_of=mesh.size)
         return Split(*(_half(frame, strands, shape.blocks, mesh) for strands in collected.halves))
 

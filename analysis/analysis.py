@@ -28,6 +28,8 @@ from .systematics import Histograms, Templates, fill_templates
 # columns, weight and process of the events of one block
 Block: TypeAlias = tuple[rg.RecordArray, jax.Array, jax.Array]
 
+HARD = Hard()
+
 
 @dataclasses.dataclass(frozen=True)
 class Analysis:
@@ -265,8 +267,8 @@ class Analysis:
         return self.figure_of_merit(self.histograms(data, parameters, reading), data)
 
     @functools.partial(jax.jit, static_argnames="self")
-    def cutflow(self, data: Dataset, parameters: Parameters) -> Cutflow:
-        """Count the events that pass each named selection step, in the hard reading.
+    def cutflow(self, data: Dataset, parameters: Parameters, reading: Reading = HARD) -> Cutflow:
+        """Count the events that pass each named selection step.
 
         Parameters
         ----------
@@ -274,11 +276,13 @@ class Analysis:
             The events.
         parameters
             The cut values.
+        reading
+            What a cut means; in a soft reading an event counts with the probability that it passes.
         """
 
         def local(block: Block) -> Cutflow:
             columns, weight, process = block
-            selected = self.select(Events.of(columns, weight), parameters, Hard())
+            selected = self.select(Events.of(columns, weight), parameters, reading)
             return Cutflow.of_events(selected, process, len(data.processes))
 
         per_block = jax.lax.map(local, (data.columns, data.weight, data.process))

@@ -77,6 +77,11 @@ class Objects(Counting, Expectations):
         """The names of the fields."""
         return self.array.fields
 
+    @property
+    def capacity(self) -> int:
+        """For how many objects of all events together there is room."""
+        return self.array.capacity
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name not in self.__dict__["array"].fields:
             raise AttributeError(

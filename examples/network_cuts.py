@@ -1,20 +1,31 @@
 """Optimise the cuts of the Z' search together with the weights of a small neural network.
 
-Run it as ``python examples/network_cuts.py``. The selection is written in stages from the box, the mass of the top pair
-is the workflow's own function, and the network's score replaces the cut on the missing momentum.
+Run it as ``python examples/network_cuts.py``. The selection is written in stages from the box, only the mass of the top
+pair is the workflow's own function. The network's score replaces the cut on the missing momentum, there is one region,
+and the background has a normalisation uncertainty of 10 %.
 """
 
 from __future__ import annotations
 
-import dataclasses
-
 import jax
 import optax
 
-from hepgrad.analysis import Analysis, Anneal, Parameter, Parameters, Result, Split, Weights, optimize
+from hepgrad.analysis import (
+    Analysis,
+    Anneal,
+    Channel,
+    CountingModel,
+    Parameter,
+    Parameters,
+    Result,
+    Split,
+    Weights,
+    optimize,
+)
 from hepgrad.analysis.stages import EventSelection, LeptonicW, ObjectSelection, Observable, Perceptron, Score
 from hepgrad.workflows import Fileset, load
 from hepgrad.workflows.zprime import ZPRIME
+from hepgrad.workflows.zprime.analysis import M_TT, reconstruction
 
 OBJECTS = [
     ObjectSelection("Muon", ["pt > cut.muon_pt", "abs(eta) < cut.muon_eta", "pfRelIso04_all < cut.muon_iso"]),
@@ -29,13 +40,14 @@ NETWORK = Perceptron([5, 6, 1])
 FEATURES = ["MET.pt", "lepton_ht", "W.pt", "leading(FatJet.mass)", "leading(FatJet.particleNet_TvsQCD)"]
 SCORE = Score("nn", NETWORK, FEATURES)
 CUTS = Parameters(
-    **{name: spec for name, spec in ZPRIME.parameters.specs.items() if name not in ("met", "lepton_ht")},
+    **{name: spec for name, spec in ZPRIME.parameters.specs.items() if name not in ("met", "lepton_ht", "network")},
     score=Parameter(0.3, bounds=(0.05, 0.95), width=0.05, label="score >"),
     nn=Weights(NETWORK.initial(jax.random.key(1)), description="score of the event"),
 )
-(RECONSTRUCTION,) = (stage for stage in ZPRIME.analysis.stages if stage.name == "reconstruction")
-ANALYSIS = dataclasses.replace(
-    ZPRIME.analysis, stages=[*OBJECTS, SCORE, EventSelection([*ASKED, "nn > cut.score"]), RECONSTRUCTION]
+ANALYSIS = Analysis(
+    stages=[*OBJECTS, SCORE, EventSelection([*ASKED, "nn > cut.score"]), reconstruction],
+    channels=[Channel("m_tt", "m_tt", M_TT, bandwidth=100.0)],
+    model=CountingModel(["zprime"], background_uncertainty=0.10),
 )
 
 

@@ -26,8 +26,8 @@ def main() -> None:
 
     # ... and its derivative with respect to every cut
     slopes = jax.jit(jax.grad(lambda cuts: analysis.evaluate(data.train, cuts, Soft(1.0))))(cuts)
-    for name, spec in cuts.specs.items():
-        print(f"  dZ/d{name:10s} = {float(slopes[name]):+.5f} per {spec.unit or 'unit'}")
+    for name in cuts.numbers():  # all but the weights of the network
+        print(f"  dZ/d{name:10s} = {float(slopes[name]):+.5f} per {cuts.specs[name].unit or 'unit'}")
 
     result = optimize(
         analysis,

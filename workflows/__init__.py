@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from .read import Sample as Sample
     from .read import load as load
     from .read import read_events as read_events
+    from .report import remake_report as remake_report
     from .run_files import read_histograms as read_histograms
     from .run_folder import RunFolder as RunFolder
     from .skim import Loosest as Loosest
+    from .stored_result import StoredResult as StoredResult
     from .study import Findings as Findings
     from .study import Study as Study
     from .workflow import Workflow as Workflow
@@ -41,11 +43,13 @@ _HOME = {
     "Process": "process",
     "RunFolder": "run_folder",
     "Sample": "read",
+    "StoredResult": "stored_result",
     "Study": "study",
     "Workflow": "workflow",
     "load": "read",
     "read_events": "read",
     "read_histograms": "run_files",
+    "remake_report": "report",
     "run": "execution",
 }
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import shtab
 
-from .commands import cache, check, listing, new, run, scan
+from .commands import cache, check, fit, listing, new, report, run, scan
 from .errors import InputError, InputWarning
 
-COMMANDS = (listing, new, check, run, scan, cache)
+COMMANDS = (listing, new, check, run, report, scan, fit, cache)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

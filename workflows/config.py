@@ -20,7 +20,10 @@ from .workflow import Workflow
 # nested dictionaries, as TOML has them
 Settings: TypeAlias = dict[str, Any]
 
-NUMBERS = ("luminosity", "energy", "steps", "learning_rate", "check_every", "block_size", "starts", "seed")
+NUMBERS = (
+    *("luminosity", "energy", "steps", "learning_rate", "check_every", "block_size", "starts", "seed"),
+    "replicas",
+)
 
 
 def read_settings(path: str | Path) -> Settings:
@@ -132,6 +135,10 @@ def configured(workflow: Workflow, settings: Settings, *, origin: str) -> Workfl
         raise InputError(f"{origin}: these are settings of the workflow {name!r}, not of {workflow.name!r}")
     try:
         changes: dict[str, Any] = {key: _number(settings[key], there[key]) for key in NUMBERS if key in settings}
+        if "experiment" in settings:
+            changes["experiment"] = str(settings["experiment"])
+        if "skim" in settings:
+            changes["skim"] = _skim(settings["skim"], workflow)
         if "data" in settings:
             changes["data"] = Path(settings["data"])
         if "anneal" in settings:
@@ -157,6 +164,8 @@ def effective_settings(workflow: Workflow) -> Settings:
         "workflow": workflow.name,
         "data": str(workflow.data),
         **{key: getattr(workflow, key) for key in NUMBERS},
+        "experiment": workflow.experiment,
+        "skim": _skim_word(workflow),
         "anneal": dataclasses.asdict(workflow.anneal),
         "parameters": {
             name: _entry(spec, workflow.parameters, name) for name, spec in workflow.parameters.specs.items()
@@ -206,6 +215,18 @@ def _number(value: Any, present: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         raise ValueError(f"expected a {'whole ' * whole}number, got {value!r}")
     return value
+
+
+def _skim_word(workflow: Workflow) -> str:
+    """Return the skim as a word: a function has none that would find it again."""
+    return "own" if callable(workflow.skim) else workflow.skim or "none"
+
+
+def _skim(word: Any, workflow: Workflow) -> Any:
+    choices = {"none": None, "loosest": "loosest", **({"own": workflow.skim} if callable(workflow.skim) else {})}
+    if word not in choices:
+        raise ValueError(f"skim must be {' or '.join(map(repr, choices))}, got {word!r}")
+    return choices[word]
 
 
 def _parameters(parameters: Parameters, changes: Mapping[str, Any], origin: str) -> Parameters:

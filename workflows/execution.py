@@ -21,6 +21,7 @@ from hepgrad.analysis.optimize import fingerprint
 from hepgrad.analysis.optimize.pool import Pool
 from hepgrad.analysis.statistics.objectives import merit
 
+from .backends import Backend, find_backend
 from .bootstrap import Improvement
 from .cache import Cache
 from .checkpoint import CheckpointFile
@@ -30,16 +31,19 @@ from .export import write_selection
 from .negative import negative_bins
 from .observation import observe
 from .progress import progress
-from .read import Fileset, load
+from .read import Fileset
+from .read.collect import Recipe
 from .read.reader import Watcher
 from .read.watching import watching
-from .report import write_report
-from .run_files import write_results
+from .report import Subject, notes, write_report
+from .run_files import soft_cutflows, write_results
 from .run_folder import RunFolder
 from .skim import Loosest
 from .workflow import Workflow
 
 DEFAULT_OUTPUT = Path("hepgrad-runs")
+# where shards are kept when no cache is named
+DEFAULT_CACHE = Path("hepgrad-cache")
 PACKAGES = ("hepgrad", "jax", "jaxlib", "optax", "numpy", "awkward", "uproot", "hist")
 
 
@@ -57,6 +61,7 @@ def run(
     unblind: bool = False,
     cache: str | Path | None = None,
     skip_bad_files: bool = False,
+    backend: Backend | str | None = None,
 ) -> Result:
     """Run a workflow and write its run folder.
 
@@ -90,6 +95,10 @@ def run(
         Folder in which the columns that are read are kept for the next run; they are not kept by default.
     skip_bad_files
         Go on without files that cannot be read; what is left is normalised to what was read (see `load`).
+    backend
+        Where the events are and what computes with them: ``"in-memory"``, ``"out-of-core"``, ``"devices"``, or one with
+        settings of its own (`hepgrad.workflows.backends`). By default the quickest one that holds them. The result is
+        the same up to rounding.
 
     Returns
     -------
@@ -109,14 +118,16 @@ def run(
     if unblind and source is None:
         raise InputError(f"workflow {workflow.name!r} has no observed events, there is nothing to unblind")
     output = DEFAULT_OUTPUT / workflow.name if output is None else Path(output)
-    console = Console(quiet=quiet)
+    console = Console(quiet=quiet or jax.process_index() > 0)
     started = time.monotonic()
 
     RunFolder.check(output, overwrite=overwrite)
     workflow, fileset = located(workflow)
     console.print(f"{workflow.title}\nreading {fileset.source}", highlight=False, markup=False, soft_wrap=True)
     with watching(console) as watch:
-        events = load_events(workflow, fileset, cache, skip_bad_files, watch)
+        events = load_events(
+            workflow, fileset, cache=cache, skip_bad_files=skip_bad_files, backend=backend, watch=watch
+        )
     optimizer = optax.adam(workflow.learning_rate)
     chosen = settings(workflow, fileset)
     checkpoint = CheckpointFile(output, chosen)
@@ -132,7 +143,7 @@ def run(
             anneal=workflow.anneal,
             check_every=workflow.check_every,
             watchers=watchers,
-            save=checkpoint.save,
+            save=None if jax.process_index() else checkpoint.save,
             resume=saved,
         )
     console.print(*result.tables(), sep="\n")
@@ -146,14 +157,18 @@ def run(
         observed = source.observed(workflow, fileset)
         observation = observe(workflow.analysis, observed, result, about)
         console.print(*observation.tables(), sep="\n")
+    flows = soft_cutflows(result, workflow.analysis, events.held_out)
+    if jax.process_index():
+        return result  # the same in all processes, of which the first one writes it down
 
     folder = RunFolder.create(output, overwrite=overwrite)
     folder.write_text("config.toml", as_toml(effective_settings(workflow)))
-    selection = write_selection(folder, workflow, result.optimum.parameters)
-    write_results(folder, result, workflow.analysis, about, improvement, observation)
+    selection = write_selection(folder, workflow, result.optimum.parameters, fileset)
+    write_results(folder, result, workflow.analysis, about, improvement, flows, observation)
+    Subject.of(workflow, *notes(workflow, result, observation)).write(folder)
     chosen = {**chosen, "unblinded": unblind, "selection": selection}
     facts = run_facts(chosen, workflow.title, time.monotonic() - started)
-    write_report(folder, result, workflow, facts, improvement, observation)
+    write_report(folder, facts)
     folder.finish(facts)
     checkpoint.remove()
     console.print(f"the report is {folder.path / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
@@ -166,6 +181,7 @@ def examine(
     data: str | Path | None = None,
     cache: str | Path | None = None,
     skip_bad_files: bool = False,
+    backend: Backend | str | None = None,
 ) -> Diagnosis:
     """Tell what is wrong with a workflow before it runs.
 
@@ -175,7 +191,7 @@ def examine(
         What would be run.
     data
         Folder with a ``fileset.json``, or such a file; the workflow's own by default.
-    cache, skip_bad_files
+    cache, skip_bad_files, backend
         As for `run`.
 
     Raises
@@ -186,7 +202,8 @@ def examine(
     if data is not None:
         workflow = dataclasses.replace(workflow, data=Path(data))
     workflow, fileset = located(workflow)
-    return check(workflow.analysis, load_events(workflow, fileset, cache, skip_bad_files, None), workflow.parameters)
+    events = load_events(workflow, fileset, cache=cache, skip_bad_files=skip_bad_files, backend=backend)
+    return check(workflow.analysis, events, workflow.parameters)
 
 
 def located(workflow: Workflow) -> tuple[Workflow, Fileset]:
@@ -204,7 +221,13 @@ def located(workflow: Workflow) -> tuple[Workflow, Fileset]:
 
 
 def load_events(
-    workflow: Workflow, fileset: Fileset, cache: str | Path | None, skip_bad_files: bool, watch: Watcher | None
+    workflow: Workflow,
+    fileset: Fileset,
+    *,
+    cache: str | Path | None = None,
+    skip_bad_files: bool = False,
+    backend: Backend | str | None = None,
+    watch: Watcher | None = None,
 ) -> Split:
     """Return the events of a workflow.
 
@@ -212,29 +235,32 @@ def load_events(
     ----------
     workflow, fileset
         As from `located`.
-    cache, skip_bad_files
+    cache, skip_bad_files, backend
         As for `run`.
     watch
         Is told how far the reading has come.
     """
     if workflow.source is not None:
-        if cache is not None or skip_bad_files:
-            raise InputError(f"workflow {workflow.name!r} reads in a way of its own: no cache, and it skips no files")
+        if cache is not None or skip_bad_files or backend not in (None, "in-memory"):
+            raise InputError(
+                f"workflow {workflow.name!r} reads in a way of its own, into memory: no cache, and it skips no files"
+            )
         return workflow.source.load(workflow, fileset)
     skim = Loosest(workflow.analysis, workflow.parameters) if isinstance(workflow.skim, str) else workflow.skim
-    return load(
+    recipe = Recipe(
         fileset,
         workflow.processes,
         workflow.analysis.reads,
-        luminosity=workflow.luminosity,
-        block_size=workflow.block_size,
+        workflow.luminosity,
         tree=workflow.tree,
         layout=workflow.layout,
         skim=skim,
         skip_bad_files=skip_bad_files,
         cache=None if cache is None else Cache(Path(cache)),
-        watch=watch,
     )
+    if backend is None or isinstance(backend, str):
+        backend = find_backend(backend, recipe, Path(cache or DEFAULT_CACHE))
+    return backend.load(recipe, block_size=workflow.block_size, watch=watch)
 
 
 def run_facts(chosen: dict[str, Any], title: str, seconds: float) -> dict[str, Any]:

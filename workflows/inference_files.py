@@ -18,6 +18,8 @@ from .observation import Observation
 from .run_folder import RunFolder
 
 SOURCE_COLUMNS = ("point", "channel", "process", "source", "type", "yield", "down", "up")
+FITTED = ("value", "uncertainty")
+PULL_COLUMNS = ("fit", "parameter", *FITTED, "pull", "constraint")
 # of `Impacts`, by parameter
 IMPACTS = ("pull", "constraint", "prefit_down", "prefit_up", "postfit_down", "postfit_up", "converged")
 
@@ -28,9 +30,10 @@ def write_inference(
     """Write what the likelihood of a `TemplateModel` says, from hard histograms of held-out events.
 
     ``workspace.json`` is the likelihood with the optimised cuts in the format of pyhf, ``systematics.csv`` tells what
-    one standard deviation of each source does to each yield, ``impacts.csv`` has pulls and impacts, and
-    ``uncertainty.json`` what the uncertainty of the parameter of interest is made of. While nothing is observed, all of
-    it is for Asimov data of strength 1: the pulls are 0 and the constraints are those to expect.
+    one standard deviation of each source does to each yield, ``impacts.csv`` has pulls and impacts,
+    ``uncertainty.json`` what the uncertainty of the parameter of interest is made of, and ``pulls.csv`` the fit to
+    Asimov data of strength 1, where the pulls are 0 and the constraints are those to expect, and that to observed data.
+    While nothing is observed, all of it is for Asimov data.
 
     Parameters
     ----------
@@ -53,10 +56,10 @@ def write_inference(
     # likelihoods need double precision, whatever the rest of the program computes in
     with jax.enable_x64(True):
         start, optimum = (model_at(point, analysis, about) for point in (result.start, result.optimum))
-        if observation is None:
-            data: Any = asimov_data(optimum, 1.0)
-        else:
-            data = observed_data(optimum, analysis, observation.optimum)
+        samples: dict[str, Any] = {"asimov": asimov_data(optimum, 1.0)}
+        if observation is not None:
+            samples["observed"] = observed_data(optimum, analysis, observation.optimum)
+        data = list(samples.values())[-1]
         folder.write_json("workspace.json", to_workspace(optimum, data, measurement="optimum"))
         models = {"start": start, "optimum": optimum}
         folder.write_csv(
@@ -64,11 +67,15 @@ def write_inference(
         )
         try:
             # compiled, because it then tells which fits did not converge instead of giving up all of them
-            header = ("parameter", "value", "uncertainty", *IMPACTS)
-            folder.write_csv("impacts.csv", header, impact_rows(jax.jit(impacts)(optimum, data)))
+            compiled = jax.jit(impacts)
+            fits = {name: compiled(optimum, sample) for name, sample in samples.items()}
+            folder.write_csv("impacts.csv", ("parameter", *FITTED, *IMPACTS), impact_rows(list(fits.values())[-1]))
+            rows = (row for name, fitted in fits.items() for row in pull_rows(name, fitted))
+            folder.write_csv("pulls.csv", PULL_COLUMNS, rows)
             folder.write_json("uncertainty.json", uncertainty_parts(optimum, data))
         except FitError as error:
-            warnings.warn(f"there are no impacts.csv and uncertainty.json: {error}", InputWarning, stacklevel=2)
+            missing = "impacts.csv, pulls.csv and uncertainty.json"
+            warnings.warn(f"there are no {missing}: {error}", InputWarning, stacklevel=2)
 
 
 def source_rows(point: str, model: Model) -> Iterator[tuple[str, str, str, str, str, float, float, float]]:
@@ -108,6 +115,24 @@ def impact_rows(result: Impacts) -> Iterator[tuple[Any, ...]]:
     columns = [result.best.parameters, result.best.uncertainties, *(getattr(result, name) for name in IMPACTS)]
     for name in order:
         yield name, *(np.asarray(column)[result.names.index(name)].item() for column in columns)
+
+
+def pull_rows(fit: str, result: Impacts) -> Iterator[tuple[Any, ...]]:
+    """Yield one row for each parameter in the order of the model; free ones have neither a pull nor a constraint.
+
+    Parameters
+    ----------
+    fit
+        Name of the data.
+    result
+        Of the fit to them.
+    """
+    best, uncertainties, pull, constraint = map(
+        np.asarray, (result.best.parameters, result.best.uncertainties, result.pull, result.constraint)
+    )
+    for i, name in enumerate(result.names):
+        pulled = (pull[i].item(), constraint[i].item()) if constraint[i] > 0 else ("", "")
+        yield fit, name, best[i].item(), uncertainties[i].item(), *pulled
 
 
 def uncertainty_parts(model: Model, data: Any) -> dict[str, Any]:

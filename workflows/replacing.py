@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,3 +25,14 @@ def replacing(target: Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def leftovers(target: Path) -> list[Path]:
+    """Return what processes that were killed left of writing a file.
+
+    Parameters
+    ----------
+    target
+        The file.
+    """
+    return list(target.parent.glob(f".{glob.escape(target.name)}.*.part"))

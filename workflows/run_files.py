@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,11 @@ import numpy as np
 import uhi.io.json
 import uproot
 
-from hepgrad.analysis import Analysis, Dataset, Evaluation, Optimisable, Point, Result
+from hepgrad.analysis import Analysis, Attempt, Dataset, Evaluation, Optimisable, Point, Record, Result, Soft
+from hepgrad.analysis.cutflow import Cutflow
 from hepgrad.analysis.histogram import to_hist
+from hepgrad.analysis.optimize.pool import Pool
+from hepgrad.analysis.optimize.split import Sample
 from hepgrad.analysis.statistics import TemplateModel
 
 from .bootstrap import Improvement
@@ -26,6 +29,19 @@ from .run_folder import RunFolder
 
 EVALUATIONS = ("soft_train", "soft_held_out", "hard_train", "hard_held_out")
 HISTOGRAMS = "histograms.json"
+PARAMETER_COLUMNS = ("parameter", "start", "optimum", "lowest", "highest", "unit", "frozen", "label")
+# attributes of `Record` and the columns that hold them
+RECORDED = {
+    "step": "step",
+    "objective": "objective",
+    "width": "width",
+    "bandwidth": "bandwidth",
+    "hard": "hard_objective",
+    "validation": "validation_objective",
+}
+SLOPE = "slope:"
+COUNTED = ("weighted", "weighted_uncertainty", "raw")
+CUTFLOW_COLUMNS = ("point", "reading", "process", "step", *COUNTED, *(f"n_minus_1_{name}" for name in COUNTED))
 
 
 def write_results(
@@ -34,9 +50,10 @@ def write_results(
     analysis: Analysis,
     about: Dataset,
     improvement: Improvement,
+    soft_cutflows: Mapping[str, Cutflow],
     observation: Observation | None = None,
 ) -> None:
-    """Write everything a program may want to read.
+    """Write everything a program may want to read; `hepgrad.workflows.stored_result` reads it.
 
     Parameters
     ----------
@@ -50,21 +67,39 @@ def write_results(
         Held-out events, for their processes and typical weights.
     improvement
         What was gained on them, with its uncertainty.
+    soft_cutflows
+        By point, from `soft_cutflows`.
     observation
         What was observed; None while the analysis is blinded.
     """
     folder.write_json("parameters.json", parameters_table(result))
-    folder.write_json("result.json", {**objectives_and_yields(result), "improvement": improvement_table(improvement)})
-    names = list(result.start.parameters.numbers())
+    folder.write_csv("parameters.csv", PARAMETER_COLUMNS, parameter_rows(result))
+    told = {**objectives_and_yields(result), "improvement": improvement_table(improvement)}
+    told["merit"] = dataclasses.asdict(result.merit)
+    told["descents"] = [descent_entry(attempt) for attempt in result.attempts]
+    folder.write_json("result.json", told)
+    names, slopes = list(result.start.parameters.numbers()), list(result.history[0].slopes)
     folder.write_csv(
         "history.csv",
-        ["step", "objective", "width", "hard_objective", *names],
+        ["descent", *RECORDED.values(), *names, *(f"{SLOPE}{name}" for name in slopes)],
         (
-            [r.step, r.objective, r.width, "" if math.isnan(r.hard) else r.hard, *(r.values[n] for n in names)]
-            for r in result.history
+            history_row(number, record, names, slopes)
+            for number, attempt in enumerate(result.attempts, 1)
+            for record in attempt.history
         ),
     )
-    folder.write_csv("cutflow.csv", CUTFLOW_COLUMNS, cutflow_rows(result))
+    hard_cutflows = {name: point.cutflow for name, point in points(result).items()}
+    processes = list(result.start.hard_held_out.yields)
+    folder.write_csv(
+        "cutflow.csv",
+        CUTFLOW_COLUMNS,
+        (
+            row
+            for reading, flows in (("hard", hard_cutflows), ("soft", soft_cutflows))
+            for point, flow in flows.items()
+            for row in cutflow_rows(point, reading, processes, flow)
+        ),
+    )
     histograms = named_histograms(result, analysis)
     if observation is not None:
         folder.write_json("observed.json", observation.numbers())
@@ -72,6 +107,22 @@ def write_results(
     write_histograms(folder, histograms)
     if isinstance(analysis.model, TemplateModel):
         write_inference(folder, result, analysis, about, observation)
+
+
+def soft_cutflows(result: Result, analysis: Analysis, sample: Sample) -> dict[str, Cutflow]:
+    """Return by point the expected cutflow with soft cuts of the width of the last step.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    analysis
+        What was optimised.
+    sample
+        Held-out events.
+    """
+    pool, soft = Pool.of(sample), Soft(result.history[-1].width)
+    return {name: pool.cutflow(analysis, point.parameters, soft) for name, point in points(result).items()}
 
 
 def points(result: Result) -> dict[str, Point]:
@@ -101,6 +152,50 @@ def parameters_table(result: Result) -> dict[str, dict[str, Any]]:
         return {"start": start[name], "optimum": optimum[name], **described, "label": spec.label or name}
 
     return {name: told(name, spec) for name, spec in result.start.parameters.specs.items()}
+
+
+def parameter_rows(result: Result) -> Iterator[tuple[Any, ...]]:
+    """Yield name, start, optimum, bounds, unit and label of each cut value, arrays element by element, no weights.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    """
+    start, optimum = (point.parameters.numbers() for point in points(result).values())
+    for name, (low, high) in result.start.parameters.ranges().items():
+        if name in start:
+            spec = result.start.parameters.specs[name.partition("[")[0]]
+            yield name, start[name], optimum[name], low, high, spec.unit, spec.frozen, spec.label or name
+
+
+def descent_entry(attempt: Attempt) -> dict[str, Any]:
+    """Return where a descent began, the best point that it found, and after how many steps.
+
+    Parameters
+    ----------
+    attempt
+        The descent.
+    """
+    ends = {name: getattr(attempt, name).to_dict() for name in ("start", "best")}
+    return {**ends, "best_value": _finite(attempt.best_value), "best_step": attempt.best_step}
+
+
+def history_row(descent: int, record: Record, names: Sequence[str], slopes: Sequence[str]) -> list[Any]:
+    """Return one step as a line of ``history.csv``; what was not evaluated is empty.
+
+    Parameters
+    ----------
+    descent
+        Which one, from 1.
+    record
+        The step.
+    names, slopes
+        The cut values and the derivatives that are told.
+    """
+    numbers = [getattr(record, name) for name in RECORDED]
+    told = ["" if math.isnan(number) else number for number in numbers]
+    return [descent, *told, *(record.values[name] for name in names), *(record.slopes[name] for name in slopes)]
 
 
 def objectives_and_yields(result: Result) -> dict[str, Any]:
@@ -139,28 +234,25 @@ def improvement_table(improvement: Improvement) -> dict[str, Any]:
     }
 
 
-COUNTED = ("weighted", "weighted_uncertainty", "raw")
-CUTFLOW_COLUMNS = ("point", "process", "step", *COUNTED, *(f"n_minus_1_{name}" for name in COUNTED))
-
-
-def cutflow_rows(result: Result) -> Iterator[tuple[Any, ...]]:
-    """Yield the cutflow with hard cuts on held-out events, one row per point, process and step.
+def cutflow_rows(point: str, reading: str, processes: Sequence[str], flow: Cutflow) -> Iterator[tuple[Any, ...]]:
+    """Yield the cutflow on held-out events, one row per process and step.
 
     The last columns count the events that pass all selections but that of the step.
 
     Parameters
     ----------
-    result
-        What the optimisation found.
+    point, reading
+        Their names.
+    processes
+        In the order of the cutflow.
+    flow
+        Of the point, in the reading.
     """
-    processes = list(result.start.hard_held_out.yields)
-    for point_name, point in points(result).items():
-        flow = point.cutflow
-        tallies = [(np.asarray(t.yields), np.sqrt(t.variance), np.asarray(t.raw)) for t in (flow, flow.n_minus_1)]
-        for p, process in enumerate(processes):
-            for s, step in enumerate(flow.steps):
-                counted = [(float(w[s, p]), float(u[s, p]), round(float(n[s, p]))) for w, u, n in tallies]
-                yield point_name, process, step, *counted[0], *counted[1]
+    tallies = [(np.asarray(t.yields), np.sqrt(t.variance), np.asarray(t.raw)) for t in (flow, flow.n_minus_1)]
+    for p, process in enumerate(processes):
+        for s, step in enumerate(flow.steps):
+            counted = [number[s, p].item() for tally in tallies for number in tally]
+            yield point, reading, process, step, *(round(n) if n.is_integer() else n for n in counted)
 
 
 def named_histograms(result: Result, analysis: Analysis) -> dict[str, hist.Hist[Any]]:

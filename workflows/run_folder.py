@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
-from .replacing import replacing
+from .replacing import leftovers, replacing
 
 RUN_FILE = "run.json"
 FORMAT = "hepgrad run folder, version 1"
@@ -31,11 +31,14 @@ class RunFolder:
         The folder.
     files
         Names of the files written so far, relative to the folder.
+    facts
+        What ``run.json`` says beside them.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.files: list[str] = []
+        self.facts: dict[str, Any] = {"status": "unfinished"}
 
     @classmethod
     def check(cls, path: str | Path, *, overwrite: bool = False) -> None:
@@ -60,7 +63,7 @@ class RunFolder:
         ancestor = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
         if not os.access(ancestor, os.W_OK):
             raise InputError(f"the output folder {path} cannot be written: no permission in {ancestor}")
-        if not path.exists() or not any(path.iterdir()):
+        if not path.exists() or not _has_content(path):
             return
         if not overwrite:
             raise InputError(
@@ -101,14 +104,49 @@ class RunFolder:
         cls.check(path, overwrite=overwrite)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if any(path.iterdir()):
-                for name in _earlier_files(path):
-                    (path / name).unlink(missing_ok=True)
             folder = cls(path)
+            if _has_content(path):
+                folder.files = _earlier_files(path)
+                # before anything is removed, so that nobody takes what is left for a run
+                folder.finish(folder.facts)
+                for name in folder.files:
+                    removed = [*([] if name == RUN_FILE else [path / name]), *leftovers(path / name)]
+                    for file in removed:
+                        file.unlink(missing_ok=True)
+                folder.files = []
             # from the start, so that the folder of a run that breaks off can be recognised
-            folder.finish({"status": "unfinished"})
+            folder.finish(folder.facts)
         except OSError as error:
             raise InputError(f"the output folder {path} cannot be written: {error}") from error
+        return folder
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """Return the folder of a finished run.
+
+        Parameters
+        ----------
+        path
+            The folder.
+
+        Raises
+        ------
+        InputError
+            When it is not there, is not the folder of a run, or the run has not finished.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise InputError(f"there is no run folder {path}")
+        facts = _facts(path)
+        if facts is None:
+            raise InputError(f"{path} is not the folder of a run: it has no {RUN_FILE} of one")
+        if facts.get("status") != "finished":
+            raise InputError(
+                f"the run in {path} was broken off while its results were written; go on with --resume --overwrite"
+            )
+        folder = cls(path)
+        folder.files = facts["files"]
+        folder.facts = {name: fact for name, fact in facts.items() if name not in ("format", "files")}
         return folder
 
     @contextlib.contextmanager
@@ -120,10 +158,13 @@ class RunFolder:
         name
             Relative to the folder, with ``/`` between folders.
         """
+        if name not in self.files:
+            # listed before it is there, so that no file of a run that breaks off is left over by the next one
+            self.files.append(name)
+            if name != RUN_FILE:
+                self.finish(self.facts)
         with replacing(self.path / name) as temporary:
             yield temporary
-        if name not in self.files:
-            self.files.append(name)
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file.
@@ -175,21 +216,33 @@ class RunFolder:
         facts
             Anything that JSON can hold.
         """
+        self.facts = facts
         self.write_json(RUN_FILE, {"format": FORMAT, **facts, "files": sorted({*self.files, RUN_FILE})})
+
+
+def _has_content(path: Path) -> bool:
+    """Return whether a folder holds more than what a run leaves that was killed at its very beginning."""
+    return not set(path.iterdir()) <= set(leftovers(path / RUN_FILE))
+
+
+def _facts(path: Path) -> dict[str, Any] | None:
+    """Return what the ``run.json`` of a folder says; None when it has none."""
+    try:
+        facts: dict[str, Any] = json.loads((path / RUN_FILE).read_text(encoding="utf-8"))
+        if facts["format"] == FORMAT and all(isinstance(name, str) for name in facts["files"]):
+            return facts
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
 
 
 def _earlier_files(path: Path) -> list[str]:
     """Return the files of the earlier run in a folder, or raise when it is something else."""
-    try:
-        facts = json.loads((path / RUN_FILE).read_text(encoding="utf-8"))
-        recognised = facts["format"] == FORMAT
-        files = [str(name) for name in facts["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        recognised, files = False, []
-    if not recognised:
+    facts = _facts(path)
+    if facts is None:
         raise InputError(
             f"{path} is not the folder of an earlier run (it has no {RUN_FILE} of one), so nothing in it is removed; "
             "choose another folder with --output"
         )
     root = path.resolve()
-    return [name for name in files if (path / name).parent.resolve().is_relative_to(root)]
+    return [name for name in facts["files"] if (path / name).parent.resolve().is_relative_to(root)]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import time
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from rich.table import Table
@@ -16,7 +18,32 @@ from hepgrad.analysis.printing import as_text
 from hepgrad.analysis.statistics.objectives import Merit, merit
 
 from .errors import InputError
-from .proposals import PROPOSALS, Box
+from .proposals import PROPOSALS, Box, Space
+
+Method: TypeAlias = Literal["random", "grid", "optuna"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Contest:
+    """What a search competes in.
+
+    Attributes
+    ----------
+    start
+        The first point.
+    space
+        Where others are looked for.
+    train, held_out
+        The objective of a point with hard cuts (larger is better), on either half of the events; NaN where it has none.
+    merit
+        How the objective is told.
+    """
+
+    start: Any
+    space: Space
+    train: Callable[[Any], float]
+    held_out: Callable[[Any], float]
+    merit: Merit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +55,11 @@ class Scan:
     method
         How points were chosen.
     points
-        Cut values of every trial by name, in order; the start is the first.
+        Cut values of every trial by name, in order; the start is the first. Weights of networks are not among them.
     objectives
         Shape (trials,): the objective with hard cuts on the training events (larger is better).
     best
-        The cut values of the best trial.
+        The point of the best trial.
     train, held_out
         The objective of the start and of the best trial, on either half.
     seconds
@@ -42,9 +69,9 @@ class Scan:
     """
 
     method: str
-    points: tuple[dict[str, float], ...]
+    points: tuple[Mapping[str, float], ...]
     objectives: np.ndarray
-    best: Parameters
+    best: Any
     train: tuple[float, float]
     held_out: tuple[float, float]
     seconds: float
@@ -70,13 +97,12 @@ def scan(
     data: Split,
     parameters: Parameters,
     *,
-    method: Literal["random", "grid", "optuna"] = "random",
+    method: Method = "random",
     trials: int = 500,
     seed: int = 0,
+    also: Sequence[str] = (),
 ) -> Scan:
     """Evaluate many points with hard cuts and take the best on the training events.
-
-    Edges and network weights keep their values, as frozen parameters do.
 
     Parameters
     ----------
@@ -94,6 +120,9 @@ def scan(
         How many points, at most; at least two.
     seed
         Of the points that are drawn.
+    also
+        Names of edges and weights that are scanned too (`Box.around`); others keep their values, as frozen parameters
+        do.
 
     Raises
     ------
@@ -118,33 +147,52 @@ def scan(
     >>> found.best
     Parameters(x=5)
     """
+    train, held_out = (_hard_objective(analysis, Pool.of(sample)) for sample in (data.train, data.held_out))
+    contest = Contest(parameters, Box.around(parameters, also), train, held_out, merit(analysis.objective))
+    return search(contest, method=method, trials=trials, seed=seed)
+
+
+def search(contest: Contest, *, method: Method = "random", trials: int = 500, seed: int = 0) -> Scan:
+    """Evaluate many points and take the best on the training events.
+
+    Parameters
+    ----------
+    contest
+        Where to look for what.
+    method, trials, seed
+        As for `scan`.
+
+    Raises
+    ------
+    InputError
+        As for `scan`.
+    """
     if method not in PROPOSALS:
         raise InputError(f"there is no method {method!r} of scanning; there are {', '.join(PROPOSALS)}")
-    train, held_out = Pool.of(data.train), Pool.of(data.held_out)
 
-    def objective(point: Parameters, pool: Pool = train) -> float:
-        return float(analysis.figure_of_merit(pool.histograms(analysis, point, Hard()), pool.about))
+    def objective_of(point: Any) -> float:
+        objective = contest.train(point)
+        return -math.inf if math.isnan(objective) else objective
 
-    start = objective(parameters)
+    start = objective_of(contest.start)
     began = time.monotonic()
-    points, objectives = [parameters], [start]
-    box = Box.around(parameters)
-    proposal = PROPOSALS[method](box, trials - 1, seed)
+    best, points, objectives = contest.start, [contest.space.numbers(contest.start)], [start]
+    proposal = PROPOSALS[method](contest.space, trials - 1, seed)
     with contextlib.suppress(StopIteration):
         vector = next(proposal)
         while True:
-            points.append(box.at(vector))
-            objectives.append(objective(points[-1]))
-            vector = proposal.send(objectives[-1])
+            point = contest.space.at(vector)
+            objective = objective_of(point)
+            if objective > max(objectives):
+                best = point
+            points.append(contest.space.numbers(point))
+            objectives.append(objective)
+            vector = proposal.send(objective)
     seconds = time.monotonic() - began
-    best = points[int(np.argmax(objectives))]
-    return Scan(
-        method,
-        tuple(point.numbers() for point in points),
-        np.array(objectives),
-        best,
-        (start, max(objectives)),
-        (objective(parameters, held_out), objective(best, held_out)),
-        seconds,
-        merit(analysis.objective),
-    )
+    held_out = contest.held_out(contest.start), contest.held_out(best)
+    train = start, max(objectives)
+    return Scan(method, tuple(points), np.array(objectives), best, train, held_out, seconds, contest.merit)
+
+
+def _hard_objective(analysis: Analysis, pool: Pool) -> Callable[[Parameters], float]:
+    return lambda point: float(analysis.figure_of_merit(pool.histograms(analysis, point, Hard()), pool.about))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import awkward as ak
 
 from hepgrad.analysis import Dataset, Split
 
@@ -12,6 +16,35 @@ from .read import Fileset
 
 if TYPE_CHECKING:
     from .workflow import Workflow
+
+
+# from events to booleans
+Keep: TypeAlias = Callable[[ak.Array], ak.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ingredient:
+    """What a sample adds to a process.
+
+    Attributes
+    ----------
+    sample
+        Its name in the fileset.
+    factor
+        Expected events per unit of weight.
+    weight
+        The column with the weight of each event; ``""`` where every event counts the same.
+    keep
+        Which of its events: those for which all of these plain functions are true.
+    reads
+        The columns that these look at.
+    """
+
+    sample: str
+    factor: float
+    weight: str = ""
+    keep: tuple[Keep, ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 class Source(abc.ABC):
@@ -61,6 +94,16 @@ class Source(abc.ABC):
         fileset
             As from `fileset`.
         """
+
+    def ingredients(self, workflow: Workflow, fileset: Fileset) -> Mapping[str, Sequence[Ingredient]] | None:
+        """Return what each process is made of, so that it can be written into a script; None where it is no such sum.
+
+        Parameters
+        ----------
+        workflow, fileset
+            As for `load`.
+        """
+        return None
 
     @abc.abstractmethod
     def observed(self, workflow: Workflow, fileset: Fileset) -> Dataset:

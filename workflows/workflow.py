@@ -39,6 +39,9 @@ class Workflow:
         Folder with a ``fileset.json``, or such a file.
     energy
         Centre-of-mass energy in TeV, for the labels of plots.
+    experiment
+        What plots say at the top left, such as ``"CMS Open Data"``; they are drawn in the style that mplhep has for the
+        first word.
     steps
         Steps of the optimisation.
     learning_rate
@@ -70,7 +73,8 @@ class Workflow:
     Raises
     ------
     ValueError
-        When two processes share a name, no process is the signal, or the statistical model has another signal.
+        When two processes share a name, no process is the signal, the statistical model has another signal, or there
+        are fewer than two replicas.
     """
 
     name: str
@@ -81,6 +85,7 @@ class Workflow:
     luminosity: float
     data: Path
     energy: float = 13.0
+    experiment: str = ""
     steps: int = 300
     learning_rate: float = 0.1
     anneal: Anneal = dataclasses.field(default_factory=Anneal)
@@ -98,6 +103,8 @@ class Workflow:
     def __post_init__(self) -> None:
         object.__setattr__(self, "processes", tuple(self.processes))
         object.__setattr__(self, "data", Path(self.data))
+        if self.replicas < 2:
+            raise ValueError(f"workflow {self.name!r}: the bootstrap needs at least two replicas, got {self.replicas}")
         names = [process.name for process in self.processes]
         if len(set(names)) < len(names):
             raise ValueError(f"workflow {self.name!r}: every process needs a name of its own, got {names}")

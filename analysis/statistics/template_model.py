@@ -42,11 +42,14 @@ class TemplateModel:
         Name of the signal strength.
     bounds
         (lowest, highest) value of the signal strength in a fit; those of a ``normfactor``, (0, 10), by default.
+    signal_statistics
+        The signal processes whose simulated statistics are uncertain as the background's are: those that dominate
+        their bins, as in the measurement of a cross-section.
 
     Raises
     ------
     ValueError
-        When two sources share a name, or there is no signal.
+        When two sources share a name, there is no signal, or the statistics of another process are named.
 
     Notes
     -----
@@ -55,7 +58,8 @@ class TemplateModel:
     Each bin of the background has the uncertainty of its simulated statistics (Barlow-Beeston lite, HistFactory's
     ``staterror``), but at least that of one simulated event of the channel's average weight, and holds at least a tenth
     of such an event: a bin that the simulation leaves empty is not known to be free of background. Without this floor
-    an optimiser wins by emptying bins.
+    an optimiser wins by emptying bins. The statistics of signal processes, where they are asked for, add to that in
+    quadrature, in the same one parameter for each bin.
 
     Examples
     --------
@@ -69,15 +73,22 @@ class TemplateModel:
     systematics: Sequence[Source] = ()
     parameter_of_interest: str = "mu"
     bounds: tuple[float, float] | None = None
+    signal_statistics: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "signal", tuple(self.signal))
         object.__setattr__(self, "systematics", tuple(self.systematics))
+        object.__setattr__(self, "signal_statistics", tuple(self.signal_statistics))
         names = [source.name for source in self.systematics]
         if len(set(names)) < len(names):
             raise ValueError(f"every source of uncertainty needs a name of its own, got {names}")
         if not self.signal:
             raise ValueError("a model needs at least one signal process")
+        if not set(self.signal_statistics) <= set(self.signal):
+            raise ValueError(
+                f"signal_statistics names {list(self.signal_statistics)}, which are not all signal {list(self.signal)}; "
+                "the background has the uncertainty of its statistics in any case"
+            )
 
     def merit(self, objective: str | Objective | Callable[[Model], jax.Array]) -> FigureOfMerit:
         """Return a figure of merit as a function of templates, their axes, the processes and their typical weights.
@@ -169,11 +180,11 @@ class TemplateModel:
         for process in [*self.signal, *backgrounds]:
             here = yields(nominal, process)
             modifiers: list[Any] = [NormFactor(self.parameter_of_interest)] if process in self.signal else []
-            extra = jnp.zeros_like(here)
+            extra, sumw2 = jnp.zeros_like(here), axis.select(nominal.sumw2[rows[process]])
             if process in backgrounds:
                 is_largest = largest == backgrounds.index(process)
-                extra = jnp.where(is_largest, missing, 0)
-                sumw2 = axis.select(nominal.sumw2[rows[process]]) + jnp.where(is_largest, missing2, 0)
+                extra, sumw2 = jnp.where(is_largest, missing, 0), sumw2 + jnp.where(is_largest, missing2, 0)
+            if process in backgrounds or process in self.signal_statistics:
                 modifiers.append(StatError(_staterror(name), sumw2=sumw2))
             for source in self.systematics:
                 if source.processes is not None and process not in source.processes:

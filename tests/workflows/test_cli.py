@@ -62,7 +62,8 @@ def test_run(here, tiny, tiny_events, capsys):
     assert json.loads((folder / "parameters.json").read_text())["met"]["start"] == 15.0
 
 
-def test_configuration_of_an_earlier_run(here, tiny, tiny_events):
+def test_configuration_of_an_earlier_run(here, tiny, tiny_events, monkeypatch):
+    monkeypatch.setattr("hepgrad.workflows.execution.write_report", lambda *arguments: None)
     arguments = ["run", "tiny:TINY", "--quiet", "--output"]
     assert main([*arguments, "one", "--data", str(tiny_events), "--steps", "2", "--set", "parameters.met=15"]) == 0
     assert main([*arguments, "two", "--config", "one/config.toml"]) == 0
@@ -179,7 +180,9 @@ def test_list(capsys):
 def test_completion(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--print-completion", "bash"])
-    assert "--unblind" in capsys.readouterr().out
+    script = capsys.readouterr().out
+    assert "--unblind" in script
+    assert "_report_pos_0_COMPGEN=_shtab_compgen_dirs" in script
 
 
 def test_help_and_version_do_not_wait_for_jax():

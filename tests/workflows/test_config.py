@@ -20,6 +20,9 @@ def test_effective_settings_restore_the_workflow(tmp_path):
         {
             "steps": 7,
             "learning_rate": 0.02,
+            "replicas": 12,
+            "skim": "loosest",
+            "experiment": "CMS Open Data",
             "anneal": {"stop": 0.3},
             "parameters": {"met": 80.0, "btag": {"bounds": [0.2, 0.8], "frozen": True}},
             "processes": {"zprime": {"datasets": ["zprime_3000"]}},
@@ -35,16 +38,30 @@ def test_effective_settings_restore_the_workflow(tmp_path):
     assert again.parameters.free == [name for name in ZPRIME.parameters if name != "btag"]
     assert (again.steps, again.learning_rate, again.anneal.start, again.anneal.stop) == (7, 0.02, 1.0, 0.3)
     assert [p.datasets for p in again.processes][:2] == [("zprime_3000",), ("ttbar",)]
+    assert (again.replicas, again.skim, again.experiment) == (12, "loosest", "CMS Open Data")
     # nothing else has changed
     plain = dataclasses.replace(
         again,
         parameters=ZPRIME.parameters,
-        steps=300,
-        learning_rate=0.1,
+        steps=ZPRIME.steps,
+        learning_rate=ZPRIME.learning_rate,
         anneal=ZPRIME.anneal,
         processes=ZPRIME.processes,
+        replicas=ZPRIME.replicas,
+        skim=ZPRIME.skim,
+        experiment=ZPRIME.experiment,
     )
     assert plain == ZPRIME
+
+
+def test_a_skim_that_is_a_function_stays_or_goes():
+    workflow = dataclasses.replace(ZPRIME, skim=lambda events: events)
+    settings = {"skim": effective_settings(workflow)["skim"]}
+    assert settings["skim"] == "own"
+    assert configured(workflow, settings, origin="test").skim is workflow.skim
+    assert configured(workflow, {"skim": "none"}, origin="test").skim is None
+    with pytest.raises(InputError, match="skim must be 'none' or 'loosest', got 'own'"):
+        configured(dataclasses.replace(ZPRIME, skim=None), settings, origin="test")
 
 
 def test_every_setting_can_be_written_on_the_command_line():
@@ -86,6 +103,8 @@ def test_edges_and_weights():
         ({"steps": True}, "expected a whole number, got True"),
         ({"learning_rate": "fast"}, "expected a number, got 'fast'"),
         ({"anneal": 3}, "'anneal' must be a table"),
+        ({"replicas": 1}, "the bootstrap needs at least two replicas, got 1"),
+        ({"skim": "most"}, "skim must be 'none' or 'loosest'"),
         ({"steps": {"a": 1}}, "there is no setting|must be a value"),
         ({"anneal": {"stop": 2.0}}, "widths must be positive and shrink"),
         ({"parameters": {"met": 1000.0}}, "parameter 'met': .*outside the bounds"),

@@ -8,17 +8,20 @@ import json
 
 import awkward as ak
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pyhf
 import pytest
 
-from hepgrad.analysis import Analysis, Channel, Dataset, Parameter, Parameters, Regular, Split, optimize, stage
+from hepgrad.analysis import Analysis, Channel, Counts, Dataset, Parameter, Parameters, Regular, Split, optimize, stage
 from hepgrad.analysis.statistics import TemplateModel
 from hepgrad.analysis.statistics.objectives import Sigma
 from hepgrad.analysis.systematics import KinematicVariation, Normalisation
 from hepgrad.workflows import RunFolder
 from hepgrad.workflows.bootstrap import Improvement
-from hepgrad.workflows.run_files import write_results
+from hepgrad.workflows.inference_files import write_inference
+from hepgrad.workflows.observation import Observation
+from hepgrad.workflows.run_files import soft_cutflows, write_results
 
 CUTS = Parameters(met=Parameter(40.0, bounds=(0, 100), width=5.0))
 
@@ -45,13 +48,14 @@ def dataset(seed):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, quick_compilation):
     """Written in single precision: the likelihood is in double precision anyway."""
     split = Split(dataset(1), dataset(2))
     result = optimize(ANALYSIS, split, parameters=CUTS, steps=3)
     improvement = Improvement.of(result, ANALYSIS, split.held_out, replicas=10)
     folder = RunFolder.create(tmp_path_factory.mktemp("run") / "out")
-    write_results(folder, result, ANALYSIS, split.held_out, improvement)
+    flows = soft_cutflows(result, ANALYSIS, split.held_out)
+    write_results(folder, result, ANALYSIS, split.held_out, improvement, flows)
     return folder, result, improvement
 
 
@@ -121,6 +125,41 @@ def test_impacts_are_those_of_a_fit_without_pulls(folder):
     assert 0 < float(table["lumi"]["constraint"]) <= 1
     # more luminosity is less cross-section
     assert float(table["lumi"]["postfit_up"]) < 0 < float(table["lumi"]["postfit_down"])
+
+
+def test_pulls_of_asimov_data(folder):
+    folder, _, _ = folder
+    table = rows(folder, "pulls.csv")
+    assert {row["fit"] for row in table} == {"asimov"}
+    impacts = {row["parameter"]: row for row in rows(folder, "impacts.csv")}
+    assert [row["parameter"] for row in table if not row["pull"]] == ["rate"]
+    for row in table:
+        told = impacts[row["parameter"]]
+        assert (row["value"], row["uncertainty"]) == (told["value"], told["uncertainty"])
+        if row["pull"]:
+            assert (float(row["pull"]), row["constraint"]) == (pytest.approx(0, abs=1e-6), told["constraint"])
+
+
+# pyhf asks jsonschema in a way that it deprecates
+@pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
+def test_pulls_of_observed_data_are_those_of_pyhf(folder, tmp_path):
+    _, result, _ = folder
+    prediction = result.optimum.hard_held_out.histograms["sr"]
+    tilted = jnp.round(prediction.sumw.sum(axis=0) * jnp.array([0, 1.5, 0.5, 1.5, 0.5, 0]))
+    seen = Counts(tilted, tilted)
+    observation = Observation({"sr": seen}, {"sr": seen}, None, None)
+    run = RunFolder.create(tmp_path / "out")
+    write_inference(run, result, ANALYSIS, dataset(2), observation)
+    table = {(row["fit"], row["parameter"]): row for row in rows(run, "pulls.csv")}
+    workspace = pyhf.Workspace(json.loads((run.path / "workspace.json").read_text()))
+    model = workspace.model()
+    best = dict(zip(model.config.par_names, pyhf.infer.mle.fit(workspace.data(model), model).tolist(), strict=True))
+    for name in ("lumi", "scale"):
+        # their auxiliary measurements are 0 +- 1
+        assert float(table["observed", name]["pull"]) == pytest.approx(best[name], abs=2e-3)
+        assert float(table["observed", name]["value"]) == pytest.approx(best[name], abs=2e-3)
+        assert float(table["asimov", name]["pull"]) == pytest.approx(0, abs=1e-6)
+    assert max(abs(best["scale"]), abs(best["lumi"])) > 0.1
 
 
 def test_result_tells_the_improvement(folder):

@@ -19,6 +19,7 @@ from hepgrad.workflows.neos.problem import CENTRES, YIELDS, classifier_shapes, d
 from hepgrad.workflows.neos.summary import Summary
 from hepgrad.workflows.neos.table import Row
 from hepgrad.workflows.neos.templates import hard_shapes, soft_shapes, statistical_model
+from hepgrad.workflows.scan import search
 
 pytestmark = [
     pytest.mark.usefixtures("x64"),
@@ -124,3 +125,12 @@ def test_trained_network(tmp_path):
     model = workspace.model()
     cls = pyhf.infer.hypotest(1.0, workspace.data(model), model, test_stat="q")
     assert trained["cls"] == pytest.approx(cls, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_random_networks_are_searched_with_the_same_numbers():
+    contest = dataclasses.replace(NEOS, events=1000).contest()
+    found = search(contest, trials=4)
+    events = draw(jax.random.split(jax.random.key(NEOS.seed), 4)[0], 1000)
+    row = Row.of("", statistical_model(hard_shapes(found.best.scores(events), found.best.edges)))
+    assert found.train[1] == found.objectives.max() == pytest.approx(-np.log(row.cls))

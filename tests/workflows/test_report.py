@@ -17,8 +17,11 @@ from hepgrad.workflows import RunFolder
 from hepgrad.workflows.observation import Observation
 from hepgrad.workflows.report.channel import plot_channel
 from hepgrad.workflows.report.history import plot_objective, plot_parameters
-from hepgrad.workflows.report.page import html_table, report_plots
+from hepgrad.workflows.report.overtraining import overtraining_table
+from hepgrad.workflows.report.page import channel_plots, history_plots, overtraining_plots
 from hepgrad.workflows.report.style import plot_style
+from hepgrad.workflows.report.subject import Subject
+from hepgrad.workflows.report.tables import html_table
 
 # observed events with the starting and with the optimised cuts
 START, OPTIMUM = (900.0, 4.0, 30.0, 0.0), (700.0, 5.0, 20.0, 1.0)
@@ -59,8 +62,9 @@ def page(finished):
 
 
 def test_page_needs_no_other_file(page):
-    assert len(page.references) == 3
-    assert all(reference.startswith("data:image/svg+xml;base64,") for reference in page.references)
+    images = [reference for reference in page.references if not reference.startswith("#")]
+    assert len(images) == 4
+    assert all(reference.startswith("data:image/svg+xml;base64,") for reference in images)
 
 
 def test_page_is_escaped(page, finished):
@@ -75,16 +79,19 @@ def test_page_tells_the_result(page, finished):
     assert ["hard", "held-out", f"{a:.3f}", f"{b:.3f}", f"{b / a:.3f}"] in rows
     met = next(row for row in rows if row[0] == "met")
     assert met[1:] == ["20", f"{float(result.optimum.parameters['met']):.4g}", "10 to 100", "GeV"]
-    assert [row[0] for row in rows].count("missing momentum") == 2
+    # start and optimum, hard and soft
+    assert [row[0] for row in rows].count("missing momentum") == 4
     assert any(f"{a:.2f} → {b:.2f}" in html.unescape(text) for text in page.text)
 
 
 def test_plots_change_no_global_setting(finished):
     workflow, result, _ = finished
+    subject = Subject.of(workflow)
     before, backend = dict(matplotlib.rcParams), matplotlib.get_backend()
-    with plot_style():
-        for plot in report_plots(result, workflow):
-            plot.draw()
+    with plot_style("CMS"):
+        for make in (channel_plots, history_plots, overtraining_plots):
+            for plot in make(result, subject):
+                plot.draw()
     assert dict(matplotlib.rcParams) == before
     assert matplotlib.get_backend() == backend
 
@@ -92,7 +99,7 @@ def test_plots_change_no_global_setting(finished):
 def test_channel_plot_shows_what_was_counted(finished):
     workflow, result, _ = finished
     with plot_style():
-        figure = plot_channel(result, workflow, workflow.analysis.channels[0])
+        figure = plot_channel(result, Subject.of(workflow), workflow.analysis.channels[0])
     before, after, *_ = figure.axes
     assert before.get_ylabel() == "Events / 150 GeV"
     legend = [text.get_text() for text in after.get_legend().get_texts()]
@@ -115,7 +122,7 @@ def test_observed_events_are_drawn_with_their_ratio_to_the_backgrounds(finished)
     before, after = (Counts(jnp.array([0.0, *seen, 0.0]), jnp.array([0.0, *seen, 0.0])) for seen in (START, OPTIMUM))
     observation = Observation({"ht": before}, {"ht": after}, None, None)
     with plot_style():
-        figure = plot_channel(result, workflow, channel, observation)
+        figure = plot_channel(result, Subject.of(workflow), channel, observation)
     *tops, left, right = figure.axes
     assert left.get_ylabel() == "data / bkg."
     points = (result.start, result.optimum)
@@ -134,7 +141,7 @@ def test_observed_events_are_drawn_with_their_ratio_to_the_backgrounds(finished)
 def test_history_plots_show_every_step(finished):
     workflow, result, _ = finished
     with plot_style():
-        objective, parameters = plot_objective(result, workflow), plot_parameters(result)
+        objective, parameters = plot_objective(result, Subject.of(workflow)), plot_parameters(result)
     soft = objective.axes[0].lines[0]
     np.testing.assert_array_equal(soft.get_ydata(), [record.objective for record in result.history])
     assert objective.axes[0].get_ylabel() == "Expected discovery significance"
@@ -152,7 +159,10 @@ def test_a_channel_without_events_can_be_drawn(finished, tmp_path):
     nothing = dataclasses.replace(result.optimum.hard_held_out, histograms=empty)
     point = dataclasses.replace(result.optimum, hard_held_out=nothing)
     result = dataclasses.replace(result, start=point, optimum=point)
-    report_plots(result, workflow)[0].save(RunFolder.create(tmp_path / "run"))
+    folder, subject = RunFolder.create(tmp_path / "run"), Subject.of(workflow)
+    channel_plots(result, subject)[0].save(folder)
+    overtraining_plots(result, subject)[0].save(folder)
+    assert overtraining_table(result, subject).row_count == 0
 
 
 def test_rich_tables_become_html():

@@ -10,6 +10,8 @@ import subprocess
 
 import pytest
 
+from hepgrad.workflows.report import remake_report
+
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
 
 # looks at the report from outside, in a frame as wide as a screen
@@ -26,6 +28,15 @@ window.addEventListener("load", async () => {
     targets: [...page.querySelectorAll("[id]")].map(element => "#" + element.id),
     width: page.documentElement.scrollWidth,
     headings: [...page.querySelectorAll("h2")].map(heading => heading.textContent),
+    // what is wider than the screen has to lie in something that can be moved sideways
+    cut: [...page.querySelectorAll("table, img")].filter(element => {
+      const frame = element.closest(".wide");
+      return element.scrollWidth > page.documentElement.clientWidth
+        && !(frame && getComputedStyle(frame).overflowX == "auto" && frame.clientWidth <= WIDTH);
+    }).length,
+    text: Math.min(
+      ...[...page.querySelectorAll("p, td, figcaption")].map(element => parseFloat(getComputedStyle(element).fontSize))
+    ),
   });
 });
 </script>
@@ -53,17 +64,56 @@ def look(folder, width, tmp_path):
     return json.loads(html.unescape(found[1])), done.stderr
 
 
+@pytest.fixture(scope="module")
+def with_systematics(finished, tmp_path_factory):
+    """The run folder of the tiny workflow, with what the fit of another one left, and a report of both."""
+    folder = tmp_path_factory.mktemp("browser") / "run"
+    shutil.copytree(finished[2], folder)
+    for name, text in FIT.items():
+        (folder / name).write_text(text)
+    remake_report(folder)
+    return folder
+
+
+FIT = {
+    "systematics.csv": "point,channel,process,source,type,yield,down,up\noptimum,ht,top,jes,histosys,10,-0.1,0.2\n",
+    "impacts.csv": "parameter,pull,constraint,prefit_down,prefit_up,postfit_down,postfit_up\n"
+    "mu,0,0,0,0,0,0\njes,0.5,0.8,-1.2,1.1,-1.0,0.9\n",
+    "pulls.csv": "fit,parameter,value,uncertainty,pull,constraint\nasimov,mu,1,2,,\nasimov,jes,0,0.8,0,0.8\n",
+    "uncertainty.json": json.dumps({"parameter": "mu", "total": 2.0, "statistical": 1.5, "sources": {"jes": 1.0}}),
+}
+SECTIONS = [
+    "Result",
+    "Plots",
+    "Convergence",
+    "Overtraining",
+    "Systematic uncertainties",
+    "Cutflow",
+    "N − 1",
+    "Provenance",
+]
+
+
 @pytest.mark.parametrize("width", [390, 1200], ids=["telephone", "desktop"])
-def test_the_report_in_a_browser(finished, tmp_path, width):
-    _, _, folder = finished
-    seen, log = look(folder, width, tmp_path)
-    assert len(seen["images"]) >= 3
-    assert all(natural > 0 and shown <= width for natural, shown in seen["images"])
+def test_the_report_in_a_browser(with_systematics, tmp_path, width):
+    seen, log = look(with_systematics, width, tmp_path)
+    assert seen["headings"] == SECTIONS
+    # of one channel: the observable, the course, the parameters, both halves, impacts and pulls
+    assert len(seen["images"]) == 6
+    # a plot is never drawn smaller than its text can be read
+    assert all(natural > 0 and shown >= 350 for natural, shown in seen["images"])
+    assert len(seen["links"]) == len(SECTIONS)
     assert set(seen["links"]) <= set(seen["targets"])
     assert seen["width"] <= width
-    assert {"Result", "Plots", "Cutflow"} <= set(seen["headings"])
+    assert seen["cut"] == 0
+    assert seen["text"] >= 13
     # of scripts, styles and images
     assert "CONSOLE" not in log
+
+
+def test_a_run_without_a_likelihood_has_no_empty_section(finished):
+    page = (finished[2] / "report.html").read_text()
+    assert re.findall("<h2.*?>(.*?)</h2>", page) == [name for name in SECTIONS if name != "Systematic uncertainties"]
 
 
 def test_a_report_that_is_too_wide_would_be_noticed(tmp_path):
@@ -75,3 +125,4 @@ def test_a_report_that_is_too_wide_would_be_noticed(tmp_path):
     assert seen["width"] > 390
     assert seen["images"][0][0] == 0
     assert seen["links"] == ["#none"] and not seen["targets"]
+    assert seen["text"] == 16

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import subprocess
+import sys
+import time
 
 import hist
 import numpy as np
@@ -83,9 +87,11 @@ def test_files_are_written_whole_or_not_at_all(tmp_path):
 
 def test_everything_is_there_and_listed(finished):
     _, _, folder = finished
-    plots = [f"plots/{name}.{suffix}" for name in ("ht", "objective", "parameters") for suffix in ("pdf", "png")]
+    drawn = ("ht", "objective", "overtraining-ht", "parameters")
+    plots = [f"plots/{name}.{suffix}" for name in drawn for suffix in ("pdf", "png")]
     tables = ["config.toml", "cutflow.csv", "history.csv", "parameters.json", "result.json", "run.json", "selection.py"]
-    expected = sorted([*tables, *plots, "histograms.json", "histograms.root", "report.html"])
+    tables += ["parameters.csv", "report.json", "histograms.json", "histograms.root", "report.html"]
+    expected = sorted([*tables, *plots])
     assert names(folder) == expected
     assert json.loads((folder / "run.json").read_text())["files"] == expected
 
@@ -124,11 +130,14 @@ def test_history_has_a_row_a_step(finished):
     with (folder / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == list(range(5))
-    assert rows[0].keys() == {"step", "objective", "width", "hard_objective", "jet_pt", "met", "ht"}
+    told = {"descent", "step", "objective", "width", "bandwidth", "hard_objective", "validation_objective"}
+    names = ["jet_pt", "met", "ht"]
+    assert rows[0].keys() == {*told, *names, *(f"slope:{name}" for name in names)}
     assert [bool(row["hard_objective"]) for row in rows] == [False, True, False, True, True]
     for row, record in zip(rows, result.history, strict=True):
         assert float(row["objective"]) == record.objective
         assert float(row["met"]) == record.values["met"]
+        assert float(row["slope:met"]) == record.slopes["met"]
 
 
 def test_result_file(finished):
@@ -143,7 +152,8 @@ def test_cutflow_agrees_with_numpy(finished, tiny):
     """The starting cuts, applied to the events of one sample by hand."""
     _, _, folder = finished
     with (folder / "cutflow.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if (row["point"], row["process"]) == ("start", "top")]
+        chosen = ("start", "hard", "top")
+        rows = [row for row in csv.DictReader(file) if (row["point"], row["reading"], row["process"]) == chosen]
     branches = {name: values[1::2] for name, values in tiny.draw("top").items()}
     scale = 2 * 1.5 * 1000.0 / (1.25 * tiny.draw("top")["genWeight"].sum(dtype=float))
     ht = np.array([sum(pt for pt in jets if pt > 30) for jets in branches["Jet_pt"].tolist()])
@@ -191,3 +201,110 @@ def test_histograms_that_are_not_there(tmp_path):
     (tmp_path / "histograms.json").write_text('{"a": 1}')
     with pytest.raises(InputError, match="does not hold histograms"):
         read_histograms(tmp_path)
+
+
+def test_parameters_as_a_table(finished):
+    _, result, folder = finished
+    with (folder / "parameters.csv").open() as file:
+        rows = {row["parameter"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["jet_pt", "met", "ht"]
+    assert rows["met"] == {
+        "parameter": "met",
+        "start": "20.0",
+        "optimum": str(float(result.optimum.parameters["met"])),
+        "lowest": "10.0",
+        "highest": "100.0",
+        "unit": "GeV",
+        "frozen": "False",
+        "label": "met",
+    }
+
+
+def test_soft_cutflow_agrees_with_numpy(finished, tiny):
+    """A sigmoid for the first cut: it looks at one quantity of the event."""
+    workflow, _, folder = finished
+    with (folder / "cutflow.csv").open() as file:
+        chosen = ("start", "soft", "top", "missing momentum")
+        names = ("point", "reading", "process", "step")
+        (row,) = [row for row in csv.DictReader(file) if tuple(row[name] for name in names) == chosen]
+    branches = {name: values[1::2] for name, values in tiny.draw("top").items()}
+    width = workflow.anneal.stop * workflow.parameters.specs["met"].width
+    p = 1 / (1 + np.exp(-(branches["MET_pt"].astype(float) - 20.0) / width))
+    weight = 2 * 1.5 * 1000.0 / (1.25 * tiny.draw("top")["genWeight"].sum(dtype=float)) * branches["genWeight"]
+    assert float(row["raw"]) == pytest.approx(p.sum(), rel=1e-5)
+    assert float(row["weighted"]) == pytest.approx(p @ weight, rel=1e-5)
+    assert float(row["weighted_uncertainty"]) == pytest.approx(np.sqrt(p @ weight**2), rel=1e-5)
+
+
+# ----------------------------------------------------------------------------------------------- killed at any moment
+
+
+def test_a_folder_is_complete_or_recognisably_incomplete_at_every_moment(tmp_path):
+    """A second run replaces a first one, file by file; after each change on disk the folder must say what it is."""
+    states = []
+
+    class Watched(RunFolder):
+        """Looks at the folder before each file is written and after each is in its place."""
+
+        def look(self):
+            facts = json.loads((self.path / "run.json").read_text())
+            there = [name for name in names(self.path) if name != "notes.txt" and not name.endswith(".part")]
+            # whatever the run has left is known to be its own, so that the next run can remove it
+            assert set(there) <= set(facts["files"])
+            assert facts["status"] == "unfinished" or set(there) == set(facts["files"])
+            states.append(facts["status"])
+
+        @contextlib.contextmanager
+        def writing(self, name):
+            with super().writing(name) as path:
+                if (self.path / "run.json").exists():
+                    self.look()
+                yield path
+            self.look()
+
+    for content in ("first", "second"):
+        folder = Watched.create(tmp_path, overwrite=True)
+        (tmp_path / "notes.txt").write_text("my notes")
+        for name in ("a.json", "plots/b.svg", f"{content}.csv"):
+            folder.write_text(name, content)
+        folder.finish({"status": "finished"})
+        assert states[-1] == "finished"
+    assert names(tmp_path) == ["a.json", "notes.txt", "plots/b.svg", "run.json", "second.csv"]
+    assert states.count("finished") == 3  # twice at the end, and once before the second run began
+
+
+WRITER = """
+import sys
+from hepgrad.workflows import RunFolder
+print("ready", flush=True)
+for number in range(10**6):
+    folder = RunFolder.create(sys.argv[1], overwrite=True)
+    for name in ("a.csv", "plots/b.svg", f"c{number}.json"):
+        folder.write_text(name, name * 20_000)
+    folder.finish({"status": "finished"})
+"""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_killed_while_results_are_written(tmp_path, seed):
+    """By a signal that no program can catch: a folder that says it is finished is, and any other one can be reused."""
+    path = tmp_path / "run"
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE)
+    assert writer.stdout.readline() == b"ready\n"
+    time.sleep(float(np.random.default_rng(seed).uniform(0.05, 0.4)))
+    writer.kill()
+    writer.wait()
+    writer.stdout.close()
+    if path.exists() and "run.json" in names(path):
+        facts = json.loads((path / "run.json").read_text())
+        if facts["status"] == "finished":
+            assert all((path / name).exists() for name in facts["files"])
+            sizes = {
+                (path / name).stat().st_size == len(name) * 20_000 for name in facts["files"] if name != "run.json"
+            }
+            assert sizes == {True}
+        else:
+            with pytest.raises(InputError, match="was broken off"):
+                RunFolder.open(path)
+    RunFolder.create(path, overwrite=True).finish({"status": "finished"})
+    assert names(path) == ["run.json"]

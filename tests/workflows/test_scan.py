@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import awkward as ak
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -20,8 +24,11 @@ from hepgrad.analysis import (
     stage,
 )
 from hepgrad.workflows.errors import InputError
+from hepgrad.workflows.inferno import INFERNO
 from hepgrad.workflows.proposals import Box
-from hepgrad.workflows.scan import scan
+from hepgrad.workflows.scan import scan, search
+from hepgrad.workflows.study import initial
+from hepgrad.workflows.study.random_networks import RandomNetworks, he_spread
 
 START = Parameters(x=Parameter(2.0, bounds=(0, 9)), y=Parameter(0.0, bounds=(0, 8)), bins=Edges([0, 1, 2]))
 
@@ -67,6 +74,41 @@ def test_seeds_repeat_a_scan(data):
     one, same, other = (scan(ANALYSIS, data, START, trials=10, seed=seed).objectives for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert (one[1:] != other[1:]).any()
+
+
+def test_edges_are_scanned_when_asked(data):
+    box = Box.around(START, ["bins"])
+    assert box.dimensions == 4
+    middle, tail = box.at(np.full(4, 0.5)), box.at(np.array([0.5, 0.975, 0.5, 0.5]))
+    np.testing.assert_allclose(middle["bins"], START["bins"], atol=1e-6)
+    assert middle.numbers()["x"] == tail.numbers()["x"] == 4.5
+    # dimensions go by name, bins first; the scale of edges is 0.3, and 0.975 lies at 1.96 standard deviations
+    first, second = np.diff(START.specs["bins"].at(tail["bins"]))
+    np.testing.assert_allclose(second / first, np.exp(0.3 * 1.96), rtol=1e-3)
+    with pytest.raises(InputError, match=r"cannot scan \['edges'\]: the free parameters are \['x', 'y', 'bins'\]"):
+        scan(ANALYSIS, data, START, also=["edges"])
+
+
+def test_random_networks_have_the_spread_of_their_start():
+    network = initial(jax.random.key(0), (3, 200, 2))
+    space = RandomNetworks(he_spread(network))
+    assert space.dimensions == 3 * 200 + 200 + 200 * 2 + 2
+    drawn = space.at(np.random.default_rng(0).random(space.dimensions))
+    assert jax.tree.map(jnp.shape, drawn) == jax.tree.map(jnp.shape, network)
+    for (weight, bias), (ours, _) in zip(drawn, network, strict=True):
+        np.testing.assert_allclose(jnp.std(weight), jnp.std(ours), rtol=0.1)
+        assert jnp.abs(jnp.mean(bias)) < 3 * (2 / len(weight) / len(bias)) ** 0.5
+
+
+def test_a_study_is_searched_with_the_objective_that_it_reports(x64):
+    """And a trial without a value never wins."""
+    contest = dataclasses.replace(INFERNO, train_events=2000, test_events=3000).contest()
+    found = search(contest, trials=6, seed=1)
+    assert found.train[1] == found.objectives.max() == contest.train(found.best)
+    assert found.held_out == (contest.held_out(contest.start), contest.held_out(found.best))
+    assert "sigma(s)" in found.merit.short
+    lost = dataclasses.replace(contest, train=lambda network: np.nan)
+    assert set(search(lost, trials=3).objectives) == {-np.inf}
 
 
 def test_the_whole_box_is_scanned():

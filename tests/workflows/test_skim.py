@@ -212,7 +212,7 @@ def test_a_workflow_asks_for_it_by_name(tiny, tiny_events):
     workflow = dataclasses.replace(
         tiny.TINY, data=tiny_events, skim="loosest", parameters=Parameters(**tighter), block_size=4096
     )
-    train = load_events(workflow, Fileset.load(tiny_events), None, False, None).train
+    train = load_events(workflow, Fileset.load(tiny_events)).train
     kept = np.asarray(train.columns.MET.pt)[np.asarray(train.process) == 0]
     met = tiny.draw("signal")["MET_pt"][::2]
     # jet_pt may go down to 20 - 5 x 5 GeV and ht to 50 - 5 x 15 GeV, which is no cut at all

@@ -175,6 +175,8 @@ def test_statement_of_the_challenge():
         np.testing.assert_allclose(START[name], np.arange(110, 551, 40), rtol=1e-6)
     assert TTBAR_AGC.luminosity == LUMINOSITY
     assert TTBAR_AGC.analysis.model.parameter_of_interest == "ttbar_norm"
+    # the signal is most of what is expected, and its simulation is finite in the challenge's workspace too
+    assert TTBAR_AGC.analysis.model.signal_statistics == ("ttbar",)
     # the alternative samples are no backgrounds
     assert [p.name for p in TTBAR_AGC.predicted] == ["ttbar", "wjets", "single_top_t_chan", "single_top_s_chan"]
 

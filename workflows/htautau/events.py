@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,12 +14,10 @@ from hepgrad.analysis import Dataset, Split, default_block_size
 
 from ..errors import InputError
 from ..read import Fileset, read_events
-from ..source import Source
+from ..source import Ingredient, Keep, Source
 from ..workflow import Workflow
 from .samples import DATA, PERIODS, find_samples
 
-# from flat events to booleans
-Keep: TypeAlias = Callable[[ak.Array], ak.Array]
 Weighted: TypeAlias = tuple[ak.Array, np.ndarray]
 
 DECIDING = ("q_1", "q_2", "gen_match")
@@ -41,6 +39,17 @@ def opposite_charges(events: ak.Array) -> ak.Array:
     [False, True]
     """
     return events.q_1 * events.q_2 < 0
+
+
+def equal_charges(events: ak.Array) -> ak.Array:
+    """Return whether muon and tau have equal charges.
+
+    Parameters
+    ----------
+    events
+        With ``q_1`` and ``q_2``.
+    """
+    return ~opposite_charges(events)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,29 +106,43 @@ class TauPairs(Source):
         for process in workflow.processes:
             if DATA in process.datasets and process.name != self.estimated:
                 raise InputError(f"process {process.name!r}: collision data are no prediction, only simulation is")
-        names = dict.fromkeys(name for process in workflow.processes for name in process.datasets)
+        recipe = self.ingredients(workflow, fileset)
+        names = dict.fromkeys(ingredient.sample for each in recipe.values() for ingredient in each)
         samples = {name: _read(workflow, fileset, name) for name in names}
         halves: tuple[dict[str, list[Weighted]], dict[str, list[Weighted]]] = ({}, {})
-        for process in workflow.processes:
-            for name in process.datasets:
-                events = samples[name]
-                factor = fileset[name].events_per_weight(workflow.luminosity)
-                kept = opposite_charges(events)
-                if process.name == self.estimated:
-                    kept = ~kept
-                    factor *= self.transfer if name == DATA else -self.transfer
-                if process.name in self.parts:
-                    kept = kept & self.parts[process.name](events)
+        for name, ingredients in recipe.items():
+            for ingredient in ingredients:
+                events = samples[ingredient.sample]
+                kept = np.all([keep(events) for keep in ingredient.keep], axis=0)
                 index = np.arange(len(events))
                 for remainder, half in enumerate(halves):
                     inside = index % 2 == remainder
                     chosen = events[kept & inside]
-                    weight = np.full(len(chosen), factor * len(events) / np.count_nonzero(inside))
-                    half.setdefault(process.name, []).append((chosen, weight))
+                    weight = np.full(len(chosen), ingredient.factor * len(events) / np.count_nonzero(inside))
+                    half.setdefault(name, []).append((chosen, weight))
         # as many blocks of one size, so that the halves share their compiled programs
         most = max(sum(len(weight) for parts in half.values() for _, weight in parts) for half in halves)
         blocks = max(2, -(-most // (workflow.block_size or default_block_size())))
         return Split(*(_dataset(half, workflow, -(-most // blocks)) for half in halves))
+
+    def ingredients(self, workflow: Workflow, fileset: Fileset) -> Mapping[str, Sequence[Ingredient]]:
+        """Return what each process is made of; the estimated one of events with equal charges.
+
+        Parameters
+        ----------
+        workflow, fileset
+            As for `Source.load`.
+        """
+        recipe = {}
+        for process in workflow.processes:
+            is_estimated = process.name == self.estimated
+            keep = [equal_charges if is_estimated else opposite_charges, self.parts.get(process.name)]
+            factors = {name: fileset[name].events_per_weight(workflow.luminosity) for name in process.datasets}
+            if is_estimated:
+                factors = {n: f * (self.transfer if n == DATA else -self.transfer) for n, f in factors.items()}
+            kept: dict[str, Any] = {"keep": tuple(filter(None, keep)), "reads": DECIDING}
+            recipe[process.name] = [Ingredient(name, factor, **kept) for name, factor in factors.items()]
+        return recipe
 
     def observed(self, workflow: Workflow, fileset: Fileset) -> Dataset:
         """Read the data with opposite charges.

@@ -7,11 +7,16 @@ import functools
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 from rich.console import Console
 
+from hepgrad.analysis.statistics.objectives import Merit
+
+from ..scan import Contest
 from ..study import Findings, Loss, Network, Session, Study, Training, initial
+from ..study.random_networks import RandomNetworks, he_spread
 from . import published
-from .benchmarks import BENCHMARKS
+from .benchmarks import BENCHMARKS, Benchmark
 from .bins import BINS, most_likely_bin, optimal_bin, score_bin
 from .exact import exact_information
 from .losses import CrossEntropy, SignalVariance
@@ -69,17 +74,14 @@ class Inferno(Study):
 
     def measure(self, console: Console) -> Findings:
         """Train both networks and compare them; the argument is that of every study."""
-        for_training, for_tests, for_network, for_batches = jax.random.split(jax.random.key(self.seed), 4)
-        events, test = draw(for_training, self.train_events), draw(for_tests, self.test_events)
+        events, test, for_network, for_batches = self._drawn()
         session = Session(console, Training(self.steps, self.learning_rate, self.batch))
 
         def trained(name: str, loss: Loss, start: Network) -> Network:
             return session.train(name, loss, start, events, key=for_batches)
 
-        goal = next(benchmark for benchmark in BENCHMARKS if benchmark.name == self.benchmark)
-        # at a low temperature some bins would never win, and never learn: start as if it were 1
-        start = initial(for_network, (3, *HIDDEN, BINS), last=self.temperature)
-        inferno = trained("INFERNO", SignalVariance(goal, self.temperature), start)
+        loss = SignalVariance(self._goal, self.temperature)
+        inferno = trained("INFERNO", loss, self._start(for_network))
         classifier = trained("cross-entropy", CrossEntropy(), initial(for_network, (3, *HIDDEN, 2)))
 
         rows = [
@@ -101,6 +103,35 @@ class Inferno(Study):
             },
             history=session.history,
         )
+
+    def contest(self) -> Contest:
+        """Return the uncertainty with the bins of a network, hard, on the events of the training and of the tests."""
+        events, test, for_network, _ = self._drawn()
+        start = self._start(for_network)
+
+        def objective(network: Network, events: Events) -> float:
+            return -float(jnp.log(self._goal.sigma(information(most_likely_bin, network, events))))
+
+        return Contest(
+            start,
+            RandomNetworks(he_spread(start)),
+            functools.partial(objective, events=events),
+            functools.partial(objective, events=test),
+            Merit("Expected uncertainty of s", "sigma(s)", logarithmic=True),
+        )
+
+    @property
+    def _goal(self) -> Benchmark:
+        return next(benchmark for benchmark in BENCHMARKS if benchmark.name == self.benchmark)
+
+    def _start(self, key: jax.Array) -> Network:
+        # at a low temperature some bins would never win, and never learn: start as if it were 1
+        return initial(key, (3, *HIDDEN, BINS), last=self.temperature)
+
+    def _drawn(self) -> tuple[Events, Events, jax.Array, jax.Array]:
+        """Return events for the training and for the tests, and the keys of the network and of batches."""
+        for_training, for_tests, *keys = jax.random.split(jax.random.key(self.seed), 4)
+        return draw(for_training, self.train_events), draw(for_tests, self.test_events), *keys
 
 
 @functools.partial(jax.jit, static_argnames="bin_of")

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 
 import jax
+import jax.numpy as jnp
 from rich.console import Console
 
 from hepgrad.analysis.statistics import Model, to_workspace
 from hepgrad.analysis.statistics.inference import asimov_data
+from hepgrad.analysis.statistics.objectives import CLs, Evaluation, merit
 
+from ..scan import Contest
 from ..study import Findings, Loss, Session, Study, Training
+from ..study.random_networks import RandomNetworks, he_spread
 from .losses import CrossEntropy, ExpectedCLs
 from .problem import classifier_shapes, draw
 from .summary import Summary
@@ -18,6 +24,8 @@ from .table import Row, comparison
 from .templates import hard_shapes, statistical_model
 
 HIDDEN = (100, 100)
+# of the logarithms of the bins' widths, where a search draws them
+BIN_SPREAD = 0.3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,8 +63,7 @@ class Neos(Study):
 
     def measure(self, console: Console) -> Findings:
         """Train the networks and compare them; the argument is that of every study."""
-        for_training, for_tests, for_network, for_batches = jax.random.split(jax.random.key(self.seed), 4)
-        events, test = draw(for_training, self.events), draw(for_tests, self.events)
+        events, test, for_network, for_batches = self._drawn()
         session = Session(console, Training(self.steps, self.learning_rate))
 
         def trained(name: str, loss: Loss) -> Model:
@@ -77,6 +84,33 @@ class Neos(Study):
             history=session.history,
             files={"workspace.json": to_workspace(models["CLs"], asimov_data(models["CLs"], 0.0))},
         )
+
+    def contest(self) -> Contest:
+        """Return the CLs of a network and its bins, hard, on the events of the training and of the tests."""
+        events, test, for_network, _ = self._drawn()
+        start = Summary.initial(for_network, HIDDEN)
+
+        def objective(summary: Summary, events: jax.Array) -> float:
+            value, converged = _cls(hard_model(summary, events))
+            return float(value) if converged else math.nan
+
+        return Contest(
+            start,
+            RandomNetworks(Summary(he_spread(start.network), jnp.full_like(start.log_widths, BIN_SPREAD))),
+            functools.partial(objective, events=events),
+            functools.partial(objective, events=test),
+            merit(CLs()),
+        )
+
+    def _drawn(self) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+        """Return events for the training and for the tests, and the keys of the network and of batches."""
+        for_training, for_tests, *keys = jax.random.split(jax.random.key(self.seed), 4)
+        return draw(for_training, self.events), draw(for_tests, self.events), *keys
+
+
+@jax.jit
+def _cls(model: Model) -> Evaluation:
+    return CLs().evaluate(model)
 
 
 @jax.jit

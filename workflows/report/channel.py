@@ -13,17 +13,15 @@ from hepgrad.analysis import Channel, Point, Regular, Result
 
 from ..observation import Observation
 from ..process import Process
-from ..workflow import Workflow
 from .observed import draw_observed, draw_observed_ratio
 from .style import BACKGROUND_COLORS, SIGNAL_COLORS, label_axes, new_figure
+from .subject import Subject
 
 Counted: TypeAlias = tuple[np.ndarray, np.ndarray]
 Style: TypeAlias = dict[str, Any]
 
 
-def plot_channel(
-    result: Result, workflow: Workflow, channel: Channel, observation: Observation | None = None
-) -> Figure:
+def plot_channel(result: Result, subject: Subject, channel: Channel, observation: Observation | None = None) -> Figure:
     """Draw the observable with hard cuts on held-out events, for the starting and for the optimised cuts.
 
     Backgrounds are stacked, signals are lines of their own, the hatched band is the uncertainty from the number of
@@ -34,8 +32,8 @@ def plot_channel(
     ----------
     result
         What the optimisation found.
-    workflow
-        What was run.
+    subject
+        Processes, and how plots are labelled.
     channel
         One of its channels.
     observation
@@ -45,7 +43,7 @@ def plot_channel(
     grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3.2, 1))
     titles = ("starting cuts", "optimised cuts")
     points = (result.start, result.optimum)
-    processes = workflow.predicted
+    processes = subject.prediction
     counted = [_visible(point, processes, channel) for point in points]
     seen = [] if observation is None else [observation.start, observation.optimum]
     data = [np.asarray(channel.axis.select(counts[channel.name].sumw)) for counts in seen]
@@ -62,7 +60,7 @@ def plot_channel(
             draw_observed_ratio(bottom, data[column], edges, background, spread)
         else:
             _draw_ratio(bottom, counts, edges, order, signals, colors)
-        label_axes(top, workflow.luminosity, workflow.energy, shown="Data and prediction" if data else "Simulation")
+        label_axes(top, subject, shown="Data and prediction" if data else "Simulation")
         place: Style = {"transform": top.transAxes, "va": "top"}
         top.text(0.04, 0.95, title, fontweight="bold", **place)
         merit = result.merit.of(point.hard_held_out.objective)

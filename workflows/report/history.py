@@ -10,21 +10,21 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from hepgrad.analysis import Result
 
-from ..workflow import Workflow
 from .style import OPTIMUM_COLOR, SOFT_COLOR, START_COLOR, label_axes, new_figure
+from .subject import Subject
 
 COLUMNS = (5, 4, 3)
 
 
-def plot_objective(result: Result, workflow: Workflow) -> Figure:
+def plot_objective(result: Result, subject: Subject) -> Figure:
     """Draw the figure of merit against the step, in both readings, above the width of the soft cuts.
 
     Parameters
     ----------
     result
         What the optimisation found.
-    workflow
-        What was run.
+    subject
+        How plots are labelled.
     """
     figure = new_figure(8, 6)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
@@ -33,9 +33,13 @@ def plot_objective(result: Result, workflow: Workflow) -> Figure:
     top.plot(steps, [told(r.objective) for r in result.history], color=SOFT_COLOR, label="soft cuts, training events")
     # a record holds the hard objective after its update, which is before the next step
     hard = [(r.step + 1, told(r.hard)) for r in result.history if not math.isnan(r.hard)]
+    chosen_by = [(r.step + 1, told(r.validation)) for r in result.history if not math.isnan(r.validation)]
     start = told(result.start.hard_train.objective)
     points: dict[str, Any] = {"color": OPTIMUM_COLOR, "clip_on": False, "zorder": 3}
     top.plot(*zip((0, start), *hard, strict=True), "o", ms=4, label="hard cuts, training events", **points)
+    if chosen_by:
+        style: dict[str, Any] = {"ms": 5, "mfc": "none", "color": "black"}
+        top.plot(*zip(*chosen_by, strict=True), "s", label="hard cuts, validation events", **style)
     top.axhline(start, color=START_COLOR, ls="--", lw=1.2, label="starting cuts (hard, training events)")
     best = result.best.best_step
     top.plot([best], [told(result.optimum.hard_train.objective)], "*", ms=14, label="result", **points)
@@ -46,7 +50,7 @@ def plot_objective(result: Result, workflow: Workflow) -> Figure:
     top.set_ylim(0, 1.08 * top.get_ylim()[1])
     corner = "lower left" if result.merit.logarithmic else "lower right"
     top.legend(loc=corner, frameon=True, framealpha=0.9, edgecolor="none")
-    label_axes(top, workflow.luminosity, workflow.energy)
+    label_axes(top, subject)
 
     bottom.plot(steps, [r.width for r in result.history], color="black")
     bottom.set_yscale("log")
@@ -55,6 +59,7 @@ def plot_objective(result: Result, workflow: Workflow) -> Figure:
     bottom.yaxis.set_minor_locator(NullLocator())
     bottom.set_ylabel("width factor", loc="center", fontsize=10)
     bottom.set_xlabel("step", loc="right")
+    bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
     bottom.set_xlim(0, len(steps))
     return figure
 

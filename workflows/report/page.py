@@ -1,4 +1,4 @@
-"""The report as one HTML page without references to other files."""
+"""The report as one HTML page without references to other files, made of what the run folder holds."""
 
 from __future__ import annotations
 
@@ -6,27 +6,25 @@ import base64
 import html
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from string import Template
 from typing import Any
 
-import numpy as np
-from rich.table import Table
-
-from hepgrad.analysis import Result
+from hepgrad.analysis import Cutflow, Result
 from hepgrad.analysis.cutflow import Tally
 
-from ..bootstrap import Improvement
-from ..negative import negative_bins
 from ..observation import Observation
 from ..run_files import points
 from ..run_folder import RunFolder
-from ..workflow import Workflow
+from ..stored_result import StoredResult
 from .channel import plot_channel
 from .history import plot_objective, plot_parameters
+from .overtraining import overtraining_table, plot_overtraining
 from .slopes import slopes_table
 from .style import Plot
+from .subject import Subject
 from .systematics import systematics_plots, systematics_tables
+from .tables import as_html, html_table, html_tally
 
 POINT_TITLES = {"start": "Starting cuts", "optimum": "Optimised cuts"}
 
@@ -38,12 +36,14 @@ PAGE = Template("""<!DOCTYPE html>
 <title>$title</title>
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.7rem; margin-bottom: .2rem; }
+h1 { font-size: 1.7rem; line-height: 1.25; margin-bottom: .2rem; }
 h2 { font-size: 1.25rem; margin-top: 2.5rem; padding-bottom: .2rem; border-bottom: 1px solid #d0d7de; }
+nav { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin: 1rem 0; }
+a { color: #0969da; text-decoration: none; }
 .facts { color: #57606a; margin-top: 0; }
 .headline { font-size: 1.15rem; background: #f6f8fa; border-left: 4px solid #bd1f01; padding: .8rem 1rem; }
-.tables { display: flex; overflow-x: auto; flex-wrap: wrap; gap: 1rem 2.5rem; align-items: flex-start; }
-.wide { overflow-x: auto; }
+.tables { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; align-items: flex-start; }
+.wide { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0 1rem; }
 caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }
 th, td { padding: .2rem .7rem; border-bottom: 1px solid #e4e8ec; text-align: left; white-space: nowrap; }
@@ -52,142 +52,166 @@ th { border-bottom: 2px solid #8c959f; }
 .bold td { font-weight: 600; }
 small { color: #57606a; }
 figure { margin: 1rem 0 2rem; }
-figure img { max-width: 100%; }
-figcaption { color: #57606a; max-width: 50rem; }
+figure img { max-width: 100%; display: block; }
+figcaption { color: #57606a; max-width: 50rem; margin-top: .5rem; }
+summary { cursor: pointer; }
 pre { background: #f6f8fa; padding: 1rem; overflow-x: auto; font-size: .85rem; }
+@media (max-width: 40rem) {
+  body { margin: 1rem auto; }
+  th, td { padding: .2rem .45rem; font-size: .85rem; }
+  /* a plot with two panels is read by moving it sideways */
+  figure .wide img { max-width: none; width: 40rem; }
+}
 </style>
 </head>
 <body>
 <h1>$title</h1>
 <p class="facts">$facts</p>
 <p class="headline">$headline</p>
-<h2>Result</h2>
-$notes
-<div class="tables">$tables</div>
-<h2>Plots</h2>
-$plots
-$systematics
-<h2>Cutflow</h2>
-<p>Hard cuts on held-out events: expected events &plusmn; uncertainty from the simulated statistics, and in brackets the
-number of simulated events.</p>
-<div class="wide">$cutflows</div>
-<h2>N &minus; 1</h2>
-<p>The same events if one selection is left out: what it removes that no other one does. In the first line, all are
-made.</p>
-<div class="wide">$n_minus_1</div>
-<h2>Configuration</h2>
-<details><summary>Settings, data and versions</summary><pre>$configuration</pre></details>
+<nav>$links</nav>
+$sections
 </body>
 </html>
 """)
 
+COUNTING = (
+    "Held-out events: expected events &plusmn; uncertainty from the simulated statistics, and in brackets the number "
+    "of simulated events. Soft cuts, of the width of the last step, count an event with the probability that it passes."
+)
+LEFT_OUT = (
+    "The same events if one selection is left out: what it removes that no other one does. In the first line, all are "
+    "made."
+)
+OVERTRAINING = (
+    "If cuts were tuned to single training events, these would look different from events that the optimiser never "
+    "saw. Both halves are normalised; a p-value is the probability of a larger difference by chance."
+)
 
-def write_report(
-    folder: RunFolder,
-    result: Result,
-    workflow: Workflow,
-    facts: dict[str, Any],
-    improvement: Improvement,
-    observation: Observation | None = None,
-) -> None:
-    """Write the plots and ``report.html``.
+
+def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
+    """Write the plots and ``report.html`` of what a run folder holds.
 
     Parameters
     ----------
     folder
-        Where to.
-    result
-        What the optimisation found.
-    workflow
-        What was run.
+        With the results of a run, and what `Subject.write` wrote.
     facts
         What it takes to repeat the run, as in ``run.json``.
-    improvement
-        What was gained on held-out events, with its uncertainty.
-    observation
-        What was observed; None while the analysis is blinded.
+
+    Raises
+    ------
+    InputError
+        When a file is missing, or holds something else.
     """
-    figures = [_figure(plot.save(folder), plot.caption) for plot in report_plots(result, workflow, observation)]
-    start, optimum = (result.merit.of(point.hard_held_out.objective) for point in points(result).values())
-    gain = "" if math.isnan(result.gain) else f", {result.gain:.2f} times better"
-    shown = [
-        f"{workflow.luminosity / 1000:.3g} fb⁻¹ at {workflow.energy:g} TeV",
-        f"{facts['steps']} steps in {facts['seconds']} s",
-        f"finished {facts['finished']}",
-        f"hepgrad {facts['versions']['hepgrad']}",
-    ]
-    flows = {POINT_TITLES[name]: point.cutflow for name, point in points(result).items()}
-    notes = _notes(result, workflow, observation)
+    subject, stored = Subject.read(folder.path), StoredResult.read(folder.path)
+    result = stored.result
+
+    def drawn(plots: Iterable[Plot]) -> str:
+        return "\n".join(_figure(plot.save(folder, subject.experiment), plot.caption) for plot in plots)
+
+    observation = stored.observation
     tables = [*result.tables(), slopes_table(result), *([] if observation is None else observation.tables())]
+    flows = _flows(result, stored)
+    # heading, and what is below it; an empty section is left out
+    sections = {
+        "Result": _paragraphs([f"{stored.improvement}.", *subject.notes]) + _side_by_side(map(html_table, tables)),
+        "Plots": drawn(channel_plots(result, subject, observation)),
+        "Convergence": drawn(history_plots(result, subject)),
+        "Overtraining": f"<p>{OVERTRAINING}</p>\n"
+        + html_table(overtraining_table(result, subject))
+        + drawn(overtraining_plots(result, subject)),
+        "Systematic uncertainties": _side_by_side(map(html_table, systematics_tables(folder.path)))
+        + drawn(systematics_plots(folder.path)),
+        "Cutflow": f"<p>{COUNTING}</p>\n"
+        + _side_by_side(_tally(title, flow, flow.steps, subject) for title, flow in flows.items()),
+        "N − 1": f"<p>{LEFT_OUT}</p>\n"
+        + _side_by_side(
+            _tally(title, flow.n_minus_1, ["all selections", *(f"without: {s}" for s in flow.steps[1:])], subject)
+            for title, flow in flows.items()
+        ),
+        "Provenance": "<details><summary>Settings, data and versions</summary>"
+        f"<pre>{html.escape(json.dumps(facts, indent=2))}</pre></details>",
+    }
+    sections = {heading: text for heading, text in sections.items() if text}
     page = PAGE.substitute(
-        title=html.escape(workflow.title),
-        facts=html.escape(" · ".join(shown)),
-        headline=(
-            f"{html.escape(result.merit.title)} with hard cuts on events that the optimiser never saw: "
-            f"<b>{start:.2f} &rarr; {optimum:.2f}</b>{gain}."
-        ),
-        notes="\n".join(f"<p>{html.escape(note)}</p>" for note in [f"{improvement}.", *notes]),
-        tables="\n".join(map(html_table, tables)),
-        plots="\n".join(figures),
-        systematics=_systematics(folder),
-        cutflows="\n".join(html_tally(title, f.steps, f, workflow) for title, f in flows.items()),
-        n_minus_1="\n".join(
-            html_tally(title, ["all selections", *(f"without: {step}" for step in f.steps[1:])], f.n_minus_1, workflow)
-            for title, f in flows.items()
-        ),
-        configuration=html.escape(json.dumps(facts, indent=2)),
+        title=html.escape(subject.title),
+        facts=html.escape(" · ".join(_facts(subject, facts))),
+        headline=_headline(result),
+        links="\n".join(f'<a href="#{_anchor(heading)}">{heading}</a>' for heading in sections),
+        sections="\n".join(f'<h2 id="{_anchor(name)}">{name}</h2>\n{text}' for name, text in sections.items()),
     )
     folder.write_text("report.html", page)
 
 
-def _notes(result: Result, workflow: Workflow, observation: Observation | None) -> list[str]:
-    """Return what a reader of the numbers has to know."""
-    blinded = "Blinded: the observed events of the signal selection have not been used; --unblind shows them."
-    is_blinded = workflow.source is not None and observation is None
-    lines = negative_bins(workflow.analysis, result.optimum)
-    return [*([blinded] if is_blinded else []), *(f"With the optimised cuts, {line}." for line in lines)]
+def _facts(subject: Subject, facts: dict[str, Any]) -> list[str]:
+    return [
+        f"{subject.luminosity / 1000:.3g} fb⁻¹ at {subject.energy:g} TeV",
+        f"{facts['steps']} steps in {facts['seconds']} s",
+        f"finished {facts['finished']}",
+        f"hepgrad {facts['versions']['hepgrad']}",
+    ]
 
 
-def _systematics(folder: RunFolder) -> str:
-    """Return the section on systematic uncertainties; nothing for a model without them."""
-    tables = [html_table(table) for table in systematics_tables(folder.path)]
-    if not tables:
-        return ""
-    figures = [_figure(plot.save(folder), plot.caption) for plot in systematics_plots(folder.path)]
-    return "\n".join(["<h2>Systematic uncertainties</h2>", '<div class="tables">', *tables, "</div>", *figures])
+def _headline(result: Result) -> str:
+    start, optimum = (result.merit.of(point.hard_held_out.objective) for point in points(result).values())
+    gain = "" if math.isnan(result.gain) else f", {result.gain:.2f} times better"
+    return (
+        f"{html.escape(result.merit.title)} with hard cuts on events that the optimiser never saw: "
+        f"<b>{start:.2f} &rarr; {optimum:.2f}</b>{gain}."
+    )
 
 
-def report_plots(result: Result, workflow: Workflow, observation: Observation | None = None) -> list[Plot]:
-    """Return the plots of a report.
+def _flows(result: Result, stored: StoredResult) -> dict[str, Cutflow]:
+    """Return the cutflows by title."""
+    flows = {}
+    for name, point in points(result).items():
+        flows[f"{POINT_TITLES[name]}, hard"] = point.cutflow
+        flows[f"{POINT_TITLES[name]}, soft"] = stored.soft_cutflows[name]
+    return flows
+
+
+def channel_plots(result: Result, subject: Subject, observation: Observation | None = None) -> list[Plot]:
+    """Return the plots of all channels.
 
     Parameters
     ----------
     result
         What the optimisation found.
-    workflow
-        What was run.
+    subject
+        Processes and channels.
     observation
         What was observed; None while the analysis is blinded.
     """
     below = "" if observation is None else " Points are the observed events; below, their ratio to all backgrounds."
-    channels = [
+    return [
         Plot(
             channel.name,
             f"{channel.name}, before and after: hard cuts on held-out events. Backgrounds are stacked, the signal is "
             f"drawn on its own, the hatched band is the uncertainty from the number of simulated events.{below}"
             + (" The outermost bins hold the under- and overflow." if channel.axis.flow == "fold" else ""),
-            lambda channel=channel: plot_channel(result, workflow, channel, observation),  # type: ignore[misc]
+            lambda channel=channel: plot_channel(result, subject, channel, observation),  # type: ignore[misc]
         )
-        for channel in workflow.analysis.channels
+        for channel in subject.channels
     ]
+
+
+def history_plots(result: Result, subject: Subject) -> list[Plot]:
+    """Return the plots of the objective and of the parameters against the step.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    subject
+        How plots are labelled.
+    """
     return [
-        *channels,
         Plot(
             "objective",
             "The objective of the optimiser (line) against the step, the same with hard cuts (points), and the width "
             "of the soft cuts relative to where it starts. The result is the best of the points; held-out events "
             "choose nothing.",
-            lambda: plot_objective(result, workflow),
+            lambda: plot_objective(result, subject),
         ),
         Plot(
             "parameters",
@@ -197,71 +221,46 @@ def report_plots(result: Result, workflow: Workflow, observation: Observation | 
     ]
 
 
-def html_table(table: Table) -> str:
-    """Return a table of rich as HTML.
+def overtraining_plots(result: Result, subject: Subject) -> list[Plot]:
+    """Return the plots of training against held-out events, one for each channel.
 
     Parameters
     ----------
-    table
-        With plain text in its cells.
+    result
+        What the optimisation found.
+    subject
+        Processes and channels.
     """
-    sides = [" class='right'" if column.justify == "right" else "" for column in table.columns]
-    header = [str(column.header) for column in table.columns]
-    rows = zip(*(column.cells for column in table.columns), strict=True)
-    bold = [row.style == "bold" for row in table.rows]
-    body = [[html.escape(str(cell)) for cell in row] for row in rows]
-    return _html_table(str(table.title or ""), header, body, sides, bold)
-
-
-def html_tally(title: str, steps: Sequence[str], tally: Tally, workflow: Workflow) -> str:
-    """Return counted events as an HTML table, one column per process.
-
-    Parameters
-    ----------
-    title
-        Above the table.
-    steps
-        Titles of the lines.
-    tally
-        Of all processes.
-    workflow
-        What was run.
-    """
-    numbers = [np.asarray(part, float) for part in (tally.yields, np.sqrt(np.asarray(tally.variance)), tally.raw)]
-    body = [
-        [html.escape(step), *(_counted(*(part[s, p] for part in numbers)) for p in range(len(workflow.processes)))]
-        for s, step in enumerate(steps)
+    return [
+        Plot(
+            f"overtraining-{channel.name}",
+            f"{channel.name}: training events (filled) against held-out events (points), hard cuts, normalised.",
+            lambda channel=channel: plot_overtraining(result, subject, channel),  # type: ignore[misc]
+        )
+        for channel in subject.channels
     ]
-    header = ["step", *(process.name for process in workflow.processes)]
-    sides = ["", *[" class='right'"] * len(workflow.processes)]
-    return _html_table(title, header, body, sides, [False] * len(body))
 
 
-def _counted(weighted: float, uncertainty: float, raw: float) -> str:
-    # two significant digits of the uncertainty, but no rounding of whole events
-    digits = max(0, 1 - math.floor(math.log10(uncertainty))) if uncertainty > 0 else 1
-    return f"{weighted:,.{digits}f} &plusmn; {uncertainty:,.{digits}f} <small>({raw:.0f})</small>"
+def _tally(title: str, tally: Tally, steps: Iterable[str], subject: Subject) -> str:
+    return html_tally(title, list(steps), tally, [process.name for process in subject.processes])
 
 
-def _html_table(
-    title: str, header: Sequence[str], body: Sequence[Sequence[str]], sides: Sequence[str], bold: Sequence[bool]
-) -> str:
-    """Return a table; the cells of the body are HTML already."""
-    head = "".join(f"<th{side}>{html.escape(name)}</th>" for name, side in zip(header, sides, strict=True))
-    lines = [
-        f"<tr{' class=bold' if strong else ''}>"
-        + "".join(f"<td{side}>{cell}</td>" for cell, side in zip(row, sides, strict=True))
-        + "</tr>"
-        for row, strong in zip(body, bold, strict=True)
-    ]
-    caption = f"<caption>{html.escape(title)}</caption>"
-    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>\n{chr(10).join(lines)}\n</tbody></table>"
+def _paragraphs(notes: Iterable[str]) -> str:
+    return "\n".join(f"<p>{as_html(note)}</p>" for note in notes)
+
+
+def _side_by_side(tables: Iterable[str]) -> str:
+    together = "\n".join(tables)
+    return f'<div class="tables">{together}</div>\n' if together else ""
+
+
+def _anchor(heading: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in heading.lower())
 
 
 def _figure(svg: str, caption: str) -> str:
     # as an image and not inline: the identifiers within two inline drawings could clash
     encoded = base64.b64encode(svg.encode()).decode()
     text = html.escape(caption)
-    return (
-        f'<figure><img alt="{text}" src="data:image/svg+xml;base64,{encoded}"><figcaption>{text}</figcaption></figure>'
-    )
+    image = f'<img alt="{text}" src="data:image/svg+xml;base64,{encoded}">'
+    return f"<figure><div class='wide'>{image}</div><figcaption>{text}</figcaption></figure>"

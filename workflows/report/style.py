@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..run_folder import RunFolder
+from .subject import Subject
 
 START_COLOR, OPTIMUM_COLOR, SOFT_COLOR = "#717581", "#bd1f01", "#3f90da"
 # Petroff's colour cycle, which stays apart for colour-blind readers (arXiv:2107.02270); red is kept for the signal
@@ -44,10 +45,24 @@ _CHANGES = {
 }
 
 
+# what would mean something else between dollar signs
+MATHTEXT = str.maketrans({character: rf"\{character}" for character in " #$%&_{}"})
+# what mplhep has for experiments
+EXPERIMENTS = ("ALICE", "ATLAS", "CMS", "DUNE", "LHCb")
+
+
 @contextlib.contextmanager
-def plot_style() -> Iterator[None]:
-    """Draw in the style of the report within the block; nothing global changes."""
-    with matplotlib.style.context([mplhep.style.ROOT, _CHANGES]):
+def plot_style(experiment: str = "") -> Iterator[None]:
+    """Draw in the style of the report within the block; nothing global changes.
+
+    Parameters
+    ----------
+    experiment
+        Its first word chooses the style, if mplhep has one of that name.
+    """
+    first = experiment.partition(" ")[0]
+    style = getattr(mplhep.style, first if first in EXPERIMENTS else "ROOT")
+    with matplotlib.style.context([style, _CHANGES]):
         yield
 
 
@@ -64,22 +79,23 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def label_axes(axes: Axes, luminosity: float, energy: float, *, shown: str = "Simulation") -> None:
-    """Write above a plot what it shows, on the left, and luminosity and energy on the right.
+def label_axes(axes: Axes, subject: Subject, *, shown: str = "Simulation") -> None:
+    """Write above a plot the experiment and what the plot shows, on the left, and luminosity and energy on the right.
 
     Parameters
     ----------
     axes
         Where to.
-    luminosity
-        In 1/pb.
-    energy
-        Centre-of-mass energy in TeV.
+    subject
+        Experiment, luminosity and energy.
     shown
         What the plot shows.
     """
-    axes.set_title(shown, loc="left", fontstyle="italic", fontsize=11)
-    axes.set_title(rf"{luminosity / 1000:.3g} fb$^{{-1}}$ ({energy:g} TeV)", loc="right", fontsize=11)
+    bold = subject.experiment.translate(MATHTEXT)
+    left = rf"$\mathbf{{{bold}}}$ {shown}" if bold else shown
+    axes.set_title(left, loc="left", fontstyle="italic", fontsize=11)
+    right = rf"{subject.luminosity / 1000:.3g} fb$^{{-1}}$ ({subject.energy:g} TeV)"
+    axes.set_title(right, loc="right", fontsize=11)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,16 +116,21 @@ class Plot:
     caption: str
     draw: Callable[[], Figure]
 
-    def save(self, folder: RunFolder) -> str:
+    def save(self, folder: RunFolder, experiment: str = "") -> str:
         """Draw it, write it as PNG and PDF, and return it as SVG text.
 
         Parameters
         ----------
         folder
             Where to.
+        experiment
+            Whose style it has, as for `plot_style`.
         """
-        with plot_style():
+        with plot_style(experiment):
             figure = self.draw()
+            # laid out once, and not again for each format
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
             for suffix, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
                 with folder.writing(f"plots/{self.name}.{suffix}") as path:
                     figure.savefig(path, format=suffix, metadata=metadata)

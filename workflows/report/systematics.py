@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from ..stored_result import read_rows
+from .pulls import pulls_plots, pulls_tables
 from .style import OPTIMUM_COLOR, SOFT_COLOR, Plot, new_figure
 
 # parameters in the plot
@@ -18,7 +19,7 @@ SHOWN = 15
 
 
 def systematics_tables(folder: Path) -> list[Table]:
-    """Return what each source does to the yields, and what the uncertainty is made of.
+    """Return what each source does to the yields, what the uncertainty is made of, and the pulls.
 
     Parameters
     ----------
@@ -26,14 +27,14 @@ def systematics_tables(folder: Path) -> list[Table]:
         Of the run; a table whose file it does not have is left out.
     """
     sources, parts = folder / "systematics.csv", folder / "uncertainty.json"
-    tables = [_source_table(_rows(sources))] if sources.exists() else []
+    tables = [_source_table(read_rows(sources))] if sources.exists() else []
     if parts.exists():
         tables.append(_parts_table(json.loads(parts.read_text(encoding="utf-8"))))
-    return tables
+    return [*tables, *pulls_tables(folder)]
 
 
 def systematics_plots(folder: Path) -> list[Plot]:
-    """Return the plot of pulls and impacts, if the run has them.
+    """Return the plots of impacts and of pulls, if the run has them.
 
     Parameters
     ----------
@@ -49,12 +50,7 @@ def systematics_plots(folder: Path) -> list[Plot]:
         f"units of the uncertainty before. Right: by how much {parameter} changes when a parameter is moved by one "
         "standard deviation, and the others are fitted again."
     )
-    return [Plot("impacts", caption, lambda: plot_impacts(_rows(path), parameter))]
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return [Plot("impacts", caption, lambda: plot_impacts(read_rows(path), parameter)), *pulls_plots(folder)]
 
 
 def _source_table(rows: list[dict[str, str]]) -> Table:

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from ..execution import DEFAULT_OUTPUT, run_facts
 from ..run_folder import RunFolder
+from ..scan import Contest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +73,10 @@ class Study(abc.ABC):
         console
             Where progress is told.
         """
+
+    @abc.abstractmethod
+    def contest(self) -> Contest:
+        """Return what a search without gradients competes in: the same events, other weights of the same network."""
 
     def run(self, *, output: str | Path | None = None, overwrite: bool = False, quiet: bool = False) -> Findings:
         """Measure, print the tables and write a run folder.

@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from hepgrad.analysis.statistics import TemplateModel
 from hepgrad.analysis.systematics import AlternativeSample
 
 from ..workflow import Process
-from .analysis import TTBAR_AGC
+from .analysis import MODEL, TTBAR_AGC
 from .systematics import SYSTEMATICS
 
 # in pb, as the challenge quotes them; W + jets with the share of its decays to a lepton that the sample has
@@ -25,18 +24,15 @@ CROSS_SECTIONS = {
 SINGLE_TOP_W = Process("single_top_tW", label="tW")
 OTHER_MATRIX_ELEMENT = Process("ttbar_ME_var", datasets=("ttbar:ME_var",), cross_section_of="ttbar")
 
+MODEL_OPEN_DATA = dataclasses.replace(
+    MODEL, systematics=[*SYSTEMATICS, AlternativeSample("ttbar_ME_var", "ttbar", up="ttbar_ME_var")]
+)
+
 TTBAR_AGC_OPEN_DATA = dataclasses.replace(
     TTBAR_AGC,
     name="ttbar-agc-open-data",
     title="Top-pair cross-section of the Analysis Grand Challenge, lepton + jets, simulation of CMS Open Data 2015",
-    analysis=dataclasses.replace(
-        TTBAR_AGC.analysis,
-        model=TemplateModel(
-            ["ttbar"],
-            [*SYSTEMATICS, AlternativeSample("ttbar_ME_var", "ttbar", up="ttbar_ME_var")],
-            parameter_of_interest="ttbar_norm",
-        ),
-    ),
+    analysis=dataclasses.replace(TTBAR_AGC.analysis, model=MODEL_OPEN_DATA),
     processes=(*TTBAR_AGC.processes, SINGLE_TOP_W, OTHER_MATRIX_ELEMENT),
     cross_sections=CROSS_SECTIONS,
     data=Path("nanoaod_inputs.json"),

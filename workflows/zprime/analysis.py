@@ -1,4 +1,8 @@
-"""The Z' search: one muon, a b-tagged jet, missing momentum and a top-tagged fat jet; the observable is m(tt)."""
+"""The search for a Z' that decays to top quarks: one muon, missing momentum and a fat jet; the observable is m(tt).
+
+Events with a b-tagged jet and a fat jet that looks like a top quark are the signal region. The others are two control
+regions that measure the backgrounds: with a b tag mostly top pairs, without one W + jets.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +15,20 @@ from hepgrad.analysis import (
     Analysis,
     Anneal,
     Channel,
-    CountingModel,
     Cuts,
     Events,
     Parameter,
     Parameters,
     Variable,
+    Weights,
     stage,
 )
 from hepgrad.analysis.kinematics import delta_r, leading_momentum, neutrino_from_w
+from hepgrad.analysis.statistics import TemplateModel
 
 from ..workflow import Process, Workflow
+from .network import initial_weights, top_score
+from .systematics import SYSTEMATICS
 
 # where the optimisation starts: textbook values for a boosted top-antitop pair with one muon
 PARAMETERS = Parameters(
@@ -34,7 +41,8 @@ PARAMETERS = Parameters(
     met=Parameter(50.0, bounds=(20, 200), width=10.0, unit="GeV", label=r"$p_T^{miss}$ >"),
     lepton_ht=Parameter(150.0, bounds=(100, 500), width=20.0, unit="GeV", label=r"muon $p_T$ + $p_T^{miss}$ >"),
     fatjet_pt=Parameter(500.0, bounds=(400, 800), width=25.0, unit="GeV", label=r"fat-jet $p_T$ >"),
-    toptag=Parameter(0.5, bounds=(0.1, 0.95), width=0.05, label="top tag >"),
+    toptag=Parameter(0.5, bounds=(0.1, 0.95), width=0.05, label="top score >"),
+    network=Weights(initial_weights(seed=0), scale=0.3, description="correction of the top tag"),
 )
 
 # jets within this distance of the muon belong to the top quark that decays leptonically
@@ -45,7 +53,7 @@ LEPTONIC_SIDE = 2.0
     reads=(
         *("Muon_pt", "Muon_eta", "Muon_phi", "Muon_mass", "Muon_pfRelIso04_all"),
         *("Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass", "Jet_btagCSVV2"),
-        *("FatJet_pt", "FatJet_eta", "FatJet_phi", "FatJet_mass", "FatJet_particleNet_TvsQCD"),
+        *("FatJet_pt", "FatJet_eta", "FatJet_phi", "FatJet_mass"),
     )
 )
 def objects(events: Events, cut: Cuts) -> Events:
@@ -56,19 +64,21 @@ def objects(events: Events, cut: Cuts) -> Events:
             (muons.pt > cut.muon_pt) & (abs(muons.eta) < cut.muon_eta) & (muons.pfRelIso04_all < cut.muon_iso)
         ),
         Jet=jets.select((jets.pt > cut.jet_pt) & (abs(jets.eta) < cut.jet_eta)),
-        FatJet=fatjets.select((fatjets.pt > cut.fatjet_pt) & (fatjets.particleNet_TvsQCD > cut.toptag)),
+        FatJet=fatjets.select(fatjets.pt > cut.fatjet_pt),
     )
 
 
-@stage(reads=("MET_pt",))
+@stage(reads=("MET_pt", "Jet_btagCSVV2"))
 def selection(events: Events, cut: Cuts) -> Events:
-    """Ask for exactly one muon, a b-tagged jet, missing momentum and a top-tagged fat jet."""
-    bjets = events.Jet.select(events.Jet.btagCSVV2 > cut.btag)
+    """Ask for exactly one muon, missing momentum and a fat jet, and divide events into regions."""
     events = events.select(events.Muon.exactly(1), "one muon")
-    events = events.select(bjets.at_least(1), "a b-tagged jet")
     events = events.select(events.MET.pt > cut.met, "missing momentum")
     events = events.select(events.Muon.leading("pt") + events.MET.pt > cut.lepton_ht, "leptonic HT")
-    return events.select(events.FatJet.at_least(1), "a top-tagged fat jet")
+    events = events.select(events.FatJet.at_least(1), "a fat jet")
+    tagged = events.Jet.select(events.Jet.btagCSVV2 > cut.btag).at_least(1)
+    return events.categorise(
+        signal_region=tagged & (events.top_score > cut.toptag), top_control=tagged, rest="w_control"
+    )
 
 
 @stage(
@@ -106,21 +116,27 @@ M_TT = Variable(
     unit="GeV",
     flow="fold",
 )
+# wide enough that simulated events fill every bin
+M_TT_CONTROL = Variable(np.array([600, 1000, 1400, 1800, 3000]), name="m_tt", label=M_TT.label, unit="GeV", flow="fold")
 
 ZPRIME = Workflow(
     name="zprime",
     title="Search for Z' to top antitop, muon + jets, 13 TeV",
     analysis=Analysis(
-        stages=[objects, selection, reconstruction],
-        channels=[Channel("m_tt", "m_tt", M_TT, bandwidth=100.0)],
-        model=CountingModel(signal=("zprime",), background_uncertainty=0.10),
+        stages=[objects, top_score, selection, reconstruction],
+        channels=[
+            Channel("signal_region", "m_tt", M_TT, bandwidth=100.0, region="signal_region"),
+            Channel("top_control", "m_tt", M_TT_CONTROL, bandwidth=100.0, region="top_control"),
+            Channel("w_control", "m_tt", M_TT_CONTROL, bandwidth=100.0, region="w_control"),
+        ],
+        model=TemplateModel(["zprime"], SYSTEMATICS),
         objective="discovery",
     ),
     parameters=PARAMETERS,
     processes=PROCESSES,
     luminosity=36_300.0,
     data=Path(__file__).parent / "events",
-    steps=300,
+    steps=100,
     learning_rate=0.1,
     anneal=Anneal(1.0, 0.1),
 )

@@ -12,6 +12,7 @@ import pytest
 
 from hepgrad.analysis import Counts, Hard
 from hepgrad.analysis.statistics import TemplateModel, to_workspace
+from hepgrad.analysis.statistics.objectives import Sigma
 from hepgrad.analysis.systematics import Normalisation, Symmetrisation, Templates
 
 from .events import ANALYSIS, AXIS, CUTS, PROCESSES, dataset, samples
@@ -19,23 +20,30 @@ from .events import ANALYSIS, AXIS, CUTS, PROCESSES, dataset, samples
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 MODEL = ANALYSIS.model
+WITH_SIGNAL_STATISTICS = dataclasses.replace(MODEL, signal_statistics=["signal"])
 AXES = {"sr": AXIS}
 
 
 @pytest.fixture(scope="module")
-def built():
+def filled():
     with jax.enable_x64():
         data = dataset(samples())
-        templates = ANALYSIS.histograms(data, CUTS, Hard())
-        return templates, MODEL.build(templates, AXES, data.processes, data.typical_weight)
+        return ANALYSIS.histograms(data, CUTS, Hard()), AXES, data.processes, data.typical_weight
+
+
+@pytest.fixture(scope="module")
+def built(filled):
+    with jax.enable_x64():
+        return filled[0], MODEL.build(*filled)
 
 
 # pyhf asks jsonschema in a way that it deprecates
 @pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
-def test_exported_workspace_means_the_same_to_pyhf(built):
-    _, model = built
+@pytest.mark.parametrize("declared", [MODEL, WITH_SIGNAL_STATISTICS], ids=["background", "and signal"])
+def test_exported_workspace_means_the_same_to_pyhf(filled, declared):
     rng = np.random.default_rng(1)
     with jax.enable_x64():
+        model = declared.build(*filled)
         data = model.expected_data(model.initial)
         workspace = pyhf.Workspace(to_workspace(model, data))
         theirs = workspace.model()
@@ -90,6 +98,23 @@ def test_empty_bins_keep_an_uncertain_background():
     np.testing.assert_allclose(total2, [4, 24])
 
 
+def test_signal_statistics_add_to_those_of_the_background_and_leave_its_floors():
+    """With one bin, yields s and b and variances v and w, the signal strength has the variance (s + b + v + w) / s**2."""
+    axes = {"sr": dataclasses.replace(AXIS, bins=1)}
+    for background, expected_yield, expected_variance in ((40.0, 40.0, 160.0), (0.0, 0.4, 16.0)):
+        # signal events of weight 3, background events of weight 4
+        sumw = jnp.array([[0, 90.0, 0], [0, background, 0]])
+        counts = {"sr": Counts(sumw, sumw * jnp.array([[3.0], [4.0]]))}
+        declared = TemplateModel(["signal"], signal_statistics=["signal"])
+        with jax.enable_x64():
+            model = declared.build(counts, axes, ("signal", "rest"), jnp.array([3.0, 4.0]))
+            signal, rest = model.channels[0].samples
+            np.testing.assert_allclose([signal.yields, rest.yields], [[90], [expected_yield]], rtol=1e-6)
+            np.testing.assert_allclose(rest.modifiers[-1].sumw2, [expected_variance], rtol=1e-6)
+            variance = jnp.exp(-2 * Sigma()(model))
+        np.testing.assert_allclose(variance, (90 + expected_yield + 270 + expected_variance) / 90**2, rtol=1e-6)
+
+
 def test_less_than_nothing_counts_as_nothing():
     """A data-driven process with negative bins neither makes them free of background nor takes any from the others."""
     sumw = jnp.array([[0, 2.0, 2, 0], [0, 3, 8, 0], [0, -4, 6, 0]])
@@ -133,3 +158,5 @@ def test_what_does_not_fit_is_named():
         TemplateModel(["signal"], [Normalisation("a", 0.1), Normalisation("a", 0.2)])
     with pytest.raises(ValueError, match="at least one signal"):
         TemplateModel([])
+    with pytest.raises(ValueError, match=r"names \['top'\], which are not all signal \['signal'\]"):
+        TemplateModel(["signal"], signal_statistics=["top"])

@@ -1,0 +1,65 @@
+"""Training against held-out events: the comparison is a fair test, and notices what it should."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import chi2, kstest
+
+from hepgrad.workflows.report.overtraining import Agreement, Shape, agreement, plot_overtraining
+from hepgrad.workflows.report.style import plot_style
+from hepgrad.workflows.report.subject import Subject
+
+EDGES = np.linspace(0, 3, 9)
+
+
+def drawn(rng, events, weights, mean=1.0):
+    """A histogram of exponentially distributed events with weights of either sign."""
+    x, weight = rng.exponential(mean, events), rng.choice(weights, events)
+    sumw, sumw2 = (np.histogram(x, EDGES, weights=w)[0] for w in (weight, weight**2))
+    return Shape(sumw, sumw2)
+
+
+@pytest.mark.parametrize("weights", [(1.0,), (0.3, 4.0), (1.0, 1.0, 1.0, -0.5)], ids=["equal", "unequal", "negative"])
+def test_p_values_are_uniform_for_events_of_one_distribution(weights):
+    rng = np.random.default_rng(7)
+    found = [agreement(drawn(rng, 3000, weights), drawn(rng, 2000, weights)).p_value for _ in range(400)]
+    assert kstest(found, "uniform").pvalue > 0.01
+
+
+def test_another_distribution_is_noticed():
+    rng = np.random.default_rng(8)
+    found = [agreement(drawn(rng, 3000, (1.0,)), drawn(rng, 2000, (1.0,), mean=1.2)).p_value for _ in range(50)]
+    assert np.median(found) < 0.01
+
+
+def test_the_probability_is_that_of_chi2():
+    found = Agreement(7.3, 4)
+    assert found.p_value == pytest.approx(chi2.sf(7.3, 4), rel=1e-5)
+    assert str(found) == r"$\chi^2$/ndf = 7.3/4, p = 0.12"
+
+
+def test_bins_are_merged_until_they_hold_enough():
+    few = Shape(np.array([100.0, 4.0, 4.0, 4.0, 2.0]), np.array([100.0, 4.0, 4.0, 4.0, 2.0]))
+    many = Shape(10 * few.sumw, 10 * few.sumw2)
+    # 100 | 4 + 4 + 4 + 2
+    assert agreement(few, many).degrees == 1
+    assert agreement(few, many).chi2 == pytest.approx(0)
+    lonely = Shape(np.array([3.0, 2.0]), np.array([3.0, 2.0]))
+    assert str(agreement(lonely, lonely)) == "too few events"
+
+
+def test_plot_shows_both_halves(finished):
+    workflow, result, _ = finished
+    subject = Subject.of(workflow)
+    with plot_style():
+        left, right = plot_overtraining(result, subject, subject.channels[0]).axes
+    for axes, point in ((left, result.start), (right, result.optimum)):
+        counts = [
+            subject.channels[0].axis.select(e.histograms["ht"]).sumw for e in (point.hard_train, point.hard_held_out)
+        ]
+        train, held_out = (np.stack([each[0], each[1] + each[2]]) for each in counts)
+        filled = [patch.get_data().values for patch in axes.patches[::2]]
+        np.testing.assert_allclose(filled, train / train.sum(axis=1, keepdims=True), rtol=1e-5)
+        points = [container[0].get_ydata() for container in axes.containers]
+        np.testing.assert_allclose(points, held_out / held_out.sum(axis=1, keepdims=True), rtol=1e-5)

@@ -1,0 +1,54 @@
+"""``hepgrad report``: make the report of a finished run anew."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import shtab
+
+EXAMPLES = """Everything is taken from the run folder: no events are read, and nothing is optimised again.
+
+examples:
+  hepgrad report hepgrad-runs/zprime
+  hepgrad report hepgrad-runs/htautau --experiment "CMS Open Data"
+"""
+
+
+def add(commands: Any) -> None:
+    """Declare the command.
+
+    Parameters
+    ----------
+    commands
+        The sub-parsers of the command line.
+    """
+    parser = commands.add_parser(
+        "report",
+        help="make the report and the plots of a finished run anew, from its run folder alone",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    folder = parser.add_argument("folder", metavar="RUN_FOLDER", type=Path, help="what `hepgrad run` left")
+    folder.complete = shtab.DIRECTORY  # in a shell
+    parser.add_argument(
+        "--experiment",
+        metavar="TEXT",
+        help="what plots say at the top left; the first word chooses their style: ALICE, ATLAS, CMS, DUNE or LHCb",
+    )
+    parser.set_defaults(carry_out=carry_out)
+
+
+def carry_out(arguments: argparse.Namespace) -> int:
+    """Run the command, and return the exit code.
+
+    Parameters
+    ----------
+    arguments
+        ``folder`` and ``experiment``.
+    """
+    from ..report import remake_report
+
+    print(f"the report is {remake_report(arguments.folder, experiment=arguments.experiment)}")
+    return 0

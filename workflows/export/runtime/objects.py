@@ -1,0 +1,163 @@
+"""Collections and events, with cuts that they pass or not, in plain Awkward Array."""
+
+# a script reads better without types and with few docstrings
+# ruff: noqa: ANN001, ANN003, ANN201, ANN202, ANN204, ANN206, D102, D103
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return, var-annotated, no-redef"
+
+from __future__ import annotations
+
+import copy
+
+import awkward as ak
+import numpy as np
+
+from .formulas import Momentum, delta_r
+
+
+class Objects:
+    """One collection, such as the jets, and which of its objects have passed so far."""
+
+    def __init__(self, array, passed=None):
+        self.array = array
+        self.passed = ak.local_index(array, axis=1) >= 0 if passed is None else passed
+
+    @property
+    def fields(self):
+        return self.array.fields
+
+    @property
+    def capacity(self):
+        return ak.count(self.passed)
+
+    def __getattr__(self, name):
+        return self.array[name]
+
+    def __getitem__(self, name):
+        return self.array[name]
+
+    def with_field(self, **fields):
+        array = self.array
+        for name, values in fields.items():
+            array = ak.with_field(array, values, name)
+        return Objects(array, self.passed)
+
+    def select(self, passed):
+        return Objects(self.array, self.passed & passed)
+
+    def count(self):
+        return ak.sum(self.passed, axis=1)
+
+    def at_least(self, n):
+        return self.count() >= n
+
+    def at_most(self, n):
+        return self.count() <= n
+
+    def exactly(self, n):
+        return self.count() == n
+
+    def none(self):
+        return self.count() == 0
+
+    def all(self, passed):
+        return ak.all(passed[self.passed], axis=1)
+
+    def any(self, passed):
+        return ak.any(passed[self.passed], axis=1)
+
+    def sum(self, field):
+        return ak.sum(self[field][self.passed], axis=1)
+
+    def mean(self, field, *, fill_value=None):
+        return ak.fill_none(ak.mean(self[field][self.passed], axis=1), fill_value or 0.0)
+
+    def max(self, field, *, fill_value=None):
+        return ak.fill_none(ak.max(self[field][self.passed], axis=1), fill_value or 0.0)
+
+    def min(self, field, *, fill_value=None):
+        return ak.fill_none(ak.min(self[field][self.passed], axis=1), fill_value or 0.0)
+
+    def nth(self, field, n, *, by=None, fill_value=None):
+        values = self[field][self.passed]
+        if by is not None:
+            values = values[ak.argsort(self[by][self.passed], axis=1, ascending=False, stable=True)]
+        return ak.fill_none(ak.pad_none(values, n, axis=1)[:, n - 1], fill_value or 0.0)
+
+    def leading(self, field, *, by=None, fill_value=None):
+        return self.nth(field, 1, by=by, fill_value=fill_value)
+
+    def subleading(self, field, *, by=None, fill_value=None):
+        return self.nth(field, 2, by=by, fill_value=fill_value)
+
+    def ordered_by(self, field, *, ascending=False):
+        order = ak.argsort(self[field], axis=1, ascending=ascending, stable=True)
+        return Objects(self.array[order], self.passed[order])
+
+    @classmethod
+    def concatenate(cls, collections, *, fields=None):
+        names = list(fields or collections[0].fields)
+        arrays = [ak.zip({name: each[name] for name in names}, depth_limit=2) for each in collections]
+        return cls(ak.concatenate(arrays, axis=1), ak.concatenate([each.passed for each in collections], axis=1))
+
+    def without_overlap(self, others, radius):
+        theirs = others.array[others.passed]
+        mine, near = ak.unzip(ak.cartesian([self.array, theirs], nested=True))
+        return self.select(~ak.any(delta_r(mine.eta, mine.phi, near.eta, near.phi) < radius, axis=-1))
+
+
+class Events:
+    """All events, and which of them have passed so far."""
+
+    def __init__(self, columns, weight):
+        self.columns = {
+            name: Objects(columns[name]) if columns[name].ndim > 1 and columns[name].fields else columns[name]
+            for name in columns.fields
+        }
+        self.weight = weight
+        self.passed = np.ones(len(weight), bool)
+        self.cutflow = {}
+        self.regions = {}
+
+    def __getattr__(self, name):
+        if name.startswith("__") or name not in self.__dict__["columns"]:
+            raise AttributeError(name)
+        return self.columns[name]
+
+    def _with(self, **changes):
+        other = copy.copy(self)
+        other.__dict__.update(changes)
+        return other
+
+    def __len__(self):
+        return len(self.weight)
+
+    def with_field(self, **fields):
+        return self._with(columns={**self.columns, **fields})
+
+    def select(self, passed, name=None):
+        passed = self.passed & ak.to_numpy(passed)
+        return self._with(passed=passed, cutflow=self.cutflow if name is None else {**self.cutflow, name: passed})
+
+    def categorise(self, *, rest="rest", **categories):
+        left, regions = np.ones(len(self.weight), bool), {}
+        for name, passed in categories.items():
+            regions[name] = left & ak.to_numpy(passed)
+            left = left & ~regions[name]
+        return self._with(regions={**self.regions, **regions, rest: left})
+
+    def weighted(self, factor):
+        return self._with(weight=self.weight * ak.to_numpy(factor))
+
+    def in_region(self, name):
+        return self._with(passed=self.passed & self.regions[name])
+
+
+def trijets(jets, tagged, **_):
+    jets = jets.with_field(tagged=tagged)
+    trios = ak.combinations(jets.array[jets.passed], 3, fields=["first", "second", "third"])
+    members = dict(zip(trios.fields, ak.unzip(trios), strict=True))
+    first, second, third = members.values()
+    total = Momentum.of(first) + Momentum.of(second) + Momentum.of(third)
+    parts = {"pt": total.pt, "eta": total.eta, "phi": total.phi, "mass": total.mass}
+    systems = Objects(ak.zip({**members, **parts}, depth_limit=2))
+    return systems.select(first.tagged | second.tagged | third.tagged).ordered_by("pt")

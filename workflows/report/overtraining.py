@@ -1,0 +1,229 @@
+"""Training against held-out events: whether the cuts were tuned to events instead of to what events look like."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from jax.scipy.special import gammaincc
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from hepgrad.analysis import Channel, Counts, Evaluation, Point, Result
+
+from .style import OPTIMUM_COLOR, SOFT_COLOR, label_axes, new_figure
+from .subject import Subject
+
+# fewer effective events than this are no Gaussian number
+FEWEST = 10.0
+TOO_FEW = "too few events"
+POINTS = {"start": "starting cuts", "optimum": "optimised cuts"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """A histogram of weighted events.
+
+    Attributes
+    ----------
+    sumw, sumw2
+        Sums of the weights and of their squares, shape (bins,).
+    """
+
+    sumw: np.ndarray
+    sumw2: np.ndarray
+
+    @property
+    def is_drawable(self) -> bool:
+        """Whether there is something to normalise."""
+        return float(self.sumw.sum()) > 0
+
+    @property
+    def shares(self) -> np.ndarray:
+        """The part of all events in each bin."""
+        return np.asarray(self.sumw / self.sumw.sum())
+
+    @property
+    def variances(self) -> np.ndarray:
+        """Of the shares, from the number of simulated events."""
+        return np.asarray(self.sumw2 / self.sumw.sum() ** 2)
+
+    def merged(self, firsts: Sequence[int]) -> Shape:
+        """Return the histogram with wider bins.
+
+        Parameters
+        ----------
+        firsts
+            The first bin of each that is merged.
+        """
+        return Shape(np.add.reduceat(self.sumw, firsts), np.add.reduceat(self.sumw2, firsts))
+
+    @property
+    def effective(self) -> np.ndarray:
+        """As many events of equal weight would be as well known."""
+        return np.divide(self.sumw**2, self.sumw2, out=np.zeros_like(self.sumw), where=self.sumw2 > 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """How well two histograms agree in shape.
+
+    Attributes
+    ----------
+    chi2
+        The sum over the bins of the squared difference of the shares, over its variance.
+    degrees
+        Of freedom: one fewer than there are bins.
+    """
+
+    chi2: float
+    degrees: int
+
+    @property
+    def p_value(self) -> float:
+        """The probability of a larger chi2 where both are drawn from one distribution."""
+        return float(gammaincc(self.degrees / 2, self.chi2 / 2))
+
+    def __str__(self) -> str:
+        if not self.degrees:
+            return TOO_FEW
+        return rf"$\chi^2$/ndf = {self.chi2:.1f}/{self.degrees}, p = {self.p_value:.2f}"
+
+
+def agreement(first: Shape, second: Shape) -> Agreement:
+    r"""Compare the shapes of two independent histograms of weighted events.
+
+    With :math:`w` the content of a bin, :math:`s^2` its variance and :math:`W` the sum over the bins,
+
+    .. math:: \chi^2 = \sum_i \frac{(w_{1i} / W_1 - w_{2i} / W_2)^2}{s_{1i}^2 / W_1^2 + s_{2i}^2 / W_2^2},
+
+    with one degree of freedom fewer than bins (N. Gagunashvili, arXiv:physics/0605123). Neighbouring bins are merged
+    until each holds ten effective events of both.
+
+    Parameters
+    ----------
+    first, second
+        Of the same bins.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hepgrad.workflows.report.overtraining import Shape, agreement
+    >>> even, odd = Shape(np.array([50.0, 50.0]), np.array([50.0, 50.0])), Shape(np.array([60.0, 40.0]), np.ones(2))
+    >>> found = agreement(even, odd)
+    >>> print(f"{found.chi2:.2f} {found.degrees} {found.p_value:.2f}")
+    3.92 1 0.05
+    """
+    firsts = _wide_enough(np.minimum(first.effective, second.effective))
+    first, second = first.merged(firsts), second.merged(firsts)
+    variance = first.variances + second.variances
+    squares = (first.shares - second.shares) ** 2
+    known = variance > 0
+    return Agreement(float(np.sum(squares[known] / variance[known])), len(firsts) - 1)
+
+
+def _wide_enough(effective: np.ndarray) -> list[int]:
+    """Return the first bins of groups that hold enough events; what is left at the end goes to the last group."""
+    firsts, filled = [0], 0.0
+    for place, events in enumerate(effective):
+        if filled >= FEWEST:
+            firsts.append(place)
+            filled = 0.0
+        filled += float(events)
+    return firsts[:-1] if filled < FEWEST and len(firsts) > 1 else firsts
+
+
+def shapes(evaluation: Evaluation, channel: Channel, subject: Subject) -> dict[str, Shape]:
+    """Return signal and background of a channel.
+
+    Parameters
+    ----------
+    evaluation
+        With its histograms.
+    channel
+        One of its channels.
+    subject
+        Which processes there are.
+    """
+    counts: Counts = channel.axis.select(evaluation.histograms[channel.name])
+    sumw, sumw2 = (np.asarray(part, float) for part in (counts.sumw, counts.sumw2))
+    names = list(evaluation.yields)
+    told = {}
+    for title, is_signal in (("signal", True), ("background", False)):
+        rows = [names.index(process.name) for process in subject.prediction if process.signal == is_signal]
+        told[title] = Shape(sumw[rows].sum(axis=0), sumw2[rows].sum(axis=0))
+    return told
+
+
+def overtraining_table(result: Result, subject: Subject) -> Table:
+    """Return how well training and held-out events agree in shape, with hard cuts.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    subject
+        Processes and channels.
+    """
+    table = Table(title="Training against held-out events, hard cuts, shapes")
+    for column in ("channel", "cuts", "events"):
+        table.add_column(column)
+    for column in ("chi2 / ndf", "p-value"):
+        table.add_column(column, justify="right")
+    for channel in subject.channels:
+        for name, title in POINTS.items():
+            point: Point = getattr(result, name)
+            train, held_out = (shapes(e, channel, subject) for e in (point.hard_train, point.hard_held_out))
+            for part, shape in train.items():
+                if shape.is_drawable and held_out[part].is_drawable:
+                    found = agreement(shape, held_out[part])
+                    told = (
+                        (f"{found.chi2:.1f} / {found.degrees}", f"{found.p_value:.2f}") if found.degrees else (TOO_FEW,)
+                    )
+                    table.add_row(channel.name, title, part, *told)
+    return table
+
+
+def plot_overtraining(result: Result, subject: Subject, channel: Channel) -> Figure:
+    """Draw the shapes of signal and background on training events (filled) and on held-out events (points).
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    subject
+        Processes and channels.
+    channel
+        One of them.
+    """
+    figure = new_figure(11, 4.6)
+    grid = figure.subplots(1, 2, sharey=True)
+    highest = 0.0
+    for axes, (name, title) in zip(grid, POINTS.items(), strict=True):
+        point: Point = getattr(result, name)
+        edges = channel.axis_at(point.parameters).edges
+        train, held_out = (shapes(e, channel, subject) for e in (point.hard_train, point.hard_held_out))
+        for part, color in (("signal", OPTIMUM_COLOR), ("background", SOFT_COLOR)):
+            if train[part].is_drawable and held_out[part].is_drawable:
+                _draw(axes, train[part], held_out[part], edges, color, part)
+                highest = max(highest, float(train[part].shares.max()), float(held_out[part].shares.max()))
+        label_axes(axes, subject)
+        axes.text(0.04, 0.95, title, fontweight="bold", transform=axes.transAxes, va="top")
+        axes.set_xlabel(channel.axis.title or channel.observable, loc="right")
+        axes.set_xlim(edges[0], edges[-1])
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="upper left", bbox_to_anchor=(0.02, 0.91), fontsize=9)
+    grid[0].set_ylabel("share of events / bin", loc="top")
+    grid[0].set_ylim(0, 1.75 * (highest or 1.0))
+    return figure
+
+
+def _draw(axes: Axes, train: Shape, held_out: Shape, edges: np.ndarray, color: str, part: str) -> None:
+    axes.stairs(train.shares, edges, fill=True, color=color, alpha=0.3, lw=0, label=f"{part}, training")
+    axes.stairs(train.shares, edges, color=color, lw=1.2, baseline=None)
+    spread = np.sqrt(held_out.variances)
+    centres = (edges[1:] + edges[:-1]) / 2
+    label = f"{part}, held-out: {agreement(train, held_out)}"
+    axes.errorbar(centres, held_out.shares, yerr=spread, fmt="o", ms=4, color=color, elinewidth=1.1, label=label)

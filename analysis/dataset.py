@@ -65,7 +65,8 @@ class Dataset:
         weights
             For each process, the event weights, shape (events,).
         block_size
-            Events per block; fewer if there are fewer in all. By default `default_block_size`.
+            Events per block. If there are fewer in all, their number is rounded up to three significant bits, so that
+            data sets of similar size share compiled programs. By default `default_block_size`.
 
         Raises
         ------
@@ -91,12 +92,12 @@ class Dataset:
         weight = np.concatenate([np.asarray(weights[p], np.float32) for p in processes])
         process = np.repeat(np.arange(len(processes), dtype=np.int32), [len(samples[p]) for p in processes])
 
-        block_size = min(block_size or default_block_size(), len(merged))
+        block_size = min(block_size or default_block_size(), _round_up(len(merged), 3))
         blocks = -(-len(merged) // block_size)
-        # the last block is filled up with copies of a real event, so that no function meets a value it would not meet
-        # otherwise; they count for nothing
+        # the last block is filled up with copies of real events, so that no function meets a value it would not meet
+        # otherwise; they count for nothing. Of different events, so that they have the usual number of objects
         missing = blocks * block_size - len(merged)
-        index = np.minimum(np.arange(blocks * block_size), len(merged) - 1).reshape(blocks, block_size)
+        index = (np.arange(blocks * block_size) % len(merged)).reshape(blocks, block_size)
         weight = weight[index]
         process = process[index]
         if missing:
@@ -139,13 +140,13 @@ def _stack(pieces: list[ak.Array]) -> Any:
         return jax.tree.map(lambda *leaves: jnp.stack(leaves), *(rg.from_awkward(piece) for piece in pieces))
     counts = [ak.num(piece, axis=1) for piece in pieces]
     # rounded up, so that similar data sets (the two halves of one) share a compiled program
-    capacity = _round_up(max(int(ak.sum(n)) for n in counts))
+    capacity = _round_up(max(int(ak.sum(n)) for n in counts), 4)
     longest = -(-max(1, *(int(ak.max(n)) for n in counts)) // 8) * 8
     ragged = [rg.from_awkward(piece, capacity=capacity, max_length=longest) for piece in pieces]
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *ragged)
 
 
-def _round_up(n: int) -> int:
-    """Round a size up to four significant bits, at most an eighth more."""
-    step = 2 ** max(0, n.bit_length() - 4)
+def _round_up(n: int, bits: int) -> int:
+    """Round a size up to so many significant bits: with three it grows by at most a quarter, with four by an eighth."""
+    step = 2 ** max(0, n.bit_length() - bits)
     return max(1, -(-n // step) * step)

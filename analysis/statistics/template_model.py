@@ -86,8 +86,8 @@ class TemplateModel:
             raise ValueError("a model needs at least one signal process")
         if not set(self.signal_statistics) <= set(self.signal):
             raise ValueError(
-                f"signal_statistics names {list(self.signal_statistics)}, which are not all signal {list(self.signal)}; "
-                "the background has the uncertainty of its statistics in any case"
+                f"signal_statistics names {list(self.signal_statistics)}, which are not all signal "
+                f"{list(self.signal)}; the background has the uncertainty of its statistics in any case"
             )
 
     def merit(self, objective: str | Objective | Callable[[Model], jax.Array]) -> FigureOfMerit:

@@ -33,11 +33,6 @@ def test_missing_data(tiny, capsys):
 
 
 @pytest.mark.slow
-def test_findings_of_the_zprime_workflow_are_true():
-    """Most muons are far better isolated than one width, and the halves have different numbers of muons."""
+def test_nothing_is_wrong_with_the_zprime_workflow():
     with jax.enable_x64(True):
-        diagnosis = execution.examine(ZPRIME)
-    assert {(f.severity, f.subject) for f in diagnosis.findings} == {
-        (Severity.WARNING, "parameter muon_iso"),
-        (Severity.NOTE, "events (held-out)"),
-    }
+        assert not execution.examine(ZPRIME).findings

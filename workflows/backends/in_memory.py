@@ -6,14 +6,24 @@ import dataclasses
 
 from hepgrad.analysis import Split
 
-from ..read.collect import Recipe
+from ..read.collect import Recipe, SampleCache
 from ..read.reader import Watcher
 
 
 @dataclasses.dataclass(frozen=True)
 class InMemory:
-    """Keeps all events in memory; a step is one compiled program."""
+    """Keeps all events in memory; a step is one compiled program.
+
+    Attributes
+    ----------
+    reader
+        What reads the samples, such as `hepgrad.workflows.read.CoffeaReader`; by default the recipe's own cache or the
+        files themselves.
+    """
+
+    reader: SampleCache | None = None
 
     def load(self, recipe: Recipe, *, block_size: int | None = None, watch: Watcher | None = None) -> Split:
         """Read events into memory; the arguments are those of `Backend.load`."""
+        recipe = dataclasses.replace(recipe, cache=self.reader or recipe.cache)
         return recipe.collect(watch).packed(block_size)

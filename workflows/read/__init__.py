@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .coffea_reader import CoffeaReader as CoffeaReader
 from .events import iterate_events as iterate_events
 from .events import read_events as read_events
 from .fileset import Fileset as Fileset

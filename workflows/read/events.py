@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import awkward as ak
@@ -113,29 +114,66 @@ def iterate_events(
     InputError
         As for `read_events`, but for an empty tree.
     """
-    wanted = list(dict.fromkeys(columns))
-    branches = {column: layout.branch(column) for column in wanted}
-    unsorted: dict[str, int] = {}
+    branches = list(dict.fromkeys(map(layout.branch, columns)))
+    unsorted: Counter[str] = Counter()
     events = 0
-    for entries in iterate_tree(path, list(dict.fromkeys(branches.values())), tree=tree, chunk=chunk):
+    for entries in iterate_tree(path, branches, tree=tree, chunk=chunk):
         events += len(entries)
-        groups: dict[str, dict[str, str]] = {}
-        for column in wanted:
-            name, field = layout.field(column)
-            groups.setdefault(name, {})[field] = column
-        values = {column: _scaled(entries[branch], layout.factor(column)) for column, branch in branches.items()}
-        fields = {name: _field(path, name, members, values) for name, members in groups.items()}
-        for name in [name for name, field in fields.items() if field.ndim > 1 and "pt" in field.fields]:
-            fields[name], wrong = _by_falling_pt(fields[name])
-            unsorted[name] = unsorted.get(name, 0) + wrong
-        yield ak.zip(fields, depth_limit=1)
+        chosen, wrong = as_records(path, entries, columns, layout)
+        unsorted += wrong
+        yield chosen
+    warn_unsorted(path, unsorted, events)
+
+
+def as_records(path: str, entries: ak.Array, columns: Sequence[str], layout: Layout) -> tuple[ak.Array, Counter[str]]:
+    """Return entries of a tree as events, and by collection in how many of them it had to be sorted.
+
+    Parameters
+    ----------
+    path
+        Where they are from.
+    entries
+        A record for each entry, with the branches as fields.
+    columns, layout
+        As for `read_events`.
+
+    Raises
+    ------
+    InputError
+        When branches of one collection disagree on the number of objects.
+    """
+    groups: dict[str, dict[str, str]] = {}
+    values = {}
+    for column in dict.fromkeys(columns):
+        name, field = layout.field(column)
+        groups.setdefault(name, {})[field] = column
+        values[column] = _scaled(entries[layout.branch(column)], layout.factor(column))
+    fields = {name: _field(path, name, members, values) for name, members in groups.items()}
+    unsorted: Counter[str] = Counter()
+    for name in [name for name, field in fields.items() if field.ndim > 1 and "pt" in field.fields]:
+        fields[name], unsorted[name] = _by_falling_pt(fields[name])
+    return ak.zip(fields, depth_limit=1), unsorted
+
+
+def warn_unsorted(path: str, unsorted: Counter[str], events: int) -> None:
+    """Warn of collections that were not stored by falling pt.
+
+    Parameters
+    ----------
+    path
+        The file.
+    unsorted
+        By collection, in how many of its events.
+    events
+        How many there are in all.
+    """
     for name, wrong in unsorted.items():
         if wrong:
             warnings.warn(
                 f"{path}: {name} is not stored by falling pt in {wrong} of {events} events; it is sorted now, so that "
                 "'leading' means highest pt",
                 InputWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
 
 

@@ -142,11 +142,9 @@ class SampleReader:
             chunks = iterate_events(file, columns, tree=request.tree, layout=request.layout, chunk=request.chunk)
             try:
                 for chunk in chunks:
-                    self._check_weights(chunk, file)
-                    # chunks may begin with an odd index
-                    even = self.events % HALVES
+                    first = self.events
                     self.events += len(chunk)
-                    yield self._half(chunk, even), self._half(chunk, 1 - even)
+                    yield even_and_odd(alternating(chunk, sample, request, file), first)
                     self._tell(index)
             except BadFile as error:
                 if not request.skip_bad_files:
@@ -182,24 +180,57 @@ class SampleReader:
             stacklevel=3,
         )
 
-    def _half(self, chunk: ak.Array, start: int) -> Columns:
-        half = chunk[start::HALVES]
-        return Columns.of(half if self._request.skim is None else self._request.skim(half))
-
-    def _check_weights(self, events: ak.Array, file: str) -> None:
-        where = self._request.weight(self._sample)
-        if where is None:
-            return
-        weight = ak.to_numpy(events[where if where[1] else where[0]])
-        if bad := int(np.count_nonzero(~np.isfinite(weight))):
-            raise InputError(
-                f"sample {self._sample.name!r}: {bad} of {len(weight)} values of {self._sample.weight} are NaN or "
-                f"infinite in {file}; remove these events or correct their weights"
-            )
-
     def _tell(self, done: int) -> None:
         if self._request.watch is not None:
             self._request.watch(Reading(self._sample.name, len(self._sample.files), done, self.events))
+
+
+def alternating(chunk: ak.Array, sample: Sample, request: Request, file: str) -> tuple[Columns, Columns]:
+    """Return the first, third, ... event of a chunk, and the second, fourth, ..., after the skim.
+
+    Parameters
+    ----------
+    chunk
+        Events.
+    sample, request
+        As for `SampleReader`.
+    file
+        Where they are from.
+
+    Raises
+    ------
+    InputError
+        For weights that are NaN or infinite.
+    """
+    _check_weights(chunk, sample, request, file)
+    skim = request.skim or (lambda events: events)
+    return Columns.of(skim(chunk[::HALVES])), Columns.of(skim(chunk[1::HALVES]))
+
+
+def even_and_odd(alternate: tuple[Columns, Columns], first: int) -> tuple[Columns, Columns]:
+    """Return the events of a chunk with an even index in the sample, and those with an odd one.
+
+    Parameters
+    ----------
+    alternate
+        As from `alternating`.
+    first
+        Index of the first event of the chunk.
+    """
+    one, other = alternate
+    return (other, one) if first % HALVES else (one, other)
+
+
+def _check_weights(events: ak.Array, sample: Sample, request: Request, file: str) -> None:
+    where = request.weight(sample)
+    if where is None:
+        return
+    weight = ak.to_numpy(events[where if where[1] else where[0]])
+    if bad := int(np.count_nonzero(~np.isfinite(weight))):
+        raise InputError(
+            f"sample {sample.name!r}: {bad} of {len(weight)} values of {sample.weight} are NaN or infinite in {file}; "
+            "remove these events or correct their weights"
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -249,6 +280,19 @@ class StoredSample:
             As `SampleReader` does.
         """
         reader = SampleReader(sample, request)
-        even, odd = zip(*reader, strict=True)
-        halves = tuple([piece for piece in half if piece.events] for half in (even, odd))
-        return cls((halves[0], halves[1]), reader.events, reader.fraction)
+        chunks = list(reader)
+        return cls.of(chunks, reader.events, reader.fraction)
+
+    @classmethod
+    def of(cls, chunks: Sequence[tuple[Columns, Columns]], events: int, fraction: float = 1.0) -> StoredSample:
+        """Return a sample in memory.
+
+        Parameters
+        ----------
+        chunks
+            The events of each with an even index and those with an odd one; they may be without events.
+        events, fraction
+            See the attributes.
+        """
+        even, odd = ([piece for piece in half if piece.events] for half in zip(*chunks, strict=True))
+        return cls((even, odd), events, fraction)

@@ -125,10 +125,27 @@ def opened(path: str, branches: Sequence[str], tree: str) -> Iterator[Any]:
         if tree not in trees:
             raise BadFile(f"{path}: expected a tree {tree!r}, the file has {', '.join(map(repr, trees)) or 'no tree'}")
         events = file[tree]
-        available = list(map(str, events.keys()))
-        if missing := [name for name in branches if name not in set(available)]:
-            raise BadFile(_missing_branches(path, tree, missing, available))
+        require_branches(path, branches, tree, list(map(str, events.keys())))
         yield events
+
+
+def require_branches(path: str, branches: Sequence[str], tree: str, available: Sequence[str]) -> None:
+    """Do nothing when a tree has some branches.
+
+    Parameters
+    ----------
+    path, branches, tree
+        As for `iterate_tree`.
+    available
+        All branches of the tree.
+
+    Raises
+    ------
+    BadFile
+        When it lacks some; lists those that are there, most similar first.
+    """
+    if missing := [name for name in branches if name not in set(available)]:
+        raise BadFile(_missing_branches(path, tree, missing, available))
 
 
 def _final(error: Exception) -> bool:
@@ -151,7 +168,7 @@ def _reason(path: str, error: Exception) -> str:
     return f"{path} cannot be read; it is truncated, damaged or not a ROOT file {details}"
 
 
-def _missing_branches(path: str, tree: str, missing: list[str], available: list[str]) -> str:
+def _missing_branches(path: str, tree: str, missing: Sequence[str], available: Sequence[str]) -> str:
     # the parts of an RNTuple that are no columns have a dot in their name or an underscore in front
     columns = [name for name in available if "." not in name and not name.startswith("_")]
     close = [match for name in missing for match in difflib.get_close_matches(name, columns, n=5, cutoff=0.4)]

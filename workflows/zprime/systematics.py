@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 
 from hepgrad.analysis import Events, Objects
 from hepgrad.analysis.systematics import (
@@ -88,7 +89,7 @@ class Tagged:
         events
             After the selection, divided into regions.
         """
-        return 1 + self.uncertainty * sum(events.regions[name] for name in self.regions)
+        return sum((self.uncertainty * events.regions[name] for name in self.regions), jnp.ones_like(events.weight))
 
 
 B_TAGGED = ("signal_region", "top_control")

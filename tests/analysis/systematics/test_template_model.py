@@ -99,7 +99,7 @@ def test_empty_bins_keep_an_uncertain_background():
 
 
 def test_signal_statistics_add_to_those_of_the_background_and_leave_its_floors():
-    """With one bin, yields s and b and variances v and w, the signal strength has the variance (s + b + v + w) / s**2."""
+    """With one bin, yields s and b and variances v and w, the strength has the variance (s + b + v + w) / s**2."""
     axes = {"sr": dataclasses.replace(AXIS, bins=1)}
     for background, expected_yield, expected_variance in ((40.0, 40.0, 160.0), (0.0, 0.4, 16.0)):
         # signal events of weight 3, background events of weight 4

@@ -1,0 +1,148 @@
+"""Reading as a coffea processor: the same events to the bit, whatever the executor, and the same words for faults."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import awkward as ak
+import jax
+import numpy as np
+import pytest
+
+from hepgrad.workflows import Fileset, InputError, InputWarning, load
+from hepgrad.workflows.backends import InMemory
+from hepgrad.workflows.read import CoffeaReader
+from hepgrad.workflows.read.collect import Recipe
+
+processor = pytest.importorskip("coffea.processor", reason="needs hepgrad's extra `coffea`, which `test` does not have")
+
+CHUNK = 50
+
+
+@pytest.fixture
+def folder(tiny, tmp_path):
+    """The tiny events, with two files for top: 301 and 299 events."""
+    folder = tiny.write_events(tmp_path / "events")
+    branches = tiny.draw("top")
+    (folder / "top.root").unlink()
+    for name, part in (("top_a", slice(0, 301)), ("top_b", slice(301, None))):
+        tiny.write_tree(folder / f"{name}.root", {k: v[part] for k, v in branches.items()})
+    about = json.loads((folder / "fileset.json").read_text())
+    about["top"]["nominal"]["files"] = [{"path": "top_a.root", "nevts": 301}, {"path": "top_b.root", "nevts": 299}]
+    (folder / "fileset.json").write_text(json.dumps(about))
+    return folder
+
+
+def central(events):
+    """Keep the first two jets, and events with missing momentum."""
+    return ak.with_field(events, events.Jet[:, :2], "Jet")[events.MET.pt > 10]
+
+
+def recipe(tiny, folder, **changes):
+    reads = changes.pop("reads", tiny.TINY.analysis.reads)
+    return Recipe(Fileset.load(folder), tiny.TINY.processes, reads, tiny.TINY.luminosity, **changes)
+
+
+def runner(executor=None, **options):
+    executor = executor or processor.IterativeExecutor(status=False)
+    return processor.Runner(executor, **{"chunksize": CHUNK, "metadata_cache": {}, **options})
+
+
+def assert_same(one, other):
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+@pytest.mark.parametrize("skim", [None, central])
+def test_same_events_to_the_bit(tiny, folder, skim):
+    wanted = recipe(tiny, folder, skim=skim)
+    expected = load(
+        wanted.fileset, wanted.processes, wanted.branches, luminosity=wanted.luminosity, skim=skim, block_size=512
+    )
+    told = []
+    backend = InMemory(reader=CoffeaReader(runner()))
+    found = backend.load(wanted, block_size=512, watch=told.append)
+    assert_same((found.train, found.held_out), (expected.train, expected.held_out))
+    assert [(r.sample, r.files, r.done, r.events) for r in told][1] == ("top", 2, 2, 600)
+
+
+def test_chunks_from_other_processes(tiny, folder):
+    """They come back in any order."""
+    wanted = recipe(tiny, folder)
+    workers = processor.FuturesExecutor(workers=2, status=False)
+    sample = wanted.samples()["top"]
+    found = CoffeaReader(runner(workers)).read(sample, wanted.request())
+    expected = wanted.read(sample)
+    assert (found.events, found.factors) == (expected.events, expected.factors)
+    for one, other in zip(found.halves, expected.halves, strict=True):
+        assert len(one) == 12 and len(other) == 2
+        for place in other[0].values:
+            numbers = [np.concatenate([piece.values[place] for piece in half]) for half in (one, other)]
+            np.testing.assert_array_equal(*numbers)
+            assert numbers[0].dtype == numbers[1].dtype
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("Jet_pt", None, r"top_b\.root: tree 'Events' has no branch 'Jet_pt'; it has .*MET_pt"),
+        ("genWeight", np.full(299, np.nan, np.float32), r"sample 'top': 50 of 50 values of genWeight are NaN .*top_b"),
+    ],
+)
+def test_faults_in_a_file(tiny, folder, name, values, message):
+    branches = {k: v[301:] for k, v in tiny.draw("top").items()} | {name: values}
+    tiny.write_tree(folder / "top_b.root", {k: v for k, v in branches.items() if v is not None})
+    with pytest.raises(InputError, match=message):
+        recipe(tiny, folder, cache=CoffeaReader(runner())).collect()
+
+
+def test_files_that_cannot_be_read(tiny, folder):
+    reading = recipe(tiny, folder, cache=CoffeaReader(runner()))
+    whole = (folder / "top_b.root").read_bytes()
+    (folder / "top_b.root").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"top_b\.root cannot be read; it is truncated, damaged or not a ROOT file"):
+        reading.collect()
+    (folder / "top_b.root").unlink()
+    with pytest.raises(InputError, match=r"there is no file .*top_b\.root"):
+        reading.collect()
+
+
+def test_files_without_events(tiny, folder):
+    """One adds nothing; when all are empty that is an error."""
+    wanted = recipe(tiny, folder, cache=CoffeaReader(runner()))
+    empty = {k: v[:0] for k, v in tiny.draw("top").items()}
+    tiny.write_tree(folder / "top_a.root", empty)
+    assert wanted.read(wanted.samples()["top"]).events == 299
+    tiny.write_tree(folder / "top_b.root", empty)
+    fresh = recipe(tiny, folder, cache=CoffeaReader(runner()))
+    with pytest.raises(InputError, match=r"top_b\.root: tree 'Events' has no events"):
+        fresh.read(fresh.samples()["top"])
+
+
+def test_collections_in_another_order_are_sorted(tiny, folder):
+    branches = {k: v[301:] for k, v in tiny.draw("top").items()}
+    branches["Jet_pt"] = branches["Jet_pt"][:, ::-1]
+    tiny.write_tree(folder / "top_b.root", branches)
+    wanted = recipe(tiny, folder, cache=CoffeaReader(runner()))
+    wrong = int(ak.sum(ak.num(branches["Jet_pt"]) > 1))
+    with pytest.warns(InputWarning, match=rf"top_b\.root: Jet is not stored by falling pt in {wrong} of 299 events"):
+        wanted.read(wanted.samples()["top"])
+
+
+@pytest.mark.parametrize("option", [{"skipbadfiles": True}, {"maxchunks": 1}])
+def test_a_runner_that_leaves_events_out_is_refused(option):
+    with pytest.raises(InputError, match=rf"the coffea runner has {next(iter(option))}=\S+, which leaves events out"):
+        CoffeaReader(runner(**option))
+
+
+def test_bad_files_are_not_skipped(tiny, folder):
+    with pytest.raises(InputError, match="do not skip bad files"):
+        recipe(tiny, folder, cache=CoffeaReader(runner()), skip_bad_files=True).collect()
+
+
+def test_without_coffea(monkeypatch):
+    whole = runner()
+    monkeypatch.setitem(sys.modules, "coffea.processor", None)
+    with pytest.raises(InputError, match="install hepgrad with its extra `coffea`"):
+        CoffeaReader(whole)

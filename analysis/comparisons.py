@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from hepgrad import ragged as rg
@@ -13,7 +14,7 @@ from hepgrad import ragged as rg
 from .analysis import Analysis
 from .cut import Hard
 from .dataset import Dataset
-from .event_numbers import Numbers
+from .event_numbers import Numbers, in_rows
 from .events import Events
 from .parameters import Parameters
 from .threshold import Cuts, Threshold, ThresholdArray, as_float
@@ -23,40 +24,50 @@ MOST_BLOCKS = 32
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class _Notes:
+    """What a threshold is compared with, and which events of the block are data."""
+
+    kept: jax.Array
+    heard: list[Numbers] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Watched(Threshold):
     """A threshold that remembers what it is compared with."""
 
-    heard: list[Numbers]
+    notes: _Notes
 
     def compared(self, x: Any, sign: int) -> None:
         def distance(x: Any, value: Any, width: Any) -> jax.Array:
             return sign * (as_float(x) - value) / width
 
         steps = rg.apply(distance, x, self.value, self.width, operation="a comparison with a parameter")
-        valid = None
+        valid = self.notes.kept
         while isinstance(steps, rg.RaggedArray):
-            valid, steps = steps.valid, steps.content
-        self.heard.append(Numbers(steps, valid))
+            valid, steps = in_rows(valid, steps), steps.content
+        # parameters may also be compared with each other
+        of_events = jnp.shape(steps)[:1] == valid.shape
+        self.notes.heard.append(Numbers(steps, valid if of_events else None))
 
     def _times_plus(self, factor: Any, shift: Any) -> Threshold:
-        return _watched(super()._times_plus(factor, shift), self.heard)
+        return _watched(super()._times_plus(factor, shift), self.notes)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _WatchedArray(ThresholdArray):
     """Several such thresholds."""
 
-    heard: list[Numbers]
+    notes: _Notes
 
     def __getitem__(self, index: Any) -> Any:
-        return _watched(super().__getitem__(index), self.heard)
+        return _watched(super().__getitem__(index), self.notes)
 
 
-def _watched(threshold: Any, heard: list[Numbers]) -> Any:
+def _watched(threshold: Any, notes: _Notes) -> Any:
     if isinstance(threshold, Threshold):
-        return _Watched(threshold.value, threshold.width, threshold.reading, heard)
+        return _Watched(threshold.value, threshold.width, threshold.reading, notes)
     if isinstance(threshold, ThresholdArray):
-        return _WatchedArray(threshold.value, threshold.width, threshold.reading, heard)
+        return _WatchedArray(threshold.value, threshold.width, threshold.reading, notes)
     return threshold
 
 
@@ -96,26 +107,25 @@ def distances(analysis: Analysis, data: Dataset, parameters: Parameters) -> dict
     """
 
     @jax.jit
-    def heard_in(columns: rg.RecordArray, weight: jax.Array) -> dict[str, list[Numbers]]:
-        heard: dict[str, list[Numbers]] = {name: [] for name in parameters}
-        cuts = Cuts({name: _watched(cut, heard[name]) for name, cut in parameters.cuts(Hard()).items()})
+    def heard_in(columns: rg.RecordArray, weight: jax.Array, process: jax.Array) -> dict[str, list[Numbers]]:
+        notes = {name: _Notes(process < len(data.processes)) for name in parameters}
+        cuts = Cuts({name: _watched(cut, notes[name]) for name, cut in parameters.cuts(Hard()).items()})
         events = Events.of(columns, weight)
         for stage in analysis.stages:
             events = stage(events, cuts)
-        return {name: [Numbers(as_float(n.values), n.valid) for n in told] for name, told in heard.items() if told}
+        heard = {name: [Numbers(as_float(n.values), n.valid) for n in each.heard] for name, each in notes.items()}
+        return {name: told for name, told in heard.items() if told}
 
     chosen = np.unique(np.linspace(0, data.blocks - 1, MOST_BLOCKS).round().astype(int))
-    blocks = [heard_in(*jax.tree.map(lambda leaf, i=i: leaf[i], (data.columns, data.weight))) for i in chosen]
+    whole = (data.columns, data.weight, data.process)
+    blocks = [heard_in(*jax.tree.map(lambda leaf, i=i: leaf[i], whole)) for i in chosen]
     known = {name: [_known(numbers) for block in blocks for numbers in block[name]] for name in blocks[0]}
     return {name: np.concatenate(known[name]) for name in parameters if name in known}
 
 
 def _known(numbers: Numbers) -> np.ndarray:
-    values = np.asarray(numbers.values).ravel()
-    kept = ~np.isnan(values)
-    if numbers.valid is not None:
-        kept &= np.broadcast_to(np.asarray(numbers.valid), kept.shape)
-    return values[kept]
+    values = np.asarray(numbers.values)
+    return values[~np.isnan(values) & np.asarray(numbers.mask)]
 
 
 def spread(distance: np.ndarray, reach: float) -> float:

@@ -79,9 +79,9 @@ def examine_processes(patient: Patient) -> Iterator[Finding]:
 
 @jax.jit
 def _not_finite(data: Dataset) -> dict[str, jax.Array]:
-    def of_block(block: tuple[rg.RecordArray, jax.Array]) -> dict[str, jax.Array]:
-        columns, weight = block
-        numbers = event_numbers(Events.of(columns, weight))
+    def of_block(block: tuple[rg.RecordArray, jax.Array, jax.Array]) -> dict[str, jax.Array]:
+        columns, weight, process = block
+        numbers = event_numbers(Events.of(columns, weight), process < len(data.processes))
         return {name: each.not_finite for name, each in numbers.items() if not name.startswith("probability")}
 
-    return jax.tree.map(lambda count: count.sum(), jax.lax.map(of_block, (data.columns, data.weight)))
+    return jax.tree.map(lambda count: count.sum(), jax.lax.map(of_block, (data.columns, data.weight, data.process)))

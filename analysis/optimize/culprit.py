@@ -93,11 +93,12 @@ def _list(bad: Bad) -> str:
 def _forward(analysis: Analysis, data: Dataset, block: int, parameters: Parameters, reading: Reading) -> list[Bad]:
     """Return for each stage and channel what is not finite after it and was before."""
     events, groups = _block(data, block)
-    before = {name: numbers.not_finite for name, numbers in event_numbers(events).items()}
+    real = groups < len(data.processes)
+    before = {name: numbers.not_finite for name, numbers in event_numbers(events, real).items()}
     told: list[Bad] = []
     for alone in _stages(analysis):
         events = alone.select(events, parameters, reading)
-        after = {name: numbers.not_finite for name, numbers in event_numbers(events).items()}
+        after = {name: numbers.not_finite for name, numbers in event_numbers(events, real).items()}
         told.append({name: jnp.maximum(bad - before.get(name, 0), 0) for name, bad in after.items()})
         before = after
     for channel in analysis.channels:
@@ -161,7 +162,9 @@ def _with_floats(events: Events, floats: list[jax.Array]) -> Events:
 
 
 def _bad_events(events: Events, floats: list[jax.Array]) -> Bad:
-    return {name: numbers.not_finite for name, numbers in event_numbers(_with_floats(events, floats)).items()}
+    # also of the events that fill up the block: a weight of 0 does not stop a derivative that is not finite
+    named = event_numbers(_with_floats(events, floats), jnp.ones(len(events), bool))
+    return {name: numbers.not_finite for name, numbers in named.items()}
 
 
 def _bad_parameters(slope: Parameters) -> Bad:

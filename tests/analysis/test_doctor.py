@@ -174,7 +174,7 @@ def test_thresholds_on_one_side_of_everything(data):
 
 def test_few_effective_events(data):
     """One background event of a large weight: the effective number in its bin is near 1, however many there are."""
-    weight = data.weight.at[0, -1].set(1e4)
+    weight = data.weight.at[0, 2 * N - 1].set(1e4)
     bins = {
         "severity": Severity.WARNING,
         "about": "channel sr",
@@ -201,6 +201,17 @@ def test_widths_that_do_not_fit(data):
     quartiles = np.subtract(*np.quantile(met[np.abs(met - 50) <= 190], [0.75, 0.25]))
     assert measured.specs["met"].width == pytest.approx(0.25 * quartiles, rel=1e-4)
     assert measured["met"] == wide["met"]
+
+
+def test_what_fills_up_a_block_is_not_compared(data):
+    """Of events and of objects: there are as many distances as real ones, whatever the blocks."""
+    expected = distances(ANALYSIS, dataset(block_size=2 * N), CUTS)
+    for blocks in (data, dataset(block_size=512)):
+        assert blocks.weight.size > 2 * N
+        told = distances(ANALYSIS, blocks, CUTS)
+        assert set(told) == {"jet_pt", "met"}
+        for name, values in told.items():
+            np.testing.assert_array_equal(np.sort(values), np.sort(expected[name]))
 
 
 def test_distances_of_every_kind_of_comparison(data):

@@ -139,4 +139,6 @@ ZPRIME = Workflow(
     steps=100,
     learning_rate=0.1,
     anneal=Anneal(1.0, 0.1),
+    # the shipped events are one block, for which there is less to compile than for several
+    block_size=32_768,
 )

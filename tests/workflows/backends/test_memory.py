@@ -38,7 +38,9 @@ def test_a_gradient_takes_at_most_three_times_the_memory_of_its_shard(tmp_path):
     assert 4 * COLUMNS * OBJECTS * 1e6 < size < 4.8 * COLUMNS * OBJECTS * 1e6
 
     script = Path(__file__).with_name("peak.py")
-    done = subprocess.run([sys.executable, str(script), *map(str, folders)], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, str(script), *map(str, folders)], capture_output=True, text=True, timeout=300
+    )
     shutil.rmtree(tmp_path / "shards")
     assert done.returncode == 0, done.stderr
     before, peak, (few, many) = json.loads(done.stdout)

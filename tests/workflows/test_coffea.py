@@ -9,11 +9,13 @@ import awkward as ak
 import jax
 import numpy as np
 import pytest
+import uproot
 
-from hepgrad.workflows import Fileset, InputError, InputWarning, load
+from hepgrad.workflows import Fileset, InputError, InputWarning, Layout, Sample, load
 from hepgrad.workflows.backends import InMemory
 from hepgrad.workflows.read import CoffeaReader
 from hepgrad.workflows.read.collect import Recipe
+from hepgrad.workflows.read.reader import Request, StoredSample
 
 processor = pytest.importorskip("coffea.processor", reason="needs hepgrad's extra `coffea`, which `test` does not have")
 
@@ -128,6 +130,22 @@ def test_collections_in_another_order_are_sorted(tiny, folder):
     wrong = int(ak.sum(ak.num(branches["Jet_pt"]) > 1))
     with pytest.warns(InputWarning, match=rf"top_b\.root: Jet is not stored by falling pt in {wrong} of 299 events"):
         wanted.read(wanted.samples()["top"])
+
+
+@pytest.mark.parametrize("kind", ["mktree", "mkrntuple"])
+def test_other_names_and_units(tiny, tmp_path, kind):
+    """Momenta in MeV under other names, as TTree and as RNTuple."""
+    branches = {"AnalysisJetsAuxDyn_pt": 1000 * tiny.draw("top")["Jet_pt"], "met": tiny.draw("top")["MET_pt"]}
+    with uproot.recreate(tmp_path / "top.root") as file:
+        tree = getattr(file, kind)("Tree", {k: ak.type(ak.Array(v)).content for k, v in branches.items()})
+        tree.extend(branches)
+    layout = Layout(branches={"Jet_*": "AnalysisJetsAuxDyn_*", "MET_pt": "met"}, factors={"Jet_pt": 0.001})
+    sample = Sample("top", (str(tmp_path / "top.root"),), tmp_path, weight="")
+    request = Request(("Jet_pt", "MET_pt"), "Tree", layout)
+    found, expected = (read(sample, request).halves for read in (CoffeaReader(runner()).read, StoredSample.read))
+    for one, other in zip(found, expected, strict=True):
+        for place, values in other[0].values.items():
+            np.testing.assert_array_equal(np.concatenate([piece.values[place] for piece in one]), values)
 
 
 @pytest.mark.parametrize("option", [{"skipbadfiles": True}, {"maxchunks": 1}])

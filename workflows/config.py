@@ -21,7 +21,7 @@ from .workflow import Workflow
 Settings: TypeAlias = dict[str, Any]
 
 NUMBERS = (
-    *("luminosity", "energy", "steps", "learning_rate", "check_every", "block_size", "starts", "seed"),
+    *("luminosity", "energy", "steps", "learning_rate", "check_every", "block_size", "draws", "starts", "seed"),
     "replicas",
 )
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 from rich.console import Console
 
-from hepgrad.analysis import Diagnosis, Result, Split, check, default_block_size, draw_starts, optimize
+from hepgrad.analysis import Diagnosis, Parameters, Result, Split, check, default_block_size, draw_starts, optimize
 from hepgrad.analysis.optimize import fingerprint
 from hepgrad.analysis.optimize.pool import Pool
 from hepgrad.analysis.statistics.objectives import merit
@@ -38,6 +38,7 @@ from .read.watching import watching
 from .report import Subject, notes, write_report
 from .run_files import soft_cutflows, write_results
 from .run_folder import RunFolder
+from .scan import scan
 from .skim import Loosest
 from .workflow import Workflow
 
@@ -137,6 +138,7 @@ def run(
             workflow.analysis,
             events,
             parameters=workflow.parameters,
+            begin=None if resume else _best_draw(workflow, events),
             starts=draw_starts(workflow.parameters, workflow.starts - 1, key=jax.random.key(workflow.seed)),
             optimizer=optimizer,
             steps=workflow.steps,
@@ -173,6 +175,13 @@ def run(
     checkpoint.remove()
     console.print(f"the report is {folder.path / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
     return result
+
+
+def _best_draw(workflow: Workflow, events: Split) -> Parameters | None:
+    """Return the best of some points with hard cuts on the training events, the workflow's own among them."""
+    if not workflow.draws:
+        return None
+    return scan(workflow.analysis, events, workflow.parameters, trials=workflow.draws + 1, seed=workflow.seed).best
 
 
 def examine(
@@ -327,6 +336,7 @@ def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
         "check_every": workflow.check_every,
         "block_size": workflow.block_size or default_block_size(),
         "start": workflow.parameters.to_dict(),
+        "draws": workflow.draws,
         "starts": workflow.starts,
         "seed": workflow.seed,
         "precision": {"events": "float32", "statistics": jnp.result_type(float).name},

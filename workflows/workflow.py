@@ -52,6 +52,9 @@ class Workflow:
         Steps between hard evaluations on the training events.
     block_size
         Events per block; by default what suits the device.
+    draws
+        Points whose cuts are drawn inside the bounds and evaluated before the first descent, which begins at the best
+        of them and of the parameters' own. They find the right neighbourhood where an objective has several.
     starts
         Points to start from: the parameters' own, and others drawn inside the bounds. The best result of all wins.
     seed
@@ -91,6 +94,7 @@ class Workflow:
     anneal: Anneal = dataclasses.field(default_factory=Anneal)
     check_every: int = 10
     block_size: int | None = None
+    draws: int = 0
     starts: int = 1
     seed: int = 0
     source: Source | None = None

@@ -30,6 +30,7 @@ def optimize(
     data: Split,
     *,
     parameters: Parameters,
+    begin: Parameters | None = None,
     starts: Sequence[Parameters] = (),
     optimizer: optax.GradientTransformation | None = None,
     bounds: Bounds | None = None,
@@ -58,7 +59,9 @@ def optimize(
     data
         Training and held-out events, and perhaps events for the validation.
     parameters
-        Where to start.
+        Where to start; what the result is compared with.
+    begin
+        Where the first descent begins, if not there.
     starts
         More points to start from, one after the other (`draw_starts`); the best result of all wins.
     optimizer
@@ -119,8 +122,8 @@ def optimize(
     descent = Descent(goal, parameters, optimizer or optax.adam(0.1), bounds or Projection())
     course = _course(descent, plan, data, watchers, save)
 
-    now = course.to_the_end(resume or course.begin(parameters))
-    for another in [parameters, *starts][len(now.finished) + 1 :]:
+    now = course.to_the_end(resume or course.begin(begin or parameters))
+    for another in starts[len(now.finished) :]:
         now = course.to_the_end(course.begin(another, (*now.finished, now.attempt)))
 
     attempts = (*now.finished, now.attempt)

@@ -77,7 +77,7 @@ class Workflow:
     ------
     ValueError
         When two processes share a name, no process is the signal, the statistical model has another signal, or there
-        are fewer than two replicas.
+        are fewer than two replicas, or less than no draws.
     """
 
     name: str
@@ -107,6 +107,8 @@ class Workflow:
     def __post_init__(self) -> None:
         object.__setattr__(self, "processes", tuple(self.processes))
         object.__setattr__(self, "data", Path(self.data))
+        if self.draws < 0:
+            raise ValueError(f"workflow {self.name!r}: the number of draws cannot be negative, got {self.draws}")
         if self.replicas < 2:
             raise ValueError(f"workflow {self.name!r}: the bootstrap needs at least two replicas, got {self.replicas}")
         names = [process.name for process in self.processes]

@@ -180,6 +180,15 @@ def halves(toy, number: int = 3000) -> tuple[Dataset, list[Dataset]]:
     return part(slice(None)), [part(slice(0, 1000)), part(slice(1000, None))]
 
 
+def test_a_descent_may_begin_elsewhere(toy, quick):
+    """It goes on from there, and the result is compared with the parameters' own point all the same."""
+    data, there = halves(toy)[0], toy.START.replace(c=40.0)
+    result = optimize(quick, Split(data, data), parameters=toy.START, begin=there, steps=2)
+    assert result.start.parameters["c"] == toy.START["c"] != 40
+    assert result.history[0].values["c"] == 40
+    assert result.best.start["c"] == 40
+
+
 def test_shards_give_the_gradient_of_the_whole(toy, quick):
     whole, shards = halves(toy)
     kwargs = {"parameters": toy.START, "steps": 12, "check_every": 4, "optimizer": optax.adam(0.1)}

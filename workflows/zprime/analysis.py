@@ -136,7 +136,7 @@ ZPRIME = Workflow(
     processes=PROCESSES,
     luminosity=36_300.0,
     data=Path(__file__).parent / "events",
-    steps=100,
+    steps=75,
     learning_rate=0.1,
     anneal=Anneal(1.0, 0.1),
     # the shipped events are one block, for which there is less to compile than for several

@@ -45,13 +45,15 @@ def events(client, descending, precise_events, tmp_path_factory):
         return backend.load(descending.recipe(precise_events), block_size=descending.BLOCK)
 
 
-def test_same_parameters_as_in_memory(events, descending, precise_events):
-    with jax.enable_x64(True):
-        here = InMemory().load(descending.recipe(precise_events), block_size=descending.BLOCK)
-        expected = descending.descend(here.train)
-        assert len(events.train.groups) == 2
-        assert len(events.train.shards) > 2
-        assert descending.descend(events.train) == pytest.approx(expected, rel=1e-12, abs=0)
+@pytest.mark.parametrize(("x64", "tolerance"), [(False, 1e-5), (True, 1e-12)], ids=["float32", "float64"])
+def test_same_parameters_as_in_memory(x64, tolerance, client, descending, precise_events, tmp_path):
+    recipe, block = descending.recipe(precise_events), descending.BLOCK
+    with jax.enable_x64(x64):
+        here = InMemory().load(recipe, block_size=block).train
+        there = Dask(client, tmp_path, descending.SHARD_BYTES).load(recipe, block_size=block).train
+        assert len(there.groups) == 2
+        assert len(there.shards) > 2
+        assert descending.descend(there) == pytest.approx(descending.descend(here), rel=tolerance, abs=0)
 
 
 def test_a_worker_is_killed_in_the_middle_of_a_step(events, descending, client, tiny, tmp_path):

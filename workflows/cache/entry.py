@@ -54,14 +54,7 @@ class Entry:
         InputError
             When the folder is no entry, or one of another version, or its manifest is damaged.
         """
-        path = folder / MANIFEST
-        try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-            told = manifest.pop("checksum")
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise InputError(f"{folder} is no complete entry of the cache: its {MANIFEST} cannot be read") from error
-        if told != digest(manifest):
-            raise InputError(f"{path} was changed or damaged: it does not have the checksum it says")
+        manifest = read_manifest(folder, "entry of the cache")
         if manifest["key"]["format"] != FORMAT:
             raise InputError(f"{folder} has format {manifest['key']['format']}, this version reads format {FORMAT}")
         return cls(folder, manifest)
@@ -107,6 +100,46 @@ class Entry:
 
     def _places(self) -> list[Place]:
         return [(name, field) for name, field in self.manifest["columns"]]
+
+
+def read_manifest(folder: Path, kind: str) -> dict[str, Any]:
+    """Return the manifest of a folder, which says itself whether it is as it was written.
+
+    Parameters
+    ----------
+    folder
+        Where it is.
+    kind
+        What the folder is to be, for messages.
+
+    Raises
+    ------
+    InputError
+        When there is none, or it is damaged.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        told = manifest.pop("checksum")
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"{folder} is no complete {kind}: its {MANIFEST} cannot be read") from error
+    if told != digest(manifest):
+        raise InputError(f"{path} was changed or damaged: it does not have the checksum it says")
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder; what is in it is complete then.
+
+    Parameters
+    ----------
+    folder
+        Where it is.
+    manifest
+        What it says, as JSON can hold it.
+    """
+    text = json.dumps({**manifest, "checksum": digest(manifest)}, indent=1)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
 class EntryWriter:
@@ -176,8 +209,7 @@ class EntryWriter:
             "columns": [list(place) for place in self._columns],
             "halves": self._shards,
         }
-        text = json.dumps({**manifest, "checksum": digest(manifest)}, indent=1)
-        (self.folder / MANIFEST).write_text(text, encoding="utf-8")
+        write_manifest(self.folder, manifest)
         # as JSON gives it back
         return Entry(self.folder, json.loads(json.dumps(manifest)))
 

@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import hashlib
 import itertools
-import json
 import math
 import mmap
 import shutil
@@ -26,10 +25,9 @@ from ..errors import InputError, InputWarning
 from ..read.blocks import ALIGNMENT, Frame, Name, aligned
 from ..read.collect import Collected
 from ..read.packing import fill, typical_weights
-from .entry import part_folder
+from .entry import part_folder, read_manifest, write_manifest
 from .key import FORMAT, digest
 
-MANIFEST = "manifest.json"
 # beside the samples of a cache
 FOLDER = "shards"
 SHARD_BYTES = 128 * 2**20
@@ -66,15 +64,7 @@ class Store:
         InputError
             When the folder is no store, or one of another version, or damaged.
         """
-        path = folder / MANIFEST
-        try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-            told = manifest.pop("checksum")
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise InputError(f"{folder} is no complete store of shards: its {MANIFEST} cannot be read") from error
-        if told != digest(manifest):
-            raise InputError(f"{path} was changed or damaged: it does not have the checksum it says")
-        return cls(folder, manifest)
+        return cls(folder, read_manifest(folder, "store of shards"))
 
     @property
     def sample(self) -> str:
@@ -250,8 +240,7 @@ def _write(folder: Path, key: Any, collected: Collected, block_size: int | None,
         },
         "halves": halves,
     }
-    text = json.dumps({**manifest, "checksum": digest(manifest)}, indent=1)
-    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    write_manifest(folder, manifest)
 
 
 def _layout(frame: Frame, blocks: int) -> dict[Name, tuple[int, int, tuple[int, int], np.dtype]]:

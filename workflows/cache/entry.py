@@ -54,10 +54,7 @@ class Entry:
         InputError
             When the folder is no entry, or one of another version, or its manifest is damaged.
         """
-        manifest = read_manifest(folder, "entry of the cache")
-        if manifest["key"]["format"] != FORMAT:
-            raise InputError(f"{folder} has format {manifest['key']['format']}, this version reads format {FORMAT}")
-        return cls(folder, manifest)
+        return cls(folder, read_manifest(folder, "entry of the cache"))
 
     @property
     def sample(self) -> str:
@@ -115,7 +112,7 @@ def read_manifest(folder: Path, kind: str) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When there is none, or it is damaged.
+        When there is none, it is damaged, or of another version.
     """
     path = folder / MANIFEST
     try:
@@ -125,6 +122,8 @@ def read_manifest(folder: Path, kind: str) -> dict[str, Any]:
         raise InputError(f"{folder} is no complete {kind}: its {MANIFEST} cannot be read") from error
     if told != digest(manifest):
         raise InputError(f"{path} was changed or damaged: it does not have the checksum it says")
+    if manifest["key"]["format"] != FORMAT:
+        raise InputError(f"{folder} has format {manifest['key']['format']}, this version reads format {FORMAT}")
     return manifest
 
 

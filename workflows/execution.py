@@ -26,6 +26,7 @@ from .bootstrap import Improvement
 from .cache import Cache
 from .checkpoint import CheckpointFile
 from .config import as_toml, effective_settings
+from .defaults import CACHE, RUNS
 from .errors import InputError, InputWarning
 from .export import write_selection
 from .negative import negative_bins
@@ -42,9 +43,6 @@ from .scan import scan
 from .skim import Loosest
 from .workflow import Workflow
 
-DEFAULT_OUTPUT = Path("hepgrad-runs")
-# where shards are kept when no cache is named
-DEFAULT_CACHE = Path("hepgrad-cache")
 PACKAGES = ("hepgrad", "jax", "jaxlib", "optax", "numpy", "awkward", "uproot", "hist")
 
 
@@ -67,7 +65,8 @@ def run(
     """Run a workflow and write its run folder.
 
     Statistics are computed in float64 when x64 is enabled (``jax.enable_x64(True)`` as a context around this call, as
-    the command line does), and in float32 otherwise; events are float32 either way.
+    the command line does), and in float32 otherwise. Events are float32, except for columns that files hold as float64:
+    these follow the statistics.
 
     Parameters
     ----------
@@ -118,7 +117,7 @@ def run(
     source = workflow.source
     if unblind and source is None:
         raise InputError(f"workflow {workflow.name!r} has no observed events, there is nothing to unblind")
-    output = DEFAULT_OUTPUT / workflow.name if output is None else Path(output)
+    output = RUNS / workflow.name if output is None else Path(output)
     console = Console(quiet=quiet or jax.process_index() > 0)
     started = time.monotonic()
 
@@ -249,18 +248,10 @@ def load_events(
     watch
         Is told how far the reading has come.
     """
-    if workflow.source is not None:
-        if cache is not None or skip_bad_files or backend not in (None, "in-memory"):
-            raise InputError(
-                f"workflow {workflow.name!r} reads in a way of its own, into memory: no cache, and it skips no files"
-            )
-        return workflow.source.load(workflow, fileset)
     skim = Loosest(workflow.analysis, workflow.parameters) if isinstance(workflow.skim, str) else workflow.skim
     recipe = Recipe(
-        fileset,
-        workflow.processes,
+        workflow.ingredients(fileset),
         workflow.analysis.reads,
-        workflow.luminosity,
         tree=workflow.tree,
         layout=workflow.layout,
         skim=skim,
@@ -268,7 +259,7 @@ def load_events(
         cache=None if cache is None else Cache(Path(cache)),
     )
     if backend is None or isinstance(backend, str):
-        backend = find_backend(backend, recipe, Path(cache or DEFAULT_CACHE))
+        backend = find_backend(backend, recipe, Path(cache or CACHE))
     return backend.load(recipe, block_size=workflow.block_size, watch=watch)
 
 
@@ -339,5 +330,5 @@ def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
         "draws": workflow.draws,
         "starts": workflow.starts,
         "seed": workflow.seed,
-        "precision": {"events": "float32", "statistics": jnp.result_type(float).name},
+        "precision": {"events": "that of the files", "statistics": jnp.result_type(float).name},
     }

@@ -13,7 +13,7 @@ from hepgrad.analysis import Analysis, Anneal, Parameters
 from hepgrad.analysis.systematics import AlternativeSample
 
 from .process import Process as Process
-from .read import NANOAOD, Layout
+from .read import NANOAOD, Fileset, Ingredients, Layout, simulated
 from .source import Source
 
 
@@ -121,6 +121,23 @@ class Workflow:
                 f"workflow {self.name!r}: the processes marked as signal are {marked}, but the statistical model's "
                 f"signal is {expected}"
             )
+
+    def ingredients(self, fileset: Fileset) -> Ingredients:
+        """Return what each process is made of: its simulated samples, or what the source says.
+
+        Parameters
+        ----------
+        fileset
+            Which files make up which sample, and their normalisation.
+
+        Raises
+        ------
+        InputError
+            When a sample or its normalisation is missing.
+        """
+        if self.source is None:
+            return simulated(self.processes, fileset, self.luminosity)
+        return self.source.ingredients(self, fileset)
 
     @property
     def predicted(self) -> tuple[Process, ...]:

@@ -160,7 +160,7 @@ def test_files_without_events(tiny, folder, tmp_path, with_cache):
 
 
 def test_a_skim_that_leaves_nothing(folder):
-    with pytest.raises(InputError, match="process 'top': the skim leaves no events"):
+    with pytest.raises(InputError, match="process 'top': no events are left"):
         load_top(folder, skim=lambda events: events[events.MET.pt < 0])
 
 

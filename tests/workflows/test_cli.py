@@ -56,7 +56,7 @@ def test_run(here, tiny, tiny_events, capsys):
     assert not (folder / "plots" / "old.png").exists()
     facts = json.loads((folder / "run.json").read_text())
     assert facts["steps"] == 2
-    assert facts["precision"] == {"events": "float32", "statistics": "float64"}
+    assert facts["precision"] == {"events": "that of the files", "statistics": "float64"}
     assert list(facts["processes"]["top"]["datasets"]) == ["top", "multijet_low"]
     assert list(facts["processes"]["multijet"]["datasets"]) == ["multijet_high"]
     assert json.loads((folder / "parameters.json").read_text())["met"]["start"] == 15.0

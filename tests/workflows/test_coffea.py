@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import uproot
 
-from hepgrad.workflows import Fileset, InputError, InputWarning, Layout, Sample, load
+from hepgrad.workflows import Fileset, InputError, InputWarning, Layout, Sample
 from hepgrad.workflows.backends import InMemory
 from hepgrad.workflows.read import CoffeaReader
 from hepgrad.workflows.read.collect import Recipe
@@ -43,7 +43,11 @@ def central(events):
 
 def recipe(tiny, folder, **changes):
     reads = changes.pop("reads", tiny.TINY.analysis.reads)
-    return Recipe(Fileset.load(folder), tiny.TINY.processes, reads, tiny.TINY.luminosity, **changes)
+    return Recipe(tiny.TINY.ingredients(Fileset.load(folder)), reads, **changes)
+
+
+def top(recipe):
+    return next(sample for sample in recipe.samples() if sample.name == "top")
 
 
 def runner(executor=None, **options):
@@ -59,9 +63,7 @@ def assert_same(one, other):
 @pytest.mark.parametrize("skim", [None, central])
 def test_same_events_to_the_bit(tiny, folder, skim):
     wanted = recipe(tiny, folder, skim=skim)
-    expected = load(
-        wanted.fileset, wanted.processes, wanted.branches, luminosity=wanted.luminosity, skim=skim, block_size=512
-    )
+    expected = InMemory().load(wanted, block_size=512)
     told = []
     backend = InMemory(reader=CoffeaReader(runner()))
     found = backend.load(wanted, block_size=512, watch=told.append)
@@ -73,7 +75,7 @@ def test_chunks_from_other_processes(tiny, folder):
     """They come back in any order."""
     wanted = recipe(tiny, folder)
     workers = processor.FuturesExecutor(workers=2, status=False)
-    sample = wanted.samples()["top"]
+    sample = top(wanted)
     found = CoffeaReader(runner(workers)).read(sample, wanted.request())
     expected = wanted.read(sample)
     assert (found.events, found.factors) == (expected.events, expected.factors)
@@ -115,11 +117,11 @@ def test_files_without_events(tiny, folder):
     wanted = recipe(tiny, folder, cache=CoffeaReader(runner()))
     empty = {k: v[:0] for k, v in tiny.draw("top").items()}
     tiny.write_tree(folder / "top_a.root", empty)
-    assert wanted.read(wanted.samples()["top"]).events == 299
+    assert wanted.read(top(wanted)).events == 299
     tiny.write_tree(folder / "top_b.root", empty)
     fresh = recipe(tiny, folder, cache=CoffeaReader(runner()))
     with pytest.raises(InputError, match=r"top_b\.root: tree 'Events' has no events"):
-        fresh.read(fresh.samples()["top"])
+        fresh.read(top(fresh))
 
 
 def test_collections_in_another_order_are_sorted(tiny, folder):
@@ -129,7 +131,7 @@ def test_collections_in_another_order_are_sorted(tiny, folder):
     wanted = recipe(tiny, folder, cache=CoffeaReader(runner()))
     wrong = int(ak.sum(ak.num(branches["Jet_pt"]) > 1))
     with pytest.warns(InputWarning, match=rf"top_b\.root: Jet is not stored by falling pt in {wrong} of 299 events"):
-        wanted.read(wanted.samples()["top"])
+        wanted.read(top(wanted))
 
 
 @pytest.mark.parametrize("kind", ["mktree", "mkrntuple"])

@@ -46,7 +46,6 @@ from hepgrad.workflows.execution import load_events, located
 from hepgrad.workflows.export import selection_script
 from hepgrad.workflows.export.expression import as_python
 from hepgrad.workflows.htautau import HTAUTAU
-from hepgrad.workflows.source import Source
 from hepgrad.workflows.ttbar_agc import TTBAR_AGC
 from hepgrad.workflows.zprime import ZPRIME
 
@@ -267,9 +266,3 @@ def test_what_cannot_be_written_is_named():
     ):
         with pytest.raises(InputError, match=message):
             selection_script(with_stage(made), RICH.parameters, FILESET)
-
-    class Elsewhere(Source):
-        settings = fileset = luminosity = load = observed = None
-
-    with pytest.raises(InputError, match="its source, a Elsewhere, has no ingredients"):
-        selection_script(dataclasses.replace(RICH, source=Elsewhere()), RICH.parameters, FILESET)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import warnings
+from collections import Counter
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -12,13 +14,18 @@ import pytest
 import uproot
 
 from hepgrad.analysis import Hard
+from hepgrad.analysis.optimize.pool import Pool
 from hepgrad.workflows import InputError, InputWarning, read_histograms, run
+from hepgrad.workflows.backends import InMemory, OutOfCore
+from hepgrad.workflows.cache import Cache
 from hepgrad.workflows.cli import main
+from hepgrad.workflows.execution import load_events
 from hepgrad.workflows.htautau import HTAUTAU
 from hepgrad.workflows.htautau.analysis import SYSTEMATICS, TRANSFER
 from hepgrad.workflows.htautau.events import TauPairs
 from hepgrad.workflows.htautau.samples import BRANCHING_FRACTION, PERIODS, SIMULATION, find_samples
 from hepgrad.workflows.observation import count, observe
+from hepgrad.workflows.read.reader import SampleReader
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -50,7 +57,7 @@ def branches(folder):
 
 @pytest.fixture(scope="module")
 def split(folder):
-    return HTAUTAU.source.load(HTAUTAU, find_samples(folder))
+    return load_events(HTAUTAU, find_samples(folder))
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +198,55 @@ def test_prediction_agrees_with_the_data(split, observed):
         assert data / sum(float(counts.sumw.sum()) for counts in predicted.values()) == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.parametrize("backend", [InMemory(), OutOfCore(Path("cache"))])
+def test_cached_events_make_the_same_prediction(split, folder, backend, tmp_path, monkeypatch):
+    """Read again from the cache, without the files, and with shards on disk."""
+    monkeypatch.chdir(tmp_path)
+    fileset = find_samples(folder)
+    once = load_events(HTAUTAU, fileset, cache="cache", backend=backend)
+    # Z bosons in two parts, everything but the signal with either charges, of the data those with equal ones
+    expected = Counter({name: 1 if name in ("ggh", "vbf", "data") else 2 for name in [*SIMULATION, "data"]}) + Counter(
+        ["dy"]
+    )
+    assert Counter(entry.sample for entry in Cache(Path("cache")).entries()) == expected
+    monkeypatch.setattr(SampleReader, "__init__", lambda *_: pytest.fail("a file was read again"))
+    again = load_events(HTAUTAU, fileset, cache="cache", backend=backend)
+    for read in (once, again):
+        for ours, theirs in ((read.train, split.train), (read.held_out, split.held_out)):
+            found = Pool.of(ours).histograms(HTAUTAU.analysis, HTAUTAU.parameters, Hard())
+            expected = Pool.of(theirs).histograms(HTAUTAU.analysis, HTAUTAU.parameters, Hard())
+            for channel in HTAUTAU.analysis.channels:
+                np.testing.assert_allclose(found[channel.name].sumw, expected[channel.name].sumw, rtol=1e-5, atol=1e-5)
+
+
+def damaged(folder, copy, name):
+    """Link a folder, but spoil the end of a column in one of its files."""
+    for path in folder.iterdir():
+        (copy / path.name).symlink_to(path)
+    with uproot.open(folder / name) as file:
+        seek = int(file["Events"]["pt_1"].member("fBasketSeek")[30])
+    whole = bytearray((folder / name).read_bytes())
+    whole[seek : seek + 200] = bytes(200)
+    (copy / name).unlink()
+    (copy / name).write_bytes(whole)
+    return find_samples(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        # a sample without any event is no prediction
+        (SIMULATION["dy"].file, r"sample 'dy': no file can be read; .*DYJetsToLLSkim\.root cannot be read"),
+        # what is lost of the data would have to be taken off the luminosity
+        (DATA, r"cannot be skipped: .* does not say which part of sample 'data' each file is"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.* It is skipped")
+def test_files_without_a_substitute_are_not_skipped(folder, tmp_path, name, message):
+    with pytest.raises(InputError, match=message):
+        load_events(HTAUTAU, damaged(folder, tmp_path, name), skip_bad_files=True)
+
+
 def test_both_periods_make_the_prediction_larger(folder, branches, split, tmp_path):
     """With a second file of data (here the same one) the luminosity is that of both."""
     for path in folder.iterdir():
@@ -198,7 +254,7 @@ def test_both_periods_make_the_prediction_larger(folder, branches, split, tmp_pa
     (tmp_path / "Run2012C_TauPlusXSkim.root").symlink_to(folder / DATA)
     fileset = find_samples(tmp_path)
     assert HTAUTAU.source.luminosity(fileset) == sum(PERIODS.values()) == 11467
-    both = HTAUTAU.source.load(dataclasses.replace(HTAUTAU, luminosity=11467.0), fileset)
+    both = load_events(dataclasses.replace(HTAUTAU, luminosity=11467.0), fileset)
     one, two = (HTAUTAU.analysis.histograms(x.train, HTAUTAU.parameters, Hard())["inclusive"] for x in (split, both))
     ztt = split.train.processes.index("ztt")
     np.testing.assert_allclose(two.sumw[ztt], one.sumw[ztt] * 11467 / 4412, rtol=1e-5)
@@ -257,7 +313,7 @@ def blinded(without_signal_data, tmp_path_factory):
 
 def test_the_prediction_does_not_depend_on_the_observed_events(split, without_signal_data):
     """And an optimisation has no other input than the prediction; see also test_observation."""
-    spoilt = HTAUTAU.source.load(HTAUTAU, find_samples(without_signal_data))
+    spoilt = load_events(HTAUTAU, find_samples(without_signal_data))
     for ours, theirs in ((spoilt.train, split.train), (spoilt.held_out, split.held_out)):
         jax.tree.map(np.testing.assert_array_equal, ours, theirs)
 
@@ -275,7 +331,7 @@ def test_data_cannot_be_taken_for_a_prediction(folder):
     processes = [dataclasses.replace(p, datasets=("dy", "data")) if p.name == "ztt" else p for p in HTAUTAU.processes]
     workflow = dataclasses.replace(HTAUTAU, processes=processes)
     with pytest.raises(InputError, match="process 'ztt': collision data are no prediction"):
-        workflow.source.load(workflow, find_samples(folder))
+        load_events(workflow, find_samples(folder))
 
 
 @pytest.mark.slow

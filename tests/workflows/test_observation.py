@@ -13,6 +13,7 @@ from hepgrad.analysis import Dataset, FitError
 from hepgrad.analysis.statistics import TemplateModel
 from hepgrad.workflows import Fileset, InputError, InputWarning, load, read_events, read_histograms, run
 from hepgrad.workflows.observation import observe
+from hepgrad.workflows.read import simulated
 from hepgrad.workflows.source import Source
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -33,8 +34,8 @@ class Watched(Source):
     def luminosity(self, fileset):
         return 500.0
 
-    def load(self, workflow, fileset):
-        return load(fileset, workflow.processes, workflow.analysis.reads, luminosity=workflow.luminosity)
+    def ingredients(self, workflow, fileset):
+        return simulated(workflow.processes, fileset, workflow.luminosity)
 
     def observed(self, workflow, fileset):
         self.asked.append(workflow.name)

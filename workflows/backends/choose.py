@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import jax
-
 from ..errors import InputError
 from ..read.collect import Recipe
 from ..read.size import estimated_bytes
 from .backend import Backend
-from .devices import Devices
+from .devices import Devices, preferred_devices
 from .in_memory import InMemory
 from .out_of_core import OutOfCore
 
@@ -32,7 +30,7 @@ def choose_backend(recipe: Recipe, folder: Path) -> Backend:
     folder
         Of a cache, for shards on disk.
     """
-    if jax.device_count() > 1:
+    if len(preferred_devices()) > 1:
         return Devices()
     return InMemory() if COPIES * estimated_bytes(recipe) < memory() else OutOfCore(folder)
 
@@ -61,6 +59,6 @@ def find_backend(name: str | None, recipe: Recipe, folder: Path) -> Backend:
 
 
 def memory() -> float:
-    """Return how many bytes of memory the device that JAX prefers has, or, for a CPU, the machine."""
-    told = jax.devices()[0].memory_stats() or {}
+    """Return how many bytes of memory the device that is computed on has, or, for a CPU, the machine."""
+    told = preferred_devices()[0].memory_stats() or {}
     return float(told.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

@@ -68,7 +68,7 @@ class Dask:
         asked = cloudpickle.dumps(recipe)
         precise = _precise()
         # the names of the tasks differ from those of other runs, whose results may still be on the cluster
-        samples = [self.client.submit(_read, asked, s, pure=False) for s in recipe.samples().values()]
+        samples = [self.client.submit(_read, asked, s, pure=False) for s in recipe.samples()]
         self.client.gather(samples)
         packed = self.client.submit(_pack, asked, folder, block_size, self.shard_bytes, precise, pure=False)
         store = Store.open(packed.result())

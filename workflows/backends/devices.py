@@ -37,7 +37,7 @@ class Devices:
     Attributes
     ----------
     devices
-        By default all devices of the kind that JAX prefers.
+        By default `preferred_devices`.
     """
 
     devices: Sequence[jax.Device] | None = None
@@ -83,7 +83,12 @@ class Devices:
     @property
     def mesh(self) -> Mesh:
         """The devices in a row."""
-        return Mesh(np.array(jax.devices() if self.devices is None else list(self.devices)), (AXIS,))
+        return Mesh(np.array(preferred_devices() if self.devices is None else list(self.devices)), (AXIS,))
+
+
+def preferred_devices() -> list[jax.Device]:
+    """Return all devices of the kind that is computed on: that of `jax.default_device`, or what JAX prefers."""
+    return jax.devices(next(iter(jnp.zeros(()).devices())).platform)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -191,7 +196,7 @@ def _read_together(recipe: Recipe, watch: Watcher | None) -> None:
         raise InputError(
             f"{jax.process_count()} processes read events by way of a cache that all of them see; choose one (--cache)"
         )
-    mine = list(recipe.samples().values())[jax.process_index() :: jax.process_count()]
+    mine = recipe.samples()[jax.process_index() :: jax.process_count()]
     for sample in mine:
         recipe.read(sample, watch)
     multihost_utils.sync_global_devices("events are in the cache")

@@ -56,6 +56,7 @@ def key_of(sample: Sample, request: Request) -> dict[str, Any] | None:
         "tree": request.tree,
         "columns": sorted(request.of(sample)),
         "weight": sample.weight,
+        "keep": description(sample.keep),
         "layout": dataclasses.asdict(request.layout),
         # a skim may say itself what decides which events it keeps
         "skim": getattr(request.skim, "key", None) or description(request.skim),

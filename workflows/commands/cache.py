@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .options import CACHE
+from ..defaults import CACHE
 
 ACTIONS = {
     "list": "list the samples in the cache",

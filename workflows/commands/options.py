@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue import find_workflow
+from ..defaults import CACHE
 from ..errors import InputError
 
 if TYPE_CHECKING:
     from ..backends import Dask
     from ..study import Study
     from ..workflow import Workflow
-
-# where `--cache` without a folder keeps samples
-CACHE = Path("hepgrad-cache")
 
 
 def add_workflow(parser: argparse.ArgumentParser) -> None:
@@ -92,10 +90,6 @@ def prepared(arguments: argparse.Namespace) -> Iterator[tuple[Workflow | Study, 
             raise InputError("--scheduler is the address of a Dask cluster: it goes with --backend dask")
         if arguments.backend == "dask":
             reading["backend"] = stack.enter_context(_dask(arguments.scheduler, arguments.cache or CACHE))
-        if arguments.backend == "devices" and arguments.device:
-            from ..backends import Devices
-
-            reading["backend"] = Devices(jax.devices(arguments.device))
         yield workflow, reading
 
 

@@ -54,14 +54,15 @@ def carry_out(arguments: argparse.Namespace) -> int:
 
     from hepgrad.analysis import Parameters
 
-    from ..execution import DEFAULT_OUTPUT, load_events, located, run_facts, settings
+    from ..defaults import RUNS
+    from ..execution import load_events, located, run_facts, settings
     from ..run_folder import RunFolder
     from ..scan import scan, search
     from ..study import Study
 
     how = {"method": arguments.method, "trials": arguments.trials, "seed": arguments.seed}
     with prepared(arguments) as (workflow, reading):
-        output = arguments.output or DEFAULT_OUTPUT / f"{workflow.name}-{arguments.method}"
+        output = arguments.output or RUNS / f"{workflow.name}-{arguments.method}"
         RunFolder.check(output, overwrite=arguments.overwrite)
         if isinstance(workflow, Study):
             check_study(workflow, arguments, "also")

@@ -10,7 +10,7 @@ import pprint
 import re
 import textwrap
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import awkward as ak
@@ -23,9 +23,8 @@ from hepgrad.analysis import AnyStage, Channel, Edges, Parameters, Regular, Stag
 from hepgrad.analysis.needs import needed_branches
 
 from ..errors import InputError
-from ..read import Fileset
+from ..read import Fileset, Ingredients
 from ..run_folder import RunFolder
-from ..source import Ingredient
 from ..workflow import Workflow
 from .boxed import boxed_stage, function_name, needed_functions
 from .runtime import is_known, runtime_source
@@ -46,8 +45,7 @@ def selection_script(workflow: Workflow, parameters: Parameters, fileset: Filese
     ----------
     workflow
         Its stages must be those in the box (see `boxed_stage`), or functions that use what Awkward Array has under the
-        same name, selections, counts, sums, extremes, n-th objects, overlap removal, regions, and four-momenta. A
-        source of its own has to tell its `Source.ingredients`.
+        same name, selections, counts, sums, extremes, n-th objects, overlap removal, regions, and four-momenta.
     parameters
         The cut values.
     fileset
@@ -56,14 +54,15 @@ def selection_script(workflow: Workflow, parameters: Parameters, fileset: Filese
     Raises
     ------
     InputError
-        When a stage uses something else (names it), or the source has no ingredients.
+        When a stage uses something else; names it.
     """
-    recipe = _recipe(workflow, fileset)
-    used = [ingredient for ingredients in recipe.values() for ingredient in ingredients]
-    chosen = list(dict.fromkeys(keep for ingredient in used for keep in ingredient.keep))
+    everything = workflow.ingredients(fileset)
+    recipe = {process.name: everything[process.name] for process in workflow.predicted}
+    samples = [ingredient.sample for ingredients in recipe.values() for ingredient in ingredients]
+    chosen = list(dict.fromkeys(keep for sample in samples for keep in sample.keep))
     columns = {
         *needed_branches(workflow.analysis.stages),
-        *(column for ingredient in used for column in ingredient.reads),
+        *(column for sample in samples for column in sample.reads),
     }
     parts = [
         f'"""{workflow.title}: the selection with optimised cuts, in plain Awkward Array.\n\n'
@@ -120,32 +119,13 @@ if __name__ == "__main__":
         print(f"{channel:16}{process:16}{histogram.sum(flow=True).value:14.4f}")'''
 
 
-def _recipe(workflow: Workflow, fileset: Fileset) -> Mapping[str, Sequence[Ingredient]]:
-    """Return what each predicted process is made of."""
-    recipe: Mapping[str, Sequence[Ingredient]] | None
-    if workflow.source is None:
-        recipe = {
-            process.name: [
-                Ingredient(name, sample.events_per_weight(workflow.luminosity), sample.weight)
-                for name, sample in process.samples(fileset).items()
-            ]
-            for process in workflow.predicted
-        }
-    else:
-        recipe = workflow.source.ingredients(workflow, fileset)
-    if recipe is None:
-        kind = type(workflow.source).__name__
-        raise InputError(f"workflow {workflow.name!r} cannot be exported: its source, a {kind}, has no ingredients")
-    return recipe
-
-
-def _processes(recipe: Mapping[str, Sequence[Ingredient]], luminosity: float) -> str:
+def _processes(recipe: Ingredients, luminosity: float) -> str:
     lines = []
     for process, ingredients in recipe.items():
         lines.append(f"    {process!r}: [")
         for i in ingredients:
-            keep = ", ".join(function.__name__ for function in i.keep)
-            lines.append(f"        ({i.sample!r}, {i.factor!r}, {i.weight!r}, [{keep}]),")
+            keep = ", ".join(function.__name__ for function in i.sample.keep)
+            lines.append(f"        ({i.sample.name!r}, {i.factor!r}, {i.sample.weight!r}, [{keep}]),")
         lines.append("    ],")
     comment = f"# sample, expected events per unit of weight in {luminosity:g}/pb, column of the weights, which events"
     return "\n".join([comment, "PROCESSES = {", *lines, "}"])

@@ -1,24 +1,22 @@
-"""Reading: opposite-charge simulation, the multijet estimate from same-charge events, and the observed events."""
+"""Which events: opposite-charge simulation, the multijet estimate from same-charge events, the observed events."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import awkward as ak
 import numpy as np
 
-from hepgrad.analysis import Dataset, Split, default_block_size
+from hepgrad.analysis import Dataset
 
 from ..errors import InputError
-from ..read import Fileset, read_events
-from ..source import Ingredient, Keep, Source
+from ..read import Fileset, Ingredient, Ingredients, Keep, read_events
+from ..source import Source
 from ..workflow import Workflow
 from .samples import DATA, PERIODS, find_samples
-
-Weighted: TypeAlias = tuple[ak.Array, np.ndarray]
 
 DECIDING = ("q_1", "q_2", "gen_match")
 
@@ -88,61 +86,32 @@ class TauPairs(Source):
         """Return the integrated luminosity of the collision data that are there, in 1/pb."""
         return sum(PERIODS[Path(file).name] for file in fileset[DATA].files)
 
-    def load(self, workflow: Workflow, fileset: Fileset) -> Split:
-        """Read the prediction and divide it: in each file events with an even index train, others are held out.
-
-        Each half is weighted to the whole. Of the data only events with equal charges are kept.
+    def ingredients(self, workflow: Workflow, fileset: Fileset) -> Ingredients:
+        """Return what each process is made of: of the data, only events with equal charges.
 
         Parameters
         ----------
         workflow, fileset
-            As for `Source.load`.
+            As for `Source.ingredients`.
 
         Raises
         ------
         InputError
             When the data are a sample of another process than the estimated one, which would unblind them.
         """
-        for process in workflow.processes:
-            if DATA in process.datasets and process.name != self.estimated:
-                raise InputError(f"process {process.name!r}: collision data are no prediction, only simulation is")
-        recipe = self.ingredients(workflow, fileset)
-        names = dict.fromkeys(ingredient.sample for each in recipe.values() for ingredient in each)
-        samples = {name: _read(workflow, fileset, name) for name in names}
-        halves: tuple[dict[str, list[Weighted]], dict[str, list[Weighted]]] = ({}, {})
-        for name, ingredients in recipe.items():
-            for ingredient in ingredients:
-                events = samples[ingredient.sample]
-                kept = np.all([keep(events) for keep in ingredient.keep], axis=0)
-                index = np.arange(len(events))
-                for remainder, half in enumerate(halves):
-                    inside = index % 2 == remainder
-                    chosen = events[kept & inside]
-                    weight = np.full(len(chosen), ingredient.factor * len(events) / np.count_nonzero(inside))
-                    half.setdefault(name, []).append((chosen, weight))
-        # as many blocks of one size, so that the halves share their compiled programs
-        most = max(sum(len(weight) for parts in half.values() for _, weight in parts) for half in halves)
-        blocks = max(2, -(-most // (workflow.block_size or default_block_size())))
-        return Split(*(_dataset(half, workflow, -(-most // blocks)) for half in halves))
-
-    def ingredients(self, workflow: Workflow, fileset: Fileset) -> Mapping[str, Sequence[Ingredient]]:
-        """Return what each process is made of; the estimated one of events with equal charges.
-
-        Parameters
-        ----------
-        workflow, fileset
-            As for `Source.load`.
-        """
-        recipe = {}
+        found: dict[str, list[Ingredient]] = {}
         for process in workflow.processes:
             is_estimated = process.name == self.estimated
-            keep = [equal_charges if is_estimated else opposite_charges, self.parts.get(process.name)]
-            factors = {name: fileset[name].events_per_weight(workflow.luminosity) for name in process.datasets}
-            if is_estimated:
-                factors = {n: f * (self.transfer if n == DATA else -self.transfer) for n, f in factors.items()}
-            kept: dict[str, Any] = {"keep": tuple(filter(None, keep)), "reads": DECIDING}
-            recipe[process.name] = [Ingredient(name, factor, **kept) for name, factor in factors.items()]
-        return recipe
+            if DATA in process.datasets and not is_estimated:
+                raise InputError(f"process {process.name!r}: collision data are no prediction, only simulation is")
+            charges = equal_charges if is_estimated else opposite_charges
+            keep = tuple(filter(None, (charges, self.parts.get(process.name))))
+            found[process.name] = []
+            for name, sample in process.samples(fileset).items():
+                counts = 1.0 if not is_estimated else self.transfer if name == DATA else -self.transfer
+                part = dataclasses.replace(sample, keep=keep, reads=DECIDING)
+                found[process.name].append(Ingredient(part, counts * sample.events_per_weight(workflow.luminosity)))
+        return found
 
     def observed(self, workflow: Workflow, fileset: Fileset) -> Dataset:
         """Read the data with opposite charges.
@@ -152,22 +121,8 @@ class TauPairs(Source):
         workflow, fileset
             As for `Source.observed`.
         """
-        events = _read(workflow, fileset, DATA)
-        events = events[opposite_charges(events)]
-        return _dataset({DATA: [(events, np.ones(len(events)))]}, workflow, workflow.block_size)
-
-
-def _read(workflow: Workflow, fileset: Fileset, name: str) -> ak.Array:
-    wanted = list(dict.fromkeys([*workflow.analysis.reads, *DECIDING]))
-    return read_events(fileset[name].files, wanted, tree=workflow.tree, layout=workflow.layout)
-
-
-def _dataset(parts: Mapping[str, list[Weighted]], workflow: Workflow, block_size: int | None) -> Dataset:
-    # events are in single precision, whatever the file has
-    branches = list(workflow.analysis.reads)
-    samples = {
-        name: ak.values_astype(ak.concatenate([events for events, _ in chosen])[branches], np.float32)
-        for name, chosen in parts.items()
-    }
-    weights = {name: np.concatenate([weight for _, weight in chosen]) for name, chosen in parts.items()}
-    return Dataset.from_awkward(samples, weights, block_size=block_size)
+        branches = list(workflow.analysis.reads)
+        wanted = list(dict.fromkeys([*branches, *DECIDING]))
+        events = read_events(fileset[DATA].files, wanted, tree=workflow.tree, layout=workflow.layout)
+        events = events[opposite_charges(events)][branches]
+        return Dataset.from_awkward({DATA: events}, {DATA: np.ones(len(events))}, block_size=workflow.block_size)

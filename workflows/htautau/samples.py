@@ -86,6 +86,7 @@ def find_samples(folder: Path) -> Fileset:
             cross_section=simulation.cross_section,
             sum_of_weights=float(simulation.generated),
             weight="",
+            shares=(1.0,),
         )
         for name, simulation in SIMULATION.items()
     }

@@ -6,15 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import numpy as np
-
 from hepgrad.analysis import Split
 
 from ..errors import InputError
-from ..process import Process
 from .blocks import Frame
 from .columns import Place
-from .fileset import Fileset
+from .ingredient import Ingredients
 from .layout import NANOAOD, Layout
 from .packing import Shape, Strand, frame_of, pack
 from .reader import Request, Skim, StoredSample, Watcher
@@ -90,14 +87,10 @@ class Recipe:
 
     Attributes
     ----------
-    fileset
-        Files, cross-sections and sums of weights.
-    processes
-        The parts of the prediction, each of one or more samples.
+    ingredients
+        By process, its samples and what their events count for (`simulated`).
     branches
         What the analysis reads (`Analysis.reads`); the weights are read anyway.
-    luminosity
-        In 1/pb.
     tree
         Name of the tree in every file.
     layout
@@ -108,26 +101,15 @@ class Recipe:
         Go on without files that cannot be read.
     cache
         Where samples are kept for the next time; nowhere by default.
-
-    Raises
-    ------
-    InputError
-        When the luminosity is not positive.
     """
 
-    fileset: Fileset
-    processes: Sequence[Process]
+    ingredients: Ingredients
     branches: Sequence[str]
-    luminosity: float
     tree: str = "Events"
     layout: Layout = NANOAOD
     skim: Skim | None = None
     skip_bad_files: bool = False
     cache: SampleCache | None = None
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite(self.luminosity) and self.luminosity > 0):
-            raise InputError(f"the luminosity must be positive, got {self.luminosity} /pb")
 
     def request(self, watch: Watcher | None = None) -> Request:
         """Return what is read of each sample.
@@ -140,9 +122,10 @@ class Recipe:
         branches = tuple(self.branches)
         return Request(branches, self.tree, self.layout, self.skip_bad_files, skim=self.skim, watch=watch)
 
-    def samples(self) -> dict[str, Sample]:
-        """Return the samples that are read, by name."""
-        return {sample.name: sample for process in self.processes for sample in process.samples(self.fileset).values()}
+    def samples(self) -> list[Sample]:
+        """Return the samples that are read; one may serve several processes."""
+        every = (ingredient.sample for ingredients in self.ingredients.values() for ingredient in ingredients)
+        return list(dict.fromkeys(every))
 
     def read(self, sample: Sample, watch: Watcher | None = None) -> StoredSample:
         """Return one sample, by way of the cache if there is one.
@@ -170,30 +153,22 @@ class Recipe:
         InputError
             As `hepgrad.workflows.load` does.
         """
-        # before reading: a missing number should not take minutes to find
-        parts = [
-            (index, sample, sample.events_per_weight(self.luminosity))
-            for index, process in enumerate(self.processes)
-            for sample in process.samples(self.fileset).values()
-        ]
         request = self.request(watch)
-        # a sample may serve several processes
-        stored = {name: self.read(sample, watch) for name, sample in self.samples().items()}
+        stored = {sample: self.read(sample, watch) for sample in self.samples()}
         halves: tuple[list[Strand], list[Strand]] = ([], [])
-        for index, sample, scale in parts:
-            whole = stored[sample.name]
-            if whole.events < len(halves):
-                raise InputError(
-                    f"sample {sample.name!r} has one event, at least two are needed: one to train on and one to hold "
-                    "out"
-                )
-            for strands, pieces, factor in zip(halves, whole.halves, whole.factors, strict=True):
-                if pieces:
-                    strands.append(Strand(index, pieces, scale * factor, request.weight(sample)))
-        for index, process in enumerate(self.processes):
+        keys = []
+        for index, (process, ingredients) in enumerate(self.ingredients.items()):
+            for sample, scale in ((ingredient.sample, ingredient.factor) for ingredient in ingredients):
+                whole = stored[sample]
+                if whole.events < len(halves):
+                    raise InputError(
+                        f"sample {sample.name!r} has one event, at least two are needed: one to train on and one to "
+                        "hold out"
+                    )
+                keys.append(whole.key)
+                for strands, pieces, factor in zip(halves, whole.halves, whole.factors, strict=True):
+                    if pieces:
+                        strands.append(Strand(index, pieces, scale * factor, request.weight(sample)))
             if not all(any(strand.process == index for strand in half) for half in halves):
-                raise InputError(
-                    f"process {process.name!r}: the skim leaves no events to train on, or none to hold out"
-                )
-        keys = tuple(stored[sample.name].key for _, sample, _ in parts)
-        return Collected(halves, request.places(), [process.name for process in self.processes], keys)
+                raise InputError(f"process {process!r}: no events are left to train on, or none to hold out")
+        return Collected(halves, request.places(), list(self.ingredients), tuple(keys))

@@ -9,6 +9,7 @@ from hepgrad.analysis import Split
 from ..process import Process
 from .collect import Recipe, SampleCache
 from .fileset import Fileset
+from .ingredient import simulated
 from .layout import NANOAOD, Layout
 from .reader import Skim, Watcher
 
@@ -79,5 +80,5 @@ def load(
     InputWarning
         For every file that was skipped.
     """
-    recipe = Recipe(fileset, processes, branches, luminosity, tree, layout, skim, skip_bad_files, cache)
+    recipe = Recipe(simulated(processes, fileset, luminosity), branches, tree, layout, skim, skip_bad_files, cache)
     return recipe.collect(watch).packed(block_size)

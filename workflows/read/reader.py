@@ -76,14 +76,14 @@ class Request:
     watch: Watcher | None = dataclasses.field(default=None, compare=False)
 
     def of(self, sample: Sample) -> tuple[str, ...]:
-        """Return the columns that are read of a sample: what was asked for, and its weights.
+        """Return the columns that are read of a sample: what was asked for, its weights, what tells its events.
 
         Parameters
         ----------
         sample
             The sample.
         """
-        return tuple(dict.fromkeys([*self.columns, *([sample.weight] if sample.weight else [])]))
+        return tuple(dict.fromkeys([*self.columns, *([sample.weight] if sample.weight else []), *sample.reads]))
 
     def places(self) -> list[Place]:
         """Return where the columns are among those of the events."""
@@ -186,7 +186,7 @@ class SampleReader:
 
 
 def alternating(chunk: ak.Array, sample: Sample, request: Request, file: str) -> tuple[Columns, Columns]:
-    """Return the first, third, ... event of a chunk, and the second, fourth, ..., after the skim.
+    """Return the first, third, ... event of a chunk, and the second, fourth, ...: what is kept and passes the skim.
 
     Parameters
     ----------
@@ -203,8 +203,13 @@ def alternating(chunk: ak.Array, sample: Sample, request: Request, file: str) ->
         For weights that are NaN or infinite.
     """
     _check_weights(chunk, sample, request, file)
-    skim = request.skim or (lambda events: events)
-    return Columns.of(skim(chunk[::HALVES])), Columns.of(skim(chunk[1::HALVES]))
+
+    def chosen(events: ak.Array) -> Columns:
+        for keep in sample.keep:
+            events = events[keep(events)]
+        return Columns.of(events if request.skim is None else request.skim(events))
+
+    return chosen(chunk[::HALVES]), chosen(chunk[1::HALVES])
 
 
 def even_and_odd(alternate: tuple[Columns, Columns], first: int) -> tuple[Columns, Columns]:

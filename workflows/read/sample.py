@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
+
+import awkward as ak
 
 from ..errors import InputError
 
 WEIGHT = "genWeight"
+
+# from events to booleans
+Keep: TypeAlias = Callable[[ak.Array], ak.Array]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +46,11 @@ class Sample:
     shares
         What each file holds of ``sum_of_weights``, in any unit; None when the fileset does not say. Only needed to go
         on without a file that cannot be read.
+    keep
+        Which of its events: those for which all of these plain functions are true. The others are part of the sums of
+        weights all the same.
+    reads
+        The columns that these functions look at.
     """
 
     name: str
@@ -49,6 +61,8 @@ class Sample:
     weight: str = WEIGHT
     luminosity: float | None = None
     shares: tuple[float, ...] | None = None
+    keep: tuple[Keep, ...] = ()
+    reads: tuple[str, ...] = ()
 
     def events_per_weight(self, luminosity: float) -> float:
         """Return the expected number of events per unit of weight.

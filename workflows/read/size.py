@@ -19,7 +19,7 @@ def estimated_bytes(recipe: Recipe) -> int:
         What would be read.
     """
     request, total = recipe.request(), 0
-    for sample in recipe.samples().values():
+    for sample in recipe.samples():
         first = sample.files[0]
         if is_remote(first):
             continue

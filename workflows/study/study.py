@@ -16,7 +16,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ..execution import DEFAULT_OUTPUT, run_facts
+from ..defaults import RUNS
+from ..execution import run_facts
 from ..run_folder import RunFolder
 from ..scan import Contest
 
@@ -99,7 +100,7 @@ class Study(abc.ABC):
         InputError
             When the output folder cannot be used.
         """
-        output = DEFAULT_OUTPUT / self.name if output is None else Path(output)
+        output = RUNS / self.name if output is None else Path(output)
         console = Console(quiet=quiet)
         started = time.monotonic()
         RunFolder.check(output, overwrite=overwrite)

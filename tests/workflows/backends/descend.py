@@ -45,7 +45,7 @@ SHARD_BYTES = 10_000
 
 
 def recipe(folder: Path, cache: Cache | None = None) -> Recipe:
-    return Recipe(Fileset.load(folder), TINY.processes, TINY.analysis.reads, TINY.luminosity, cache=cache)
+    return Recipe(TINY.ingredients(Fileset.load(folder)), TINY.analysis.reads, cache=cache)
 
 
 def descend(sample: Dataset | Pool) -> dict[str, float]:

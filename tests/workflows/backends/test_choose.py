@@ -34,7 +34,7 @@ def test_large_data_go_to_disk(recipe, tmp_path, monkeypatch):
 
 
 def test_several_devices_share_data_of_any_size(recipe, tmp_path, monkeypatch):
-    monkeypatch.setattr(jax, "device_count", lambda: 4)
+    monkeypatch.setattr(choose, "preferred_devices", lambda: 4 * jax.devices())
     monkeypatch.setattr(choose, "memory", lambda: 0.0)
     assert choose_backend(recipe, tmp_path) == Devices()
 

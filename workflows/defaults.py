@@ -1,0 +1,9 @@
+"""The folders that are used where none is named; imported without JAX, for ``--help``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RUNS = Path("hepgrad-runs")
+# samples that are kept, and shards
+CACHE = Path("hepgrad-cache")

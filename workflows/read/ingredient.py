@@ -1,0 +1,61 @@
+"""What the prediction is made of: samples, and what each of their events counts for."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from ..errors import InputError
+from ..process import Process
+from .fileset import Fileset
+from .sample import Sample
+
+
+@dataclasses.dataclass(frozen=True)
+class Ingredient:
+    """What a sample adds to a process.
+
+    Attributes
+    ----------
+    sample
+        The sample, or a part of it (`Sample.keep`).
+    factor
+        Expected events per unit of weight.
+    """
+
+    sample: Sample
+    factor: float
+
+
+# by process
+Ingredients: TypeAlias = Mapping[str, Sequence[Ingredient]]
+
+
+def simulated(processes: Sequence[Process], fileset: Fileset, luminosity: float) -> Ingredients:
+    """Return what processes are made of that are nothing but simulated samples.
+
+    Parameters
+    ----------
+    processes
+        The parts of the prediction.
+    fileset
+        That describes their samples.
+    luminosity
+        In 1/pb.
+
+    Raises
+    ------
+    InputError
+        When the luminosity is not positive, a sample is not in the fileset, or its normalisation is missing.
+    """
+    if not (np.isfinite(luminosity) and luminosity > 0):
+        raise InputError(f"the luminosity must be positive, got {luminosity} /pb")
+    return {
+        process.name: [
+            Ingredient(sample, sample.events_per_weight(luminosity)) for sample in process.samples(fileset).values()
+        ]
+        for process in processes
+    }

@@ -83,13 +83,13 @@ ZPRIME_SAMPLES = {
     "zjets": Sample(5, 100_000, ZJETS + pt_biased(250.0, 3.0)),
 }
 TTBAR_SAMPLES = {
-    "ttbar": Sample(11, 64_000, TTBAR),
-    "ttbar_scaleup": Sample(12, 20_000, TTBAR + other_scales(4.0), process="ttbar", variation="scaleup"),
-    "ttbar_scaledown": Sample(13, 20_000, TTBAR + other_scales(0.25), process="ttbar", variation="scaledown"),
-    "ttbar_PS_var": Sample(14, 12_000, TTBAR + VINCIA, process="ttbar", variation="PS_var"),
-    "wjets": Sample(15, 220_000, WJETS + pt_biased(80.0, 1.0)),
-    "single_top_s_chan": Sample(16, 6_000, "Top:ffbar2tqbar(s:W)=on"),
-    "single_top_t_chan": Sample(17, 24_000, SINGLE_TOP),
+    "ttbar": Sample(11, 150_400, TTBAR),
+    "ttbar_scaleup": Sample(12, 47_000, TTBAR + other_scales(4.0), process="ttbar", variation="scaleup"),
+    "ttbar_scaledown": Sample(13, 47_000, TTBAR + other_scales(0.25), process="ttbar", variation="scaledown"),
+    "ttbar_PS_var": Sample(14, 28_200, TTBAR + VINCIA, process="ttbar", variation="PS_var"),
+    "wjets": Sample(15, 1_320_000, WJETS + pt_biased(80.0, 1.0)),
+    "single_top_s_chan": Sample(16, 36_000, "Top:ffbar2tqbar(s:W)=on"),
+    "single_top_t_chan": Sample(17, 144_000, SINGLE_TOP),
 }
 
 

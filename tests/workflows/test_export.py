@@ -47,6 +47,7 @@ from hepgrad.workflows.export import selection_script
 from hepgrad.workflows.export.expression import as_python
 from hepgrad.workflows.htautau import HTAUTAU
 from hepgrad.workflows.ttbar_agc import TTBAR_AGC
+from hepgrad.workflows.ttbar_agc.network import initial_weights
 from hepgrad.workflows.zprime import ZPRIME
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -150,11 +151,16 @@ def with_data(workflow, data):
     return dataclasses.replace(workflow, data=data, analysis=analysis, processes=workflow.predicted)
 
 
+CORRECTING = {
+    **initial_weights(seed=1),
+    "output": np.random.default_rng(2).normal(0, 0.3, (8, 2)).astype(np.float32),
+    "output_bias": np.float32([0.2, -0.1]),
+}
 CASES = {
     "zprime": (ZPRIME, {"muon_pt": 41.3, "jet_pt": 33.3, "btag": 0.41}),
     "rich": (RICH, {"muon_pt": 41.3, "jet_pt": 33.3, "btag": 0.41}),
     "boxed": (BOXED, {"muon_pt": 41.3, "jet_pt": 33.3, "btag": 0.41}),
-    "ttbar-agc": (TTBAR_AGC, {"jet_pt": 33.3, "btag": 0.41, "lepton_eta": 2.05}),
+    "ttbar-agc": (TTBAR_AGC, {"jet_pt": 33.3, "btag": 0.41, "lepton_eta": 2.05, "network": CORRECTING}),
     "htautau": (HTAUTAU, {"pt_2": 22.2, "mt_1": 41.0, "mjj": 310.0, "jdeta": 2.1}),
 }
 

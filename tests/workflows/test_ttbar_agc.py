@@ -19,6 +19,7 @@ from hepgrad.analysis.systematics import normal_by_event
 from hepgrad.workflows import Fileset, load, read_events, run
 from hepgrad.workflows.bootstrap import Improvement
 from hepgrad.workflows.ttbar_agc import TTBAR_AGC, TTBAR_AGC_OPEN_DATA
+from hepgrad.workflows.ttbar_agc.network import MEAN, SPREAD, initial_weights
 from hepgrad.workflows.ttbar_agc.systematics import SEED
 
 vector.register_awkward()
@@ -26,6 +27,12 @@ vector.register_awkward()
 START = TTBAR_AGC.parameters.to_dict()
 LOOSE = {**START, "electron_pt": 25.0, "muon_pt": 25.0, "lepton_eta": 2.4, "lepton_sip3d": 8.0}
 LOOSE |= {"muon_iso": 0.4, "jet_pt": 25.0, "btag": 0.2}
+# and a network that corrects a lot
+LOOSE["network"] = {
+    **initial_weights(seed=1),
+    "output": np.random.default_rng(2).normal(0, 0.3, (8, 2)).astype(np.float32),
+    "output_bias": np.float32([0.2, -0.1]),
+}
 # the histograms of the challenge, of which the fit takes 11 bins of double width
 NOTEBOOK = Regular(25, 50, 550)
 LUMINOSITY = 3378.0
@@ -64,7 +71,7 @@ def read_samples(folder):
 
 def in_float64(samples):
     def converted(events):
-        for collection in ("Electron", "Muon", "Jet"):
+        for collection in ("Electron", "Muon", "Jet", "MET"):
             events = ak.with_field(events, ak.values_astype(events[collection], np.float64), collection)
         return events
 
@@ -106,7 +113,10 @@ def by_awkward(events, weight, edges, cut):
         passed = (ak.num(electrons) + ak.num(muons) == 1) & (ak.num(jets) >= 4)
         for channel, chosen in (("4j1b", passed & (tags == 1)), ("4j2b", passed & (tags >= 2))):
             here, w = jets[chosen], weight[chosen]
-            observable = ak.sum(here.pt, axis=1) if channel == "4j1b" else trijet_mass(here, cut["btag"])
+            observables = [ak.sum(here.pt, axis=1), trijet_mass(here, cut["btag"])]
+            which = ("4j1b", "4j2b").index(channel)
+            seen = [*(here.pt[:, i] for i in range(4)), *observables, events.MET.pt[chosen]]
+            observable = observables[which] * factors(seen, cut["network"])[:, which]
 
             def fill(w, observable=observable):
                 return np.histogram(ak.to_numpy(observable), [-np.inf, *edges, np.inf], weights=w)[0]
@@ -118,6 +128,15 @@ def by_awkward(events, weight, edges, cut):
                     for sign in (1, -1):
                         filled[f"btag_var_{place}", sign, channel] = fill(w * (1 + sign * relative))
     return filled
+
+
+def factors(seen, network):
+    """What the network multiplies the observables by, shape (events, 2)."""
+    network = {name: np.asarray(array, np.float64) for name, array in network.items()}
+    columns = [np.asarray(ak.to_numpy(x)) for x in seen]
+    scaled = np.stack([(np.log1p(x) - m) / s for x, m, s in zip(columns, MEAN, SPREAD, strict=True)], axis=1)
+    nodes = np.tanh(scaled @ network["hidden"] + network["hidden_bias"])
+    return np.exp(np.tanh(nodes @ network["output"] + network["output_bias"]))
 
 
 def trijet_mass(jets, threshold):

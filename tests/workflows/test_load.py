@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import jax
 import numpy as np
 import pytest
 
-from hepgrad.workflows import Fileset, InputError, Process, load
+from hepgrad.workflows import Cache, Fileset, InputError, Process, load
+from hepgrad.workflows.read import Ingredient
+from hepgrad.workflows.read.collect import Recipe
 
 LUMINOSITY = 1000.0
 
@@ -72,6 +75,39 @@ def test_weight_branch_is_not_a_column_unless_it_is_read(tiny, folder):
         for reads in (["MET_pt"], ["MET_pt", "genWeight"])
     ]
     assert columns == [{"MET"}, {"MET", "genWeight"}]
+
+
+def quiet(events):
+    return events.MET.pt < 40
+
+
+def busy(events):
+    return events.MET.pt >= 40
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_parts_of_samples(tiny, folder, tmp_path, cached):
+    """A sample in two parts, from one of which some of another sample is subtracted."""
+    fileset = Fileset.load(folder)
+
+    def part(name, keep, factor):
+        return Ingredient(dataclasses.replace(fileset[name], keep=(keep,), reads=("MET_pt",)), factor)
+
+    ingredients = {"quiet": [part("top", quiet, 2.0)], "busy": [part("top", busy, 3.0), part("signal", busy, -0.5)]}
+    recipe = Recipe(ingredients, ["Jet_pt"], cache=Cache(tmp_path / "cache") if cached else None)
+    split = [recipe.collect().packed(512) for _ in range(2)][-1]
+    branches = {name: tiny.draw(name) for name in ("top", "signal")}
+    for half, data in enumerate((split.train, split.held_out)):
+        assert set(data.events.columns) == {"Jet"}
+        found = yields(data)
+        for process, parts in (("quiet", {"top": 2.0}), ("busy", {"top": 3.0, "signal": -0.5})):
+            expected = 0.0
+            for name, factor in parts.items():
+                met, weight = branches[name]["MET_pt"][half::2], branches[name]["genWeight"][half::2].astype(float)
+                kept = met < 40 if process == "quiet" else met >= 40
+                expected += factor * weight[kept].sum() * len(branches[name]["MET_pt"]) / len(met)
+            assert found[process] == pytest.approx(expected, rel=1e-6)
+            assert expected != 0
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

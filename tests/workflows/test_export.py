@@ -42,12 +42,12 @@ from hepgrad.analysis.stages import (
     TransverseMass,
 )
 from hepgrad.workflows import Fileset, InputError, Layout
+from hepgrad.workflows.correcting import correcting_weights
 from hepgrad.workflows.execution import load_events, located
 from hepgrad.workflows.export import selection_script
 from hepgrad.workflows.export.expression import as_python
 from hepgrad.workflows.htautau import HTAUTAU
 from hepgrad.workflows.ttbar_agc import TTBAR_AGC
-from hepgrad.workflows.ttbar_agc.network import initial_weights
 from hepgrad.workflows.zprime import ZPRIME
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -152,7 +152,7 @@ def with_data(workflow, data):
 
 
 CORRECTING = {
-    **initial_weights(seed=1),
+    **correcting_weights(7, 8, (2,), seed=1),
     "output": np.random.default_rng(2).normal(0, 0.3, (8, 2)).astype(np.float32),
     "output_bias": np.float32([0.2, -0.1]),
 }

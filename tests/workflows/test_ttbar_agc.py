@@ -18,8 +18,9 @@ from hepgrad.analysis import Hard, Regular, Soft, from_workspace, optimize
 from hepgrad.analysis.systematics import normal_by_event
 from hepgrad.workflows import Fileset, load, read_events, run
 from hepgrad.workflows.bootstrap import Improvement
+from hepgrad.workflows.correcting import correcting_weights
 from hepgrad.workflows.ttbar_agc import TTBAR_AGC, TTBAR_AGC_OPEN_DATA
-from hepgrad.workflows.ttbar_agc.network import MEAN, SPREAD, initial_weights
+from hepgrad.workflows.ttbar_agc.network import MEAN, SPREAD
 from hepgrad.workflows.ttbar_agc.systematics import SEED
 
 vector.register_awkward()
@@ -29,7 +30,7 @@ LOOSE = {**START, "electron_pt": 25.0, "muon_pt": 25.0, "lepton_eta": 2.4, "lept
 LOOSE |= {"muon_iso": 0.4, "jet_pt": 25.0, "btag": 0.2}
 # and a network that corrects a lot
 LOOSE["network"] = {
-    **initial_weights(seed=1),
+    **correcting_weights(7, 8, (2,), seed=1),
     "output": np.random.default_rng(2).normal(0, 0.3, (8, 2)).astype(np.float32),
     "output_bias": np.float32([0.2, -0.1]),
 }

@@ -31,8 +31,9 @@ from hepgrad.analysis.kinematics import trijets
 from hepgrad.analysis.statistics import TemplateModel
 from hepgrad.analysis.statistics.objectives import Sigma
 
+from ..correcting import correcting_weights
 from ..workflow import Process, Workflow
-from .network import correction, initial_weights
+from .network import HIDDEN, MEAN, correction
 from .skim import skim
 from .systematics import SYSTEMATICS
 
@@ -50,7 +51,9 @@ PARAMETERS = Parameters(
     btag=Parameter(0.5, bounds=(0.2, 0.95), width=0.05, label="b tag >"),
     ht_bins=Edges(HT, narrowest=25.0, unit="GeV", label="bins of $H_T$"),
     m_top_bins=Edges(M_TOP, narrowest=25.0, unit="GeV", label="bins of $m_{bjj}$"),
-    network=Weights(initial_weights(seed=0), scale=0.3, description="correction of the observables"),
+    network=Weights(
+        correcting_weights(len(MEAN), HIDDEN, (2,), seed=0), scale=0.3, description="correction of the observables"
+    ),
 )
 
 JET_ETA = 2.4

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from hepgrad.analysis import Cuts, Events, stage
 
@@ -18,31 +17,6 @@ from hepgrad.analysis import Cuts, Events, stage
 MEAN = (4.8, 4.4, 4.1, 3.7, 5.7, 5.4, 3.8)
 SPREAD = (0.4, 0.4, 0.3, 0.3, 0.4, 0.6, 0.7)
 HIDDEN = 8
-
-
-def initial_weights(seed: int) -> dict[str, np.ndarray]:
-    """Return weights with which the network corrects nothing: the observables are those of the challenge.
-
-    Parameters
-    ----------
-    seed
-        Of the hidden nodes.
-
-    Examples
-    --------
-    >>> from hepgrad.workflows.ttbar_agc.network import initial_weights
-    >>> {name: weights.shape for name, weights in initial_weights(seed=0).items()}
-    {'hidden': (7, 8), 'hidden_bias': (8,), 'output': (8, 2), 'output_bias': (2,)}
-    """
-    spread = len(MEAN) ** -0.5
-    hidden = np.random.default_rng(seed).normal(0, spread, (len(MEAN), HIDDEN))
-    weights = {
-        "hidden": hidden,
-        "hidden_bias": np.zeros(HIDDEN),
-        "output": np.zeros((HIDDEN, 2)),
-        "output_bias": np.zeros(2),
-    }
-    return {name: array.astype(np.float32) for name, array in weights.items()}
 
 
 def features(events: Events) -> jax.Array:

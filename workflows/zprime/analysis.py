@@ -26,8 +26,9 @@ from hepgrad.analysis import (
 from hepgrad.analysis.kinematics import delta_r, leading_momentum, neutrino_from_w
 from hepgrad.analysis.statistics import TemplateModel
 
+from ..correcting import correcting_weights
 from ..workflow import Process, Workflow
-from .network import initial_weights, top_score
+from .network import HIDDEN, MEAN, top_score
 from .systematics import SYSTEMATICS
 
 # where the optimisation starts: textbook values for a boosted top-antitop pair with one muon
@@ -42,7 +43,7 @@ PARAMETERS = Parameters(
     lepton_ht=Parameter(150.0, bounds=(100, 500), width=20.0, unit="GeV", label=r"muon $p_T$ + $p_T^{miss}$ >"),
     fatjet_pt=Parameter(500.0, bounds=(400, 800), width=25.0, unit="GeV", label=r"fat-jet $p_T$ >"),
     toptag=Parameter(0.5, bounds=(0.1, 0.95), width=0.05, label="top score >"),
-    network=Weights(initial_weights(seed=0), scale=0.3, description="correction of the top tag"),
+    network=Weights(correcting_weights(len(MEAN), HIDDEN, seed=0), scale=0.3, description="correction of the top tag"),
 )
 
 # jets within this distance of the muon belong to the top quark that decays leptonically

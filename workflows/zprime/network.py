@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from hepgrad.analysis import Cuts, Events, stage
 from hepgrad.analysis.kinematics import leading_momentum, transverse_mass
@@ -17,31 +16,6 @@ HIDDEN = 8
 
 # the tagger's score is taken to be inside this range, so that its log-odds are finite
 LOWEST_TAG, HIGHEST_TAG = 1e-4, 0.9999
-
-
-def initial_weights(seed: int) -> dict[str, np.ndarray]:
-    """Return weights with which the network's correction is 0 for every event: the score is the top tag itself.
-
-    Parameters
-    ----------
-    seed
-        Of the hidden nodes.
-
-    Examples
-    --------
-    >>> from hepgrad.workflows.zprime.network import initial_weights
-    >>> {name: weights.shape for name, weights in initial_weights(seed=0).items()}
-    {'hidden': (10, 8), 'hidden_bias': (8,), 'output': (8,), 'output_bias': ()}
-    """
-    spread = len(MEAN) ** -0.5
-    hidden = np.random.default_rng(seed).normal(0, spread, (len(MEAN), HIDDEN))
-    weights = {
-        "hidden": hidden,
-        "hidden_bias": np.zeros(HIDDEN),
-        "output": np.zeros(HIDDEN),
-        "output_bias": np.zeros(()),
-    }
-    return {name: array.astype(np.float32) for name, array in weights.items()}
 
 
 def features(events: Events) -> jax.Array:

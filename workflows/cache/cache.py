@@ -36,10 +36,10 @@ class Cache:
     """Keeps the columns of samples, so that the next run need not read their files.
 
     A sample is taken from the cache when its files (by path, size, and time of the last change or what a server tells
-    instead), its columns, its weights, the layout, the source code of the skim and the version of hepgrad are those it
-    was written with. Luminosity, cross-sections, processes, block size and cut values may change freely. An entry
-    appears all at once: it is written under another name, which ends in ``.part``, and then moved. A sample of which
-    bad files were skipped is not kept.
+    instead), its columns, its weights, the layout, the source code of what it keeps and of the skim, and the version of
+    hepgrad are those it was written with. Luminosity, cross-sections, processes, block size and cut values may change
+    freely. An entry appears all at once: it is written under another name, which ends in ``.part``, and then moved. A
+    sample of which bad files were skipped is not kept.
 
     Attributes
     ----------

@@ -6,7 +6,6 @@ Run it as ``python examples/zprime.py``. The same with a report: ``hepgrad run z
 from __future__ import annotations
 
 import jax
-import optax
 
 from hepgrad.analysis import Hard, Soft, optimize
 from hepgrad.workflows import Fileset, load
@@ -33,7 +32,7 @@ def main() -> None:
         analysis,
         data,
         parameters=cuts,
-        optimizer=optax.adam(ZPRIME.learning_rate),
+        optimizer=ZPRIME.optimizer,
         steps=ZPRIME.steps,
         anneal=ZPRIME.anneal,
     )

@@ -21,8 +21,8 @@ from .workflow import Workflow
 Settings: TypeAlias = dict[str, Any]
 
 NUMBERS = (
-    *("luminosity", "energy", "steps", "learning_rate", "check_every", "block_size", "draws", "starts", "seed"),
-    "replicas",
+    *("luminosity", "energy", "steps", "learning_rate", "weight_decay", "check_every", "block_size", "draws", "starts"),
+    *("seed", "replicas"),
 )
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from rich.console import Console
 
 from hepgrad.analysis import Diagnosis, Parameters, Result, Split, check, default_block_size, draw_starts, optimize
@@ -128,7 +127,7 @@ def run(
         events = load_events(
             workflow, fileset, cache=cache, skip_bad_files=skip_bad_files, backend=backend, watch=watch
         )
-    optimizer = optax.adam(workflow.learning_rate)
+    optimizer = workflow.optimizer
     chosen = settings(workflow, fileset)
     checkpoint = CheckpointFile(output, chosen)
     saved = checkpoint.load(workflow.parameters, optimizer) if resume else None
@@ -322,7 +321,11 @@ def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
         "split": "in each sample, events with an even index train and those with an odd one are held out",
         **fingerprint(workflow.analysis, workflow.parameters),
         "steps": workflow.steps,
-        "optimizer": {"name": "adam", "learning_rate": workflow.learning_rate},
+        "optimizer": {
+            "name": "adamw" if workflow.weight_decay else "adam",
+            "learning_rate": workflow.learning_rate,
+            "weight_decay": workflow.weight_decay,
+        },
         "anneal": {"start": workflow.anneal.start, "stop": workflow.anneal.stop},
         "check_every": workflow.check_every,
         "block_size": workflow.block_size or default_block_size(),

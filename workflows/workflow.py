@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import awkward as ak
+import optax
 
-from hepgrad.analysis import Analysis, Anneal, Parameters
+from hepgrad.analysis import Analysis, Anneal, Parameters, Weights
 from hepgrad.analysis.systematics import AlternativeSample
 
 from .process import Process as Process
@@ -46,6 +47,9 @@ class Workflow:
         Steps of the optimisation.
     learning_rate
         Of Adam, in units of the parameters' scales.
+    weight_decay
+        Of the weights of networks (`Weights`), against overtraining: each step takes this fraction, times the learning
+        rate, off them (AdamW: Loshchilov and Hutter, arXiv:1711.05101). Cuts and edges are left alone.
     anneal
         The width factor of the soft cuts from step to step.
     check_every
@@ -77,7 +81,7 @@ class Workflow:
     ------
     ValueError
         When two processes share a name, no process is the signal, the statistical model has another signal, or there
-        are fewer than two replicas, or less than no draws.
+        are fewer than two replicas, less than no draws, or a negative weight decay.
     """
 
     name: str
@@ -91,6 +95,7 @@ class Workflow:
     experiment: str = ""
     steps: int = 300
     learning_rate: float = 0.1
+    weight_decay: float = 0.0
     anneal: Anneal = dataclasses.field(default_factory=Anneal)
     check_every: int = 10
     block_size: int | None = None
@@ -109,6 +114,8 @@ class Workflow:
         object.__setattr__(self, "data", Path(self.data))
         if self.draws < 0:
             raise ValueError(f"workflow {self.name!r}: the number of draws cannot be negative, got {self.draws}")
+        if self.weight_decay < 0:
+            raise ValueError(f"workflow {self.name!r}: the weight decay cannot be negative, got {self.weight_decay}")
         if self.replicas < 2:
             raise ValueError(f"workflow {self.name!r}: the bootstrap needs at least two replicas, got {self.replicas}")
         names = [process.name for process in self.processes]
@@ -121,6 +128,17 @@ class Workflow:
                 f"workflow {self.name!r}: the processes marked as signal are {marked}, but the statistical model's "
                 f"signal is {expected}"
             )
+
+    @property
+    def optimizer(self) -> optax.GradientTransformation:
+        """What moves the parameters: Adam, or AdamW where weights decay."""
+        if not self.weight_decay:
+            return optax.adam(self.learning_rate)
+
+        def networks(coordinates: Mapping[str, Any]) -> dict[str, bool]:
+            return {name: isinstance(self.parameters.specs[name], Weights) for name in coordinates}
+
+        return optax.adamw(self.learning_rate, weight_decay=self.weight_decay, mask=networks)
 
     def ingredients(self, fileset: Fileset) -> Ingredients:
         """Return what each process is made of: its simulated samples, or what the source says.

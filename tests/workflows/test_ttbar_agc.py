@@ -9,7 +9,6 @@ import awkward as ak
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 import vector
 
@@ -287,7 +286,7 @@ def test_optimised_cuts_measure_better_by_more_than_the_bootstrap_uncertainty(sh
         TTBAR_AGC.analysis,
         split,
         parameters=TTBAR_AGC.parameters,
-        optimizer=optax.adam(TTBAR_AGC.learning_rate),
+        optimizer=TTBAR_AGC.optimizer,
         steps=TTBAR_AGC.steps,
         anneal=TTBAR_AGC.anneal,
     )

@@ -9,7 +9,6 @@ import awkward as ak
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 from hepgrad import ragged as rg
@@ -286,7 +285,7 @@ def optimised(analysis, split, *, steps):
         analysis,
         split,
         parameters=ZPRIME.parameters,
-        optimizer=optax.adam(ZPRIME.learning_rate),
+        optimizer=ZPRIME.optimizer,
         steps=steps,
         anneal=ZPRIME.anneal,
     )

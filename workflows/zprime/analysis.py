@@ -137,9 +137,10 @@ ZPRIME = Workflow(
     processes=PROCESSES,
     luminosity=36_300.0,
     data=Path(__file__).parent / "events",
-    steps=75,
-    learning_rate=0.1,
-    anneal=Anneal(1.0, 0.1),
+    steps=40,
+    learning_rate=0.3,
+    weight_decay=0.2,
+    anneal=Anneal(1.0, 0.2),
     # the shipped events are one block, for which there is less to compile than for several
     block_size=32_768,
 )

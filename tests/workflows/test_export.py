@@ -22,10 +22,12 @@ from hepgrad.analysis import (
     CountingModel,
     Edges,
     Hard,
+    Objects,
     Parameter,
     Parameters,
     Regular,
     Weights,
+    kinematics,
     stage,
 )
 from hepgrad.analysis.stages import (
@@ -39,12 +41,13 @@ from hepgrad.analysis.stages import (
     ScaleFactors,
     Score,
     Table,
+    TopPair,
     TransverseMass,
 )
 from hepgrad.workflows import Fileset, InputError, Layout
 from hepgrad.workflows.correcting import correcting_weights
 from hepgrad.workflows.execution import load_events, located
-from hepgrad.workflows.export import selection_script
+from hepgrad.workflows.export import runtime, selection_script
 from hepgrad.workflows.export.expression import as_python
 from hepgrad.workflows.htautau import HTAUTAU
 from hepgrad.workflows.ttbar_agc import TTBAR_AGC
@@ -104,6 +107,21 @@ def correction(pt):
 
 
 TABLE = Table([[20, 60, 120, 300], [0.0, 0.8, 1.6, 2.4]], [[0.9, 0.8, 0.7], [1.0, 0.9, 0.8], [1.1, 1.0, 0.9]])
+
+
+@dataclasses.dataclass(frozen=True)
+class Squared:
+    """A stage that is a class of its own."""
+
+    name = "squared"
+    reads = ("MET_pt",)
+    makes = ()
+    parameters = ()
+
+    def __call__(self, events, cut):
+        return events.with_field(squared=events.MET.pt**2)
+
+
 EVENT_NETWORK, JET_NETWORK = Perceptron([4, 5, 3, 1]), Perceptron([2, 3, 1])
 BOXED = dataclasses.replace(
     ZPRIME,
@@ -131,8 +149,24 @@ BOXED = dataclasses.replace(
                 deviation=(1.0, 1.0, 0.5, 40.0),
             ),
             EventSelection(["net > cut.net_min"], name="network"),
+            LeptonicW("W", "Muon"),
+            Observable("w_pt", "W.pt"),
+            TopPair(
+                "tt",
+                "GoodJet",
+                "Muon",
+                "btagCSVV2 > cut.btag / 2",
+                kinematics.TopMasses(20.0, 30.0, 40.0),
+                capacity=1_000_000,
+            ),
+            Observable("m_tt", "leading(tt.mass, fill_value=-1)"),
         ],
-        channels=[Channel("m_t", "m_t", Regular(5, 0.0, 200.0)), Channel("best", "best", Regular(4, 0.2, 0.8))],
+        channels=[
+            Channel("m_t", "m_t", Regular(5, 0.0, 200.0)),
+            Channel("best", "best", Regular(4, 0.2, 0.8)),
+            Channel("w_pt", "w_pt", Regular(5, 0.0, 1000.0)),
+            Channel("m_tt", "m_tt", Regular(5, 0.0, 2000.0)),
+        ],
         model=CountingModel(["zprime"], 0.1),
     ),
     parameters=Parameters(
@@ -187,6 +221,34 @@ def test_it_selects_the_same_events(name, tmp_path, request):
             np.testing.assert_allclose(sumw, expected[channel.name].sumw[row], rtol=1e-5, atol=1e-5)
             np.testing.assert_allclose(sumw2, expected[channel.name].sumw2[row], rtol=1e-5, atol=1e-5)
         assert np.sum(np.asarray(expected[channel.name].sumw)) > 10
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_top_pairs_in_plain_awkward(tagged):
+    """The best assignment of every event, with and without b tags."""
+    rng = np.random.default_rng(3)
+    numbers = rng.integers(0, 7, 300)
+    draws = {"pt": rng.uniform(30, 200, sum(numbers)), "eta": rng.normal(0, 1, sum(numbers))}
+    draws |= {"phi": rng.uniform(-3, 3, sum(numbers)), "mass": draws["pt"] / 8, "tag": rng.random(sum(numbers))}
+    array = ak.zip({name: ak.unflatten(values, numbers) for name, values in draws.items()})
+    lepton, neutrino = ((rng.uniform(30, 90, 300), *rng.normal(0, 1, (2, 300)), np.zeros(300)) for _ in "ln")
+    masses = (10.0, 15.0, 20.0)
+    with jax.enable_x64(True):
+        jets = Objects.of(rg.from_awkward(array)).select(rg.from_awkward(array.pt > 40))
+        momenta = [kinematics.momentum(*map(rg.from_numpy, each)) for each in (lepton, neutrino)]
+        tags = jets.array.tag > 0.3 if tagged else None
+        expected = kinematics.top_pairs(jets, *momenta, kinematics.TopMasses(*masses), btagged=tags)
+        expected = expected.ordered_by("chi_square", ascending=True)
+        plain = runtime.objects.Objects(array).select(array.pt > 40)
+        momenta = [runtime.formulas.momentum(*each) for each in (lepton, neutrino)]
+        tags = array.tag > 0.3 if tagged else None
+        actual = runtime.systems.top_pairs(plain, *momenta, runtime.systems.TopMasses(*masses), btagged=tags)
+        actual = actual.ordered_by("chi_square", ascending=True)
+        np.testing.assert_array_equal(actual.count(), expected.count())
+        assert np.count_nonzero(expected.count()) > 100
+        for field in expected.array.fields:
+            value = expected.leading(field, fill_value=-1)
+            np.testing.assert_allclose(actual.leading(field, fill_value=-1), value, rtol=1e-9, err_msg=field)
 
 
 def test_files_that_call_things_otherwise(tiny, tmp_path):
@@ -268,7 +330,7 @@ def test_what_cannot_be_written_is_named():
         ),
         (Observable("x", "MET.pt", lambda pt: pt), "the function '<lambda>' cannot be exported: it is without"),
         (Observable("x", "MET.pt", np.sqrt), "'x' cannot be exported: its function is a ufunc"),
-        (LeptonicW("w", "Muon"), "cannot be exported: it is a LeptonicW, for which there is no plain form"),
+        (Squared(), "stage 'squared' cannot be exported: it is a Squared, for which there is no plain form"),
     ):
         with pytest.raises(InputError, match=message):
             selection_script(with_stage(made), RICH.parameters, FILESET)

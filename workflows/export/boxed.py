@@ -12,12 +12,14 @@ from hepgrad.analysis.stages import (
     EventSelection,
     EventWeight,
     HadronicTop,
+    LeptonicW,
     ObjectSelection,
     Observable,
     Perceptron,
     ScaleFactors,
     Score,
     Table,
+    TopPair,
     TransverseMass,
 )
 
@@ -100,6 +102,12 @@ def _body(stage: AnyStage) -> list[str]:
         case HadronicTop():
             lines = [f"jets = {_of(stage.jets)}"]
             return [*lines, _added(stage.column, f"trijets(jets, {as_python(stage.tagged, 'jets')})")]
+        case LeptonicW():
+            return [*_leptonic(stage), _added(stage.column, "lepton + neutrino")]
+        case TopPair():
+            lines = [*_leptonic(stage), f"jets = {_of(stage.jets)}", f"tagged = {as_python(stage.tagged, 'jets')}"]
+            lines += [f"masses = {stage.masses!r}", "pairs = top_pairs(jets, lepton, neutrino, masses, btagged=tagged)"]
+            return [*lines, _added(stage.column, 'pairs.ordered_by("chi_square", ascending=True)')]
         case Observable():
             return _column(stage.collection, stage.column, _observable(stage))
         case Score():
@@ -111,6 +119,12 @@ def _body(stage: AnyStage) -> list[str]:
 
 def _of(column: str) -> str:
     return as_python(column, "events")
+
+
+def _leptonic(stage: LeptonicW | TopPair) -> list[str]:
+    """Return the lines that make the momenta of the leading lepton and of the neutrino."""
+    lepton = f"lepton = leading_momentum({_of(stage.lepton)})"
+    return [lepton, f"neutrino = neutrino_from_w(lepton, {_of(stage.missing)}.pt, {_of(stage.missing)}.phi)"]
 
 
 def _added(column: str, value: str) -> str:

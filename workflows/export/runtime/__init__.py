@@ -8,9 +8,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from . import filling, formulas, functions, objects
+from . import filling, formulas, functions, objects, systems
 
-PARTS = (formulas, objects, functions, filling)
+PARTS = (formulas, objects, systems, functions, filling)
 
 
 def is_known(name: str) -> bool:

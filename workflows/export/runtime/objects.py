@@ -1,7 +1,7 @@
 """Collections and events, with cuts that they pass or not, in plain Awkward Array."""
 
 # a script reads better without types and with few docstrings
-# ruff: noqa: ANN001, ANN003, ANN201, ANN202, ANN204, ANN206, D102, D103
+# ruff: noqa: ANN001, ANN003, ANN201, ANN202, ANN204, ANN206, D102
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return, var-annotated, no-redef"
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import copy
 import awkward as ak
 import numpy as np
 
-from .formulas import Momentum, delta_r
+from .formulas import delta_r
 
 
 class Objects:
@@ -150,14 +150,3 @@ class Events:
 
     def in_region(self, name):
         return self._with(passed=self.passed & self.regions[name])
-
-
-def trijets(jets, tagged, **_):
-    jets = jets.with_field(tagged=tagged)
-    trios = ak.combinations(jets.array[jets.passed], 3, fields=["first", "second", "third"])
-    members = dict(zip(trios.fields, ak.unzip(trios), strict=True))
-    first, second, third = members.values()
-    total = Momentum.of(first) + Momentum.of(second) + Momentum.of(third)
-    parts = {"pt": total.pt, "eta": total.eta, "phi": total.phi, "mass": total.mass}
-    systems = Objects(ak.zip({**members, **parts}, depth_limit=2))
-    return systems.select(first.tagged | second.tagged | third.tagged).ordered_by("pt")

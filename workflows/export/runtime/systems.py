@@ -1,0 +1,77 @@
+"""Systems of several jets, in plain Awkward Array."""
+
+# a script reads better without types and with few docstrings
+# ruff: noqa: ANN001, ANN003, ANN201, ANN202, D103
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return, var-annotated, no-redef"
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+
+import awkward as ak
+
+from .formulas import Momentum
+from .objects import Objects
+
+
+def trijets(jets, tagged, **_):
+    jets = jets.with_field(tagged=tagged)
+    trios = ak.combinations(jets.array[jets.passed], 3, fields=["first", "second", "third"])
+    members = dict(zip(trios.fields, ak.unzip(trios), strict=True))
+    first, second, third = members.values()
+    total = Momentum.of(first) + Momentum.of(second) + Momentum.of(third)
+    parts = {"pt": total.pt, "eta": total.eta, "phi": total.phi, "mass": total.mass}
+    systems = Objects(ak.zip({**members, **parts}, depth_limit=2))
+    return systems.select(first.tagged | second.tagged | third.tagged).ordered_by("pt")
+
+
+@dataclasses.dataclass(frozen=True)
+class TopMasses:
+    """Expected masses and their resolutions, in GeV."""
+
+    w_resolution: float
+    hadronic_resolution: float
+    leptonic_resolution: float
+    w: float = 80.4
+    top: float = 172.5
+
+
+def top_pairs(jets, lepton, neutrino, masses, *, btagged=None, **_):
+    tagged = jets.passed if btagged is None else btagged
+    jets = jets.with_field(tagged=tagged, position=ak.local_index(jets.array, axis=1))
+    four = ak.unzip(ak.combinations(jets.array[jets.passed], 4))
+    momenta = [Momentum.of(jet) for jet in four]
+
+    def assignment(b1, b2):
+        i, j = (k for k in range(4) if k not in (b1, b2))
+        w = momenta[i] + momenta[j]
+        leptonic, hadronic = momenta[b1] + lepton + neutrino, momenta[b2] + w
+        return {
+            "chi_square": ((w.mass - masses.w) / masses.w_resolution) ** 2
+            + ((hadronic.mass - masses.top) / masses.hadronic_resolution) ** 2
+            + ((leptonic.mass - masses.top) / masses.leptonic_resolution) ** 2,
+            "w_mass": w.mass,
+            "hadronic_mass": hadronic.mass,
+            "hadronic_pt": hadronic.pt,
+            "leptonic_mass": leptonic.mass,
+            "leptonic_pt": leptonic.pt,
+            "mass": (leptonic + hadronic).mass,
+            "b_leptonic": four[b1].position,
+            "b_hadronic": four[b2].position,
+            "light1": four[i].position,
+            "light2": four[j].position,
+            "tagged": four[b1].tagged & four[b2].tagged,
+        }
+
+    def better(a, b):
+        first = a["chi_square"] <= b["chi_square"]
+        return {name: ak.where(first, a[name], b[name]) for name in a}
+
+    # of two assignments that differ only in which b is which, the better one
+    best = [better(assignment(a, b), assignment(b, a)) for a, b in itertools.combinations(range(4), 2)]
+    if btagged is None:
+        best = [functools.reduce(better, best)]
+    array = ak.concatenate([ak.zip(each) for each in best], axis=1)
+    return Objects(array, array.tagged)

@@ -43,11 +43,12 @@ def top_pairs(jets, lepton, neutrino, masses, *, btagged=None, **_):
     jets = jets.with_field(tagged=tagged, position=ak.local_index(jets.array, axis=1))
     four = ak.unzip(ak.combinations(jets.array[jets.passed], 4))
     momenta = [Momentum.of(jet) for jet in four]
+    leptonic_w = lepton + neutrino
 
     def assignment(b1, b2):
         i, j = (k for k in range(4) if k not in (b1, b2))
         w = momenta[i] + momenta[j]
-        leptonic, hadronic = momenta[b1] + lepton + neutrino, momenta[b2] + w
+        leptonic, hadronic = leptonic_w + momenta[b1], w + momenta[b2]
         return {
             "chi_square": ((w.mass - masses.w) / masses.w_resolution) ** 2
             + ((hadronic.mass - masses.top) / masses.hadronic_resolution) ** 2

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 
 import awkward as ak
+import fsspec
 import numpy as np
 import pytest
 import uproot
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.registry import _registry
 
 from hepgrad.workflows import Fileset, InputError, InputWarning, Process, cli, load, read_events, run
 from hepgrad.workflows.cache import Cache
@@ -204,3 +207,32 @@ def test_a_glob_without_shares_reads_all(folder):
     split = load_top(folder)
     events = np.concatenate([ak.to_numpy(read_events(folder / f"{i}.root", ["MET_pt"]).MET.pt) for i in range(3)])
     assert sorted(np.asarray(split.train.columns.MET.pt)[np.asarray(split.train.process) == 0]) == sorted(events[::2])
+
+
+class Strict(MemoryFileSystem):
+    """As particular as the client of XRootD: about integers, and how a missing file is told."""
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return "/" + path.rpartition("//")[2]
+
+    def cat_file(self, path, start=None, end=None, **kwargs):
+        if type(start) is not int or type(end) is not int:
+            raise TypeError("integer argument expected for offset")
+        return super().cat_file(path, start=start, end=end, **kwargs)
+
+    def info(self, path, **kwargs):
+        if self._strip_protocol(path) not in self.store:
+            raise OSError("Server responded with an error: [3011] Unable to open; no such file or directory")
+        return super().info(path, **kwargs)
+
+
+def test_root_urls_are_read_like_files(tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(_registry, "root", Strict)
+    tiny.write_tree(tmp_path / "top.root", tiny.draw("top"))
+    monkeypatch.setattr(Strict, "store", {})
+    fsspec.filesystem("root").pipe_file("root://server//top.root", (tmp_path / "top.root").read_bytes())
+    columns = ["MET_pt", "Jet_pt"]
+    assert ak.array_equal(read_events("root://server//top.root", columns), read_events(tmp_path / "top.root", columns))
+    with pytest.raises(InputError, match=r"there is no file root://server//other\.root"):
+        read_events("root://server//other.root", columns)

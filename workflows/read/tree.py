@@ -11,6 +11,7 @@ from typing import Any
 
 import awkward as ak
 import uproot
+from uproot.source.fsspec import FSSpecSource
 
 from ..errors import InputError
 from .paths import is_remote
@@ -21,6 +22,17 @@ SHOWN = 40
 CHUNK = "64 MB"
 # a remote read that fails is repeated after these many seconds; the last failure counts
 PAUSES = (0.5, 2.0, 8.0)
+XROOTD = ("root://", "roots://")
+# what an XRootD server answers for a file that it does not have
+NOT_FOUND = "[3011]"
+
+
+class XRootDSource(FSSpecSource):  # type: ignore[misc]  # uproot has no types
+    """Bytes from an XRootD server, whose client refuses the NumPy integers that uproot asks with for a basket's key."""
+
+    def chunk(self, start: int, stop: int) -> Any:
+        """Return the bytes from one position of the file to another; the arguments are those of every source."""
+        return super().chunk(int(start), int(stop))
 
 
 class BadFile(InputError):
@@ -88,12 +100,12 @@ def iterate_tree(path: str, branches: Sequence[str], *, tree: str, chunk: int | 
             return
         except InputError:
             raise
-        except FileNotFoundError:
-            raise BadFile(f"there is no file {path}", done / total) from None
         except ImportError as error:
-            extra = "xrootd" if path.startswith("root") else "remote"
+            extra = "xrootd" if path.startswith(XROOTD) else "remote"
             raise InputError(f"{path} cannot be read: {error}; install hepgrad with its extra `{extra}`") from error
         except Exception as error:  # damaged bytes surface as almost any exception, depending on where they are
+            if isinstance(error, FileNotFoundError) or NOT_FOUND in str(error):
+                raise BadFile(f"there is no file {path}", done / total) from None
             pause = None if _final(error) else next(pauses, None)
             if pause is None:
                 raise BadFile(_reason(path, error), done / total) from error
@@ -116,7 +128,7 @@ def opened(path: str, branches: Sequence[str], tree: str) -> Iterator[Any]:
     EOFError
         When the file is truncated.
     """
-    with uproot.open(path) as file:
+    with uproot.open(path, handler=XRootDSource if path.startswith(XROOTD) else None) as file:
         size = file.file.source.num_bytes
         if size is not None and size < file.file.fEND:
             raise EOFError(f"it has {size} bytes and says that it has {file.file.fEND}")

@@ -19,7 +19,7 @@ setup(
     include_package_data=False,
     package_data={
         **{f"hepgrad.{folder}": ["py.typed"] for folder in FOLDERS},
-        "hepgrad.workflows.ttbar_agc": ["events/*"],
-        "hepgrad.workflows.zprime": ["events/*"],
+        "hepgrad.workflows.analyses.ttbar_agc": ["events/*"],
+        "hepgrad.workflows.analyses.zprime": ["events/*"],
     },
 )

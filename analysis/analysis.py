@@ -13,14 +13,14 @@ import jax.numpy as jnp
 from hepgrad import ragged as rg
 
 from .channel import Channel
-from .cut import Hard, Reading
-from .cutflow import Cutflow
-from .dataset import Dataset
-from .events import Events
+from .data.dataset import Dataset
 from .histogram import Counts
-from .needs import branch_names, check_needs, needed_branches
-from .parameters import Parameters
-from .stage import AnyStage
+from .parameters.parameters import Parameters
+from .selection.cut import Hard, Reading
+from .selection.cutflow import Cutflow
+from .selection.events import Events
+from .stages.contract import AnyStage
+from .stages.needs import branch_names, check_needs, needed_branches
 from .statistics import CountingModel, Model, TemplateModel
 from .statistics.objectives import Objective
 from .systematics import Histograms, Templates, fill_templates

@@ -8,11 +8,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from .cut import Hard, Reading, Soft
-from .edges import Edges
-from .events import Events
 from .histogram import DEFAULT_KERNEL, Axis, Counts, Kernel, Variable, fill_hard, fill_soft
-from .parameters import Parameters
+from .parameters.edges import Edges
+from .parameters.parameters import Parameters
+from .selection.cut import Hard, Reading, Soft
+from .selection.events import Events
 
 
 @dataclasses.dataclass(frozen=True)

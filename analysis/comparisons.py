@@ -12,12 +12,12 @@ import numpy as np
 from hepgrad import ragged as rg
 
 from .analysis import Analysis
-from .cut import Hard
-from .dataset import Dataset
-from .event_numbers import Numbers, in_rows
-from .events import Events
-from .parameters import Parameters
-from .threshold import Cuts, Threshold, ThresholdArray, as_float
+from .data.dataset import Dataset
+from .parameters.parameters import Parameters
+from .selection.cut import Hard
+from .selection.event_numbers import Numbers, in_rows
+from .selection.events import Events
+from .selection.threshold import Cuts, Threshold, ThresholdArray, as_float
 
 # a spread needs no more blocks than these
 MOST_BLOCKS = 32

@@ -25,16 +25,16 @@ import numpy as np
 import optax
 
 from hepgrad.analysis import Dataset, Projection
-from hepgrad.analysis.optimize.goal import Goal
-from hepgrad.analysis.optimize.pool import LocalPool, Pool
-from hepgrad.analysis.optimize.sharded import over_shards
-from hepgrad.analysis.optimize.step import Descent, in_one_program
+from hepgrad.analysis.data.pool import LocalPool, Pool
+from hepgrad.analysis.optimisation.goal import Goal
+from hepgrad.analysis.optimisation.sharded import over_shards
+from hepgrad.analysis.optimisation.steps import Descent, in_one_program
 from hepgrad.workflows.backends import Devices
 from hepgrad.workflows.backends.dask import DaskPool
 from hepgrad.workflows.cache.store import StoredShards, stored
 from hepgrad.workflows.read.collect import Collected
-from hepgrad.workflows.read.columns import Columns
-from hepgrad.workflows.read.packing import Strand
+from hepgrad.workflows.read.packing.columns import Columns
+from hepgrad.workflows.read.packing.packing import Strand
 
 from . import gradient_step
 from .runner import Comparison, Size

@@ -8,8 +8,8 @@ NanoAOD-like ``Events`` tree. ``fileset.json`` next to the files holds what a no
 
 where ``sumw_total`` runs over *every* generated event, kept or not. The same command gives the same events again.
 
-    python examples/generate_events.py zprime --output workflows/zprime/events
-    python examples/generate_events.py ttbar-agc --output workflows/ttbar_agc/events
+    python examples/generate_events.py zprime --output workflows/analyses/zprime/events
+    python examples/generate_events.py ttbar-agc --output workflows/analyses/ttbar_agc/events
 
 The detector is an emulation: the data card next to the files lists its resolutions, efficiencies and mistag rates.
 """

@@ -24,8 +24,8 @@ from hepgrad.analysis import (
 )
 from hepgrad.analysis.stages import EventSelection, LeptonicW, ObjectSelection, Observable, Perceptron, Score
 from hepgrad.workflows import Fileset, load
-from hepgrad.workflows.zprime import ZPRIME
-from hepgrad.workflows.zprime.analysis import M_TT, reconstruction
+from hepgrad.workflows.analyses.zprime import ZPRIME
+from hepgrad.workflows.analyses.zprime.analysis import M_TT, reconstruction
 
 OBJECTS = [
     ObjectSelection("Muon", ["pt > cut.muon_pt", "abs(eta) < cut.muon_eta", "pfRelIso04_all < cut.muon_iso"]),

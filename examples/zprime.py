@@ -9,7 +9,7 @@ import jax
 
 from hepgrad.analysis import Hard, Soft, optimize
 from hepgrad.workflows import Fileset, load
-from hepgrad.workflows.zprime import ZPRIME
+from hepgrad.workflows.analyses.zprime import ZPRIME
 
 
 def main() -> None:

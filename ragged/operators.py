@@ -68,7 +68,7 @@ class Operators:
         raise ValueError("the truth value of a ragged array is ambiguous; use rg.any() or rg.all()")
 
     def __getitem__(self, where: Any) -> Any:
-        from .slicing import getitem
+        from .slicing.indexing import getitem
 
         return getitem(self, where)
 

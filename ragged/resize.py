@@ -11,7 +11,7 @@ import numpy as np
 
 from .array import Content, RaggedArray, RecordArray, content_length, guard
 from .errors import check_capacity, concrete
-from .gather import constant, host, take_rows
+from .slicing.gather import constant, host, take_rows
 
 
 def with_capacity(array: RaggedArray, capacity: int) -> RaggedArray:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from .errors import InputError as InputError
     from .errors import InputWarning as InputWarning
     from .execution import run as run
-    from .process import Process as Process
     from .read import FLAT as FLAT
     from .read import NANOAOD as NANOAOD
     from .read import Fileset as Fileset
@@ -21,34 +20,35 @@ if TYPE_CHECKING:
     from .read import Sample as Sample
     from .read import load as load
     from .read import read_events as read_events
+    from .read.process import Process as Process
     from .report import remake_report as remake_report
-    from .run_files import read_histograms as read_histograms
-    from .run_folder import RunFolder as RunFolder
+    from .results.run_files import read_histograms as read_histograms
+    from .results.run_folder import RunFolder as RunFolder
+    from .results.stored_result import StoredResult as StoredResult
     from .skim import Loosest as Loosest
-    from .stored_result import StoredResult as StoredResult
-    from .study import Findings as Findings
-    from .study import Study as Study
+    from .studies.study import Findings as Findings
+    from .studies.study import Study as Study
     from .workflow import Workflow as Workflow
 
 _HOME = {
     "Cache": "cache",
     "FLAT": "read",
     "Fileset": "read",
-    "Findings": "study",
+    "Findings": "studies.study",
     "InputError": "errors",
     "InputWarning": "errors",
     "Layout": "read",
     "Loosest": "skim",
     "NANOAOD": "read",
-    "Process": "process",
-    "RunFolder": "run_folder",
+    "Process": "read.process",
+    "RunFolder": "results.run_folder",
     "Sample": "read",
-    "StoredResult": "stored_result",
-    "Study": "study",
+    "StoredResult": "results.stored_result",
+    "Study": "studies.study",
     "Workflow": "workflow",
     "load": "read",
     "read_events": "read",
-    "read_histograms": "run_files",
+    "read_histograms": "results.run_files",
     "remake_report": "report",
     "run": "execution",
 }

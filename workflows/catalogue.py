@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .errors import InputError
 
 if TYPE_CHECKING:
-    from .study import Study
+    from .studies.study import Study
     from .workflow import Workflow
 
 
@@ -33,26 +33,26 @@ class Entry:
 
 CATALOGUE = {
     "zprime": Entry(
-        "hepgrad.workflows.zprime:ZPRIME",
+        "hepgrad.workflows.analyses.zprime:ZPRIME",
         "search for Z' to top antitop in the muon + jets channel; comes with simulated events",
     ),
     "ttbar-agc": Entry(
-        "hepgrad.workflows.ttbar_agc:TTBAR_AGC",
+        "hepgrad.workflows.analyses.ttbar_agc:TTBAR_AGC",
         "top-pair cross-section of the Analysis Grand Challenge, with its systematics; comes with simulated events",
     ),
     "ttbar-agc-open-data": Entry(
-        "hepgrad.workflows.ttbar_agc:TTBAR_AGC_OPEN_DATA",
+        "hepgrad.workflows.analyses.ttbar_agc:TTBAR_AGC_OPEN_DATA",
         "the same on the challenge's simulation: --data nanoaod_inputs.json, the challenge's list of files",
     ),
     "htautau": Entry(
-        "hepgrad.workflows.htautau:HTAUTAU",
+        "hepgrad.workflows.analyses.htautau:HTAUTAU",
         "search for H to tau tau in CMS open data of 2012, blinded; needs files of the CERN Open Data portal",
     ),
     "inferno": Entry(
-        "hepgrad.workflows.inferno:INFERNO",
+        "hepgrad.workflows.studies.inferno:INFERNO",
         "INFERNO's synthetic problem, beside its published uncertainties (a minute)",
     ),
-    "neos": Entry("hepgrad.workflows.neos:NEOS", "neos' blobs, beside its published exclusion (half a minute)"),
+    "neos": Entry("hepgrad.workflows.studies.neos:NEOS", "neos' blobs, beside its published exclusion (half a minute)"),
 }
 
 
@@ -72,7 +72,7 @@ def find_workflow(name: str) -> Workflow | Study:
         When there is no such workflow.
     """
     # these take a second to import, which `hepgrad list` should not pay
-    from .study import Study
+    from .studies.study import Study
     from .workflow import Workflow
 
     location = CATALOGUE[name].location if name in CATALOGUE else name

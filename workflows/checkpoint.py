@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 from hepgrad.analysis import Attempt, Checkpoint, Parameters, Record
-from hepgrad.analysis.optimize import Position, differences
+from hepgrad.analysis.optimisation import Position, differences
 
 from .errors import InputError
 from .replacing import replacing

@@ -14,7 +14,7 @@ import tomli_w
 from hepgrad.analysis import Edges, Optimisable, Parameters
 
 from .errors import InputError
-from .process import Process
+from .read.process import Process
 from .workflow import Workflow
 
 # nested dictionaries, as TOML has them
@@ -121,7 +121,7 @@ def configured(workflow: Workflow, settings: Settings, *, origin: str) -> Workfl
     Examples
     --------
     >>> from hepgrad.workflows.config import configured
-    >>> from hepgrad.workflows.zprime import ZPRIME
+    >>> from hepgrad.workflows.analyses.zprime import ZPRIME
     >>> configured(ZPRIME, {"steps": 10, "parameters": {"met": 80.0}}, origin="here").parameters["met"]
     Array(80., dtype=float32)
     >>> configured(ZPRIME, {"anneal": {"stp": 0.1}}, origin="my.toml")

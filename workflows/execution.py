@@ -16,29 +16,29 @@ import jax.numpy as jnp
 from rich.console import Console
 
 from hepgrad.analysis import Diagnosis, Parameters, Result, Split, check, default_block_size, draw_starts, optimize
-from hepgrad.analysis.optimize import fingerprint
-from hepgrad.analysis.optimize.pool import Pool
+from hepgrad.analysis.data.pool import Pool
+from hepgrad.analysis.optimisation import fingerprint
 from hepgrad.analysis.statistics.objectives import merit
 
 from .backends import Backend, find_backend
-from .bootstrap import Improvement
 from .cache import Cache
 from .checkpoint import CheckpointFile
 from .config import as_toml, effective_settings
 from .defaults import CACHE, RUNS
 from .errors import InputError, InputWarning
 from .export import write_selection
-from .negative import negative_bins
-from .observation import observe
 from .progress import progress
 from .read import Fileset
 from .read.collect import Recipe
-from .read.reader import Watcher
+from .read.reader import ReadWatcher
 from .read.watching import watching
 from .report import Subject, notes, write_report
-from .run_files import soft_cutflows, write_results
-from .run_folder import RunFolder
-from .scan import scan
+from .results.bootstrap import Improvement
+from .results.negative import negative_bins
+from .results.observation import observe
+from .results.run_files import soft_cutflows, write_results
+from .results.run_folder import RunFolder
+from .scan.search import scan
 from .skim import Loosest
 from .workflow import Workflow
 
@@ -234,7 +234,7 @@ def load_events(
     cache: str | Path | None = None,
     skip_bad_files: bool = False,
     backend: Backend | str | None = None,
-    watch: Watcher | None = None,
+    watch: ReadWatcher | None = None,
 ) -> Split:
     """Return the events of a workflow.
 

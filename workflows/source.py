@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from .workflow import Workflow
 
 
-class Source(abc.ABC):
+class EventSource(abc.ABC):
     """Finds the events of a workflow: those of the prediction, and the observed ones when it is unblinded.
 
     A workflow without a source of its own reads the simulated samples of a ``fileset.json``, and has no observed
-    events. See `hepgrad.workflows.htautau` for one with data, and with a background that is estimated from them.
+    events. See `hepgrad.workflows.analyses.htautau` for one with data, and with a background that is estimated
+    from them.
     """
 
     @abc.abstractmethod

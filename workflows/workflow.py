@@ -13,9 +13,9 @@ import optax
 from hepgrad.analysis import Analysis, Anneal, Parameters, Weights
 from hepgrad.analysis.systematics import AlternativeSample
 
-from .process import Process as Process
 from .read import NANOAOD, Fileset, Ingredients, Layout, simulated
-from .source import Source
+from .read.process import Process as Process
+from .source import EventSource
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ class Workflow:
     draws: int = 0
     starts: int = 1
     seed: int = 0
-    source: Source | None = None
+    source: EventSource | None = None
     layout: Layout = NANOAOD
     tree: str = "Events"
     cross_sections: Mapping[str, float] = dataclasses.field(default_factory=dict)

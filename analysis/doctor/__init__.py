@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .check import check as check
 from .diagnosis import Diagnosis as Diagnosis
 from .diagnosis import Finding as Finding
 from .diagnosis import Severity as Severity
+from .examination import check as check

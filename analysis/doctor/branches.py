@@ -10,9 +10,9 @@ import jax
 
 from hepgrad import ragged as rg
 
-from ..cut import Hard
-from ..dataset import Dataset
-from ..parameters import Parameters
+from ..data.dataset import Dataset
+from ..parameters.parameters import Parameters
+from ..selection.cut import Hard
 from .diagnosis import Finding, Severity
 from .patient import Patient
 from .reach import inputs_that_matter

@@ -9,9 +9,9 @@ import numpy as np
 
 from hepgrad import ragged as rg
 
-from ..dataset import Dataset
-from ..event_numbers import event_numbers
-from ..events import Events
+from ..data.dataset import Dataset
+from ..selection.event_numbers import event_numbers
+from ..selection.events import Events
 from .diagnosis import Finding, Severity
 from .patient import Patient
 

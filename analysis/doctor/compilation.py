@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from ..dataset import Dataset
+from ..data.dataset import Dataset
 from .diagnosis import Finding, Severity
 from .patient import Patient
 

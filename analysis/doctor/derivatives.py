@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..cut import Soft
-from ..optimize.culprit import find_culprit
-from ..optimize.goal import Goal
-from ..optimize.pool import Pool
+from ..data.pool import Pool
+from ..optimisation.culprit import find_culprit
+from ..optimisation.goal import Goal
+from ..selection.cut import Soft
 from .branches import examine_use
 from .diagnosis import Finding, Severity
 from .patient import Patient

@@ -11,13 +11,13 @@ import numpy as np
 
 from ..analysis import Analysis
 from ..comparisons import distances
-from ..cut import Hard, Soft
-from ..cutflow import Cutflow
-from ..dataset import Dataset
+from ..data.dataset import Dataset
+from ..data.pool import Pool
+from ..data.split import Split
 from ..histogram import Counts
-from ..optimize.pool import Pool
-from ..optimize.split import Split
-from ..parameters import Parameters
+from ..parameters.parameters import Parameters
+from ..selection.cut import Hard, Soft
+from ..selection.cutflow import Cutflow
 from ..systematics import AlternativeSample
 
 

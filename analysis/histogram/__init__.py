@@ -12,7 +12,7 @@ from .hard import fill_hard as fill_hard
 from .kernel import Biweight as Biweight
 from .kernel import Gaussian as Gaussian
 from .kernel import Kernel as Kernel
-from .ordered_edges import free_of_edges as free_of_edges
-from .ordered_edges import ordered_edges as ordered_edges
+from .movable_edges import free_of_edges as free_of_edges
+from .movable_edges import ordered_edges as ordered_edges
 from .soft import DEFAULT_KERNEL as DEFAULT_KERNEL
 from .soft import fill_soft as fill_soft

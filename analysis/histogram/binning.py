@@ -10,7 +10,7 @@ import numpy as np
 
 from .axis import Axis, Regular
 
-Edges = Axis | jax.Array | np.ndarray
+AnyEdges = Axis | jax.Array | np.ndarray
 
 # Up to here it is faster to compare with every edge than to search.
 COMPARED_EDGES = 64
@@ -36,7 +36,7 @@ class Binning:
     is_regular: bool = dataclasses.field(metadata={"static": True})
 
     @classmethod
-    def of(cls, axis: Edges, dtype: np.dtype) -> Binning:
+    def of(cls, axis: AnyEdges, dtype: np.dtype) -> Binning:
         """Return an axis, or edges as an array, in working precision.
 
         Parameters

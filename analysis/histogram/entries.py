@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .axis import Axis
-from .binning import Edges
+from .binning import AnyEdges
 
 # Small enough that what a block needs stays in the cache of a CPU core.
 CPU_BLOCK = 8192
@@ -99,7 +99,7 @@ class Entries:
         return column, self.weight * column
 
 
-def working_dtype(axes: Sequence[Edges], *others: jax.Array | float | None) -> np.dtype:
+def working_dtype(axes: Sequence[AnyEdges], *others: jax.Array | float | None) -> np.dtype:
     """Return the float dtype to compute in: float32, or wider if an input is.
 
     Parameters

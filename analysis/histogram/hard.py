@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .axis import Axis, Regular
-from .binning import Binning, Edges
+from .binning import AnyEdges, Binning
 from .counts import Counts
 from .deposit import deposit
 from .entries import CPU_BLOCK, Entries, sum_blocks, working_dtype
@@ -20,7 +20,7 @@ from .entries import CPU_BLOCK, Entries, sum_blocks, working_dtype
 def fill_hard(
     values: jax.Array | tuple[jax.Array, ...],
     weight: jax.Array | float,
-    axis: Edges | tuple[Edges, ...],
+    axis: AnyEdges | tuple[AnyEdges, ...],
     *,
     probability: jax.Array | float | None = None,
     groups: jax.Array | None = None,
@@ -117,7 +117,7 @@ def _leading_digits(column: jax.Array) -> jax.Array:
     return jax.lax.stop_gradient(jax.lax.reduce_precision(column, precision.nexp, digits))
 
 
-def _binning(axis: Edges, dtype: np.dtype) -> Binning:
+def _binning(axis: AnyEdges, dtype: np.dtype) -> Binning:
     binning = Binning.of(axis, dtype)
     if not isinstance(axis, Axis):
         return jax.lax.stop_gradient(binning)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .axis import Axis
-from .binning import Binning, Edges, most_touched
+from .binning import AnyEdges, Binning, most_touched
 from .counts import Counts
 from .entries import CPU_BLOCK, Entries, sum_blocks, working_dtype
 from .everywhere import entries_at_once, fill_everywhere
@@ -29,7 +29,7 @@ STEP = 8
 def fill_soft(
     values: jax.Array | tuple[jax.Array, ...],
     weight: jax.Array | float,
-    axis: Edges | tuple[Edges, ...],
+    axis: AnyEdges | tuple[AnyEdges, ...],
     *,
     bandwidth: jax.Array | float | tuple[jax.Array | float, ...],
     kernel: Kernel = DEFAULT_KERNEL,
@@ -127,7 +127,7 @@ def fill_soft(
 
 
 def _check(
-    axes: tuple[Edges, ...],
+    axes: tuple[AnyEdges, ...],
     values: tuple[jax.Array, ...],
     bandwidths: tuple[jax.Array | float, ...],
 ) -> None:
@@ -144,7 +144,7 @@ def _check(
 
 
 def _programs(
-    axes: tuple[Edges, ...], bandwidths: tuple[jax.Array | float, ...], kernel: Kernel, dtype: np.dtype
+    axes: tuple[AnyEdges, ...], bandwidths: tuple[jax.Array | float, ...], kernel: Kernel, dtype: np.dtype
 ) -> tuple[tuple[int, ...] | None, ...]:
     """Return how many bins are touched, or None for all of them, in each of the programs to choose from.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hepgrad import ragged as rg
 
-from ..cut import Values
+from ..selection.cut import Values
 from . import formulas
 
 

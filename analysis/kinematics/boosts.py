@@ -8,9 +8,9 @@ import jax
 
 from hepgrad import ragged as rg
 
-from ..cut import Values
+from ..selection.cut import Values
 from . import formulas
-from .momentum import Momentum
+from .momenta import Momentum
 from .singular import norm, safe_divide
 
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 
 from hepgrad import ragged as rg
 
-from ..cut import Values
-from .momentum import Momentum
+from ..selection.cut import Values
+from .momenta import Momentum
 from .singular import norm, safe_divide, safe_sqrt
 
 

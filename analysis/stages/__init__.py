@@ -7,19 +7,19 @@ the syntax of Python; `parse` says what is understood.
 from __future__ import annotations
 
 from .cleaning import Cleaning as Cleaning
-from .equinox_network import EquinoxNetwork as EquinoxNetwork
-from .equinox_network import from_equinox as from_equinox
 from .event_selection import EventSelection as EventSelection
 from .event_weight import EventWeight as EventWeight
 from .expression import Expression as Expression
 from .expression import parse as parse
-from .hadronic_top import HadronicTop as HadronicTop
-from .leptonic_w import LeptonicW as LeptonicW
+from .networks.equinox_network import EquinoxNetwork as EquinoxNetwork
+from .networks.equinox_network import from_equinox as from_equinox
+from .networks.perceptron import Perceptron as Perceptron
+from .networks.score import Score as Score
 from .object_selection import ObjectSelection as ObjectSelection
 from .observable import Observable as Observable
-from .perceptron import Perceptron as Perceptron
+from .reconstruct.hadronic_top import HadronicTop as HadronicTop
+from .reconstruct.leptonic_w import LeptonicW as LeptonicW
+from .reconstruct.top_pair import TopPair as TopPair
+from .reconstruct.transverse_mass import TransverseMass as TransverseMass
 from .scale_factors import ScaleFactors as ScaleFactors
-from .score import Score as Score
 from .table import Table as Table
-from .top_pair import TopPair as TopPair
-from .transverse_mass import TransverseMass as TransverseMass

@@ -6,8 +6,8 @@ import abc
 import dataclasses
 from typing import Any
 
-from ..events import Events
-from ..threshold import Cuts
+from ..selection.events import Events
+from ..selection.threshold import Cuts
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 
 from hepgrad import ragged as rg
 
-from ..cut import Pass
-from ..objects import Objects
-from ..window import window
+from ..selection.cut import Pass
+from ..selection.objects import Objects
+from ..selection.windows import window
 
 # from a source of columns (events or a collection) and cuts to numbers or a pass
 Evaluate: TypeAlias = Callable[[Any, Any], Any]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from ..events import Events
-from ..threshold import Cuts
+from ..selection.events import Events
+from ..selection.threshold import Cuts
 from .declared import DeclaredStage
 from .expression import all_parameters, all_reads, parse, several, take
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from hepgrad import ragged as rg
 
-from ..events import Events
-from ..threshold import Cuts
+from ..selection.events import Events
+from ..selection.threshold import Cuts
 from .declared import DeclaredStage
 from .expression import all_parameters, all_reads, parse, take
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 from hepgrad import ragged as rg
 
-from ..cut import as_probability
-from ..events import Events
-from ..threshold import Cuts
+from ..selection.cut import as_probability
+from ..selection.events import Events
+from ..selection.threshold import Cuts
 from .declared import DeclaredStage
 from .expression import all_parameters, all_reads, parse, take
 

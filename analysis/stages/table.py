@@ -13,8 +13,8 @@ import numpy as np
 
 from hepgrad import ragged as rg
 
-from ..optimisable import hashable
-from ..threshold import as_float
+from ..parameters.optimisable import hashable
+from ..selection.threshold import as_float
 
 # so many bins are compared with one by one, which is several times faster than a search; with 100 it is much slower
 FEW = 32

@@ -6,10 +6,10 @@ from .asimov import BackgroundOnlyFit as BackgroundOnlyFit
 from .asimov import asimov_z as asimov_z
 from .asimov import background_only_fit as background_only_fit
 from .asimov import discovery_significance as discovery_significance
-from .counting import CountingModel as CountingModel
-from .fit import FitError as FitError
-from .fit import FitResult as FitResult
-from .fit import fit as fit
+from .counting_model import CountingModel as CountingModel
+from .fitting import FitError as FitError
+from .fitting import FitResult as FitResult
+from .fitting import fit as fit
 from .histfactory import FitChannel as FitChannel
 from .histfactory import HistoSys as HistoSys
 from .histfactory import Lumi as Lumi

@@ -10,16 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from ..histogram import Axis, Counts
-from ..systematics import (
-    AlternativeSample,
-    FreeNormalisation,
-    Normalisation,
-    ShapeSource,
-    Source,
-    Templates,
-    mirrored,
-)
-from .counting import FigureOfMerit, one_event
+from ..systematics import AlternativeSample, FreeNormalisation, Normalisation, ShapeSource, Source, Templates, mirrored
+from .counting_model import FigureOfMerit, one_event
 from .histfactory import FitChannel, HistoSys, Model, NormFactor, NormSys, ParameterConfig, Sample, StatError
 from .objectives import Objective
 from .objectives import objective as as_objective

@@ -12,9 +12,9 @@ import numpy as np
 
 from hepgrad import ragged as rg
 
-from ..events import Events
 from ..kinematics import safe_sqrt
-from ..objects import Objects
+from ..selection.events import Events
+from ..selection.objects import Objects
 from .random import normal_by_event
 
 # a number, or a function of the objects

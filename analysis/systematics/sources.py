@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import jax
 
-from ..events import Events
+from ..selection.events import Events
 from .shape import Treatment
 
 

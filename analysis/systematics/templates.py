@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..events import Events
 from ..histogram import Counts
+from ..selection.events import Events
 from .sources import KinematicVariation, Source, WeightVariation
 
 Histograms = dict[str, Counts]

@@ -17,10 +17,10 @@ import optax
 import pytest
 
 from hepgrad.analysis import Attempt, Checkpoint, Parameter, Parameters, Record, Weights
-from hepgrad.analysis.optimize import Position
+from hepgrad.analysis.optimisation import Position
 from hepgrad.workflows import Fileset, InputError, execution, run
 from hepgrad.workflows.checkpoint import CheckpointFile
-from hepgrad.workflows.cli import main
+from hepgrad.workflows.cli.program import main
 from hepgrad.workflows.config import configured
 
 HERE = Path(__file__).parent

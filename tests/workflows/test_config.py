@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from hepgrad.analysis import Edges, Parameters, Weights
+from hepgrad.workflows.analyses.zprime import ZPRIME
 from hepgrad.workflows.config import as_toml, configured, effective_settings, merged, parse_settings, read_settings
 from hepgrad.workflows.errors import InputError
-from hepgrad.workflows.zprime import ZPRIME
 
 
 def test_effective_settings_restore_the_workflow(tmp_path):

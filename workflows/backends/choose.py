@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..read.collect import Recipe
-from ..read.size import estimated_bytes
+from ..read.files.size import estimated_bytes
 from .backend import Backend
 from .devices import Devices, preferred_devices
 from .in_memory import InMemory

@@ -15,13 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from hepgrad.analysis import Dataset, Split
-from hepgrad.analysis.optimize.pool import Pool, Program, add_up, sum_over
+from hepgrad.analysis.data.pool import Pool, Program, add_up, sum_over
 
 from ..cache import Cache
 from ..cache.store import SHARD_BYTES, Store, StoredShards, stored
 from ..errors import InputError
 from ..read.collect import Recipe
-from ..read.reader import Watcher
+from ..read.reader import ReadWatcher
 from ..read.sample import Sample
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Dask:
     folder: Path
     shard_bytes: int = SHARD_BYTES
 
-    def load(self, recipe: Recipe, *, block_size: int | None = None, watch: Watcher | None = None) -> Split:
+    def load(self, recipe: Recipe, *, block_size: int | None = None, watch: ReadWatcher | None = None) -> Split:
         """Let the workers read samples into the cache, and one of them pack shards; as for `Backend.load`.
 
         Raises

@@ -13,13 +13,13 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from hepgrad.analysis import Dataset, Split
-from hepgrad.analysis.optimize.pool import Pool, Program, precise, without_events
+from hepgrad.analysis.data.pool import Pool, Program, precise, without_events
 
 from ..errors import InputError
-from ..read.blocks import Frame, aligned
 from ..read.collect import Collected, Recipe
-from ..read.packing import Strand, fill, typical_weights
-from ..read.reader import Watcher
+from ..read.packing.blocks import Frame, aligned
+from ..read.packing.packing import Strand, fill, typical_weights
+from ..read.reader import ReadWatcher
 
 AXIS = "shards"
 
@@ -42,7 +42,7 @@ class Devices:
 
     devices: Sequence[jax.Device] | None = None
 
-    def load(self, recipe: Recipe, *, block_size: int | None = None, watch: Watcher | None = None) -> Split:
+    def load(self, recipe: Recipe, *, block_size: int | None = None, watch: ReadWatcher | None = None) -> Split:
         """Read events onto the devices; the arguments are those of `Backend.load`."""
         if jax.process_count() > 1:
             _read_together(recipe, watch)
@@ -188,7 +188,7 @@ def _half(frame: Frame, strands: Sequence[Strand], blocks: int, mesh: Mesh) -> D
     return DevicePool.of_global(jax.tree.map(joined, local, _shardings(local, mesh)), mesh)
 
 
-def _read_together(recipe: Recipe, watch: Watcher | None) -> None:
+def _read_together(recipe: Recipe, watch: ReadWatcher | None) -> None:
     """Let every process read some of the samples into the cache, and wait until all of them are there."""
     from jax.experimental import multihost_utils
 

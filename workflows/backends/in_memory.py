@@ -7,7 +7,7 @@ import dataclasses
 from hepgrad.analysis import Split
 
 from ..read.collect import Recipe, SampleCache
-from ..read.reader import Watcher
+from ..read.reader import ReadWatcher
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class InMemory:
 
     reader: SampleCache | None = None
 
-    def load(self, recipe: Recipe, *, block_size: int | None = None, watch: Watcher | None = None) -> Split:
+    def load(self, recipe: Recipe, *, block_size: int | None = None, watch: ReadWatcher | None = None) -> Split:
         """Read events into memory; the arguments are those of `Backend.load`."""
         recipe = dataclasses.replace(recipe, cache=self.reader or recipe.cache)
         return recipe.collect(watch).packed(block_size)

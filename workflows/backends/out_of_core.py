@@ -6,12 +6,12 @@ import dataclasses
 from pathlib import Path
 
 from hepgrad.analysis import Split
-from hepgrad.analysis.optimize.pool import LocalPool
+from hepgrad.analysis.data.pool import LocalPool
 
 from ..cache import Cache
 from ..cache.store import SHARD_BYTES, stored
 from ..read.collect import Recipe
-from ..read.reader import Watcher
+from ..read.reader import ReadWatcher
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class OutOfCore:
     folder: Path
     shard_bytes: int = SHARD_BYTES
 
-    def load(self, recipe: Recipe, *, block_size: int | None = None, watch: Watcher | None = None) -> Split:
+    def load(self, recipe: Recipe, *, block_size: int | None = None, watch: ReadWatcher | None = None) -> Split:
         """Read events into shards; the arguments are those of `Backend.load`."""
         recipe = dataclasses.replace(recipe, cache=recipe.cache or Cache(self.folder))
         shards = stored(recipe.collect(watch), self.folder, block_size=block_size, shard_bytes=self.shard_bytes)

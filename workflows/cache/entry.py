@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import InputError
-from ..read.columns import Columns, Place
+from ..read.packing.columns import Columns, Place
 from ..read.reader import HALVES, StoredSample
 from .key import FORMAT, digest
 from .shard import EVENTS, ShardWriter, check_shard, file_name, open_shard

@@ -12,9 +12,9 @@ from typing import Any
 
 import fsspec
 
-from hepgrad.analysis.optimize.fingerprint import description
+from hepgrad.analysis.optimisation.fingerprint import description
 
-from ..read.paths import is_remote
+from ..read.files.paths import is_remote
 from ..read.reader import Request
 from ..read.sample import Sample
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 
 from ..errors import InputError
-from ..read.columns import Columns, Place
+from ..read.packing.columns import Columns, Place
 
 EVENTS = 2**22
 # offsets are 32-bit integers

@@ -19,12 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from hepgrad.analysis import Dataset, default_block_size
-from hepgrad.analysis.optimize.pool import without_events
+from hepgrad.analysis.data.pool import without_events
 
 from ..errors import InputError, InputWarning
-from ..read.blocks import ALIGNMENT, Frame, Name, aligned
 from ..read.collect import Collected
-from ..read.packing import fill, typical_weights
+from ..read.packing.blocks import ALIGNMENT, Frame, Name, aligned
+from ..read.packing.packing import fill, typical_weights
 from .entry import part_folder, read_manifest, write_manifest
 from .key import FORMAT, digest
 

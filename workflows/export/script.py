@@ -20,11 +20,11 @@ import numpy as np
 
 from hepgrad import ragged as rg
 from hepgrad.analysis import AnyStage, Channel, Edges, Parameters, Regular, Stage, Weights
-from hepgrad.analysis.needs import needed_branches
+from hepgrad.analysis.stages.needs import needed_branches
 
 from ..errors import InputError
 from ..read import Fileset, Ingredients
-from ..run_folder import RunFolder
+from ..results.run_folder import RunFolder
 from ..workflow import Workflow
 from .boxed import boxed_stage, function_name, needed_functions
 from .runtime import is_known, runtime_source

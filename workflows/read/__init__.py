@@ -12,6 +12,6 @@ from .ingredient import simulated as simulated
 from .layout import FLAT as FLAT
 from .layout import NANOAOD as NANOAOD
 from .layout import Layout as Layout
-from .load import load as load
+from .loading import load as load
 from .sample import Keep as Keep
 from .sample import Sample as Sample

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import InputError
-from .columns import Columns
 from .events import as_records, warn_unsorted
-from .reader import Reading, Request, StoredSample, alternating, even_and_odd
+from .files.tree import iterate_tree, require_branches
+from .packing.columns import Columns
+from .reader import ReadProgress, Request, StoredSample, alternating, even_and_odd
 from .sample import Sample
-from .tree import iterate_tree, require_branches
 
 if TYPE_CHECKING:
     from coffea.processor import Runner, WorkItem
@@ -151,5 +151,5 @@ def _assembled(
         within = sum(length for (other, _), length in lengths.items() if other == index)
         warn_unsorted(sample.files[index], wrong, within)
     if request.watch is not None:
-        request.watch(Reading(sample.name, len(sample.files), len(sample.files), events))
+        request.watch(ReadProgress(sample.name, len(sample.files), len(sample.files), events))
     return StoredSample.of(chunks, events)

@@ -9,12 +9,12 @@ from typing import Any, Protocol
 from hepgrad.analysis import Split
 
 from ..errors import InputError
-from .blocks import Frame
-from .columns import Place
 from .ingredient import Ingredients
 from .layout import NANOAOD, Layout
-from .packing import Shape, Strand, frame_of, pack
-from .reader import Request, Skim, StoredSample, Watcher
+from .packing.blocks import Frame
+from .packing.columns import Place
+from .packing.packing import Shape, Strand, frame_of, pack
+from .reader import ReadWatcher, Request, Skim, StoredSample
 from .sample import Sample
 
 
@@ -111,7 +111,7 @@ class Recipe:
     skip_bad_files: bool = False
     cache: SampleCache | None = None
 
-    def request(self, watch: Watcher | None = None) -> Request:
+    def request(self, watch: ReadWatcher | None = None) -> Request:
         """Return what is read of each sample.
 
         Parameters
@@ -127,7 +127,7 @@ class Recipe:
         every = (ingredient.sample for ingredients in self.ingredients.values() for ingredient in ingredients)
         return list(dict.fromkeys(every))
 
-    def read(self, sample: Sample, watch: Watcher | None = None) -> StoredSample:
+    def read(self, sample: Sample, watch: ReadWatcher | None = None) -> StoredSample:
         """Return one sample, by way of the cache if there is one.
 
         Parameters
@@ -140,7 +140,7 @@ class Recipe:
         read = StoredSample.read if self.cache is None else self.cache.read
         return read(sample, self.request(watch))
 
-    def collect(self, watch: Watcher | None = None) -> Collected:
+    def collect(self, watch: ReadWatcher | None = None) -> Collected:
         """Read everything.
 
         Parameters

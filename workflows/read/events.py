@@ -10,9 +10,9 @@ import awkward as ak
 import numpy as np
 
 from ..errors import InputError, InputWarning
+from .files.paths import PathLike, expanded, is_remote
+from .files.tree import CHUNK, iterate_tree
 from .layout import NANOAOD, Layout
-from .paths import PathLike, expanded, is_remote
-from .tree import CHUNK, iterate_tree
 
 # more entries than any file has
 WHOLE = 2**62

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .paths import expanded, is_remote
+from .files.paths import expanded, is_remote
 from .sample import WEIGHT, Sample
 
 FILE_NAME = "fileset.json"

@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 
 from ..errors import InputError
-from ..process import Process
 from .fileset import Fileset
+from .process import Process
 from .sample import Sample
 
 

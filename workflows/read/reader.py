@@ -12,17 +12,17 @@ import awkward as ak
 import numpy as np
 
 from ..errors import InputError, InputWarning
-from .columns import Columns, Place
 from .events import iterate_events
+from .files.tree import CHUNK, BadFile
 from .layout import NANOAOD, Layout
+from .packing.columns import Columns, Place
 from .sample import Sample
-from .tree import CHUNK, BadFile
 
 HALVES = 2
 
 
 @dataclasses.dataclass(frozen=True)
-class Reading:
+class ReadProgress:
     """How far the reading of a sample has come.
 
     Attributes
@@ -41,7 +41,7 @@ class Reading:
     events: int
 
 
-Watcher: TypeAlias = Callable[[Reading], None]
+ReadWatcher: TypeAlias = Callable[[ReadProgress], None]
 Skim: TypeAlias = Callable[[ak.Array], ak.Array]
 
 
@@ -73,7 +73,7 @@ class Request:
     skip_bad_files: bool = False
     chunk: int | str = CHUNK
     skim: Skim | None = None
-    watch: Watcher | None = dataclasses.field(default=None, compare=False)
+    watch: ReadWatcher | None = dataclasses.field(default=None, compare=False)
 
     def of(self, sample: Sample) -> tuple[str, ...]:
         """Return the columns that are read of a sample: what was asked for, its weights, what tells its events.
@@ -182,7 +182,7 @@ class SampleReader:
 
     def _tell(self, done: int) -> None:
         if self._request.watch is not None:
-            self._request.watch(Reading(self._sample.name, len(self._sample.files), done, self.events))
+            self._request.watch(ReadProgress(self._sample.name, len(self._sample.files), done, self.events))
 
 
 def alternating(chunk: ak.Array, sample: Sample, request: Request, file: str) -> tuple[Columns, Columns]:

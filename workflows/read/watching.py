@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from .reader import Reading, Watcher
+from .reader import ReadProgress, ReadWatcher
 
 
 @contextlib.contextmanager
-def watching(console: Console) -> Iterator[Watcher | None]:
+def watching(console: Console) -> Iterator[ReadWatcher | None]:
     """Yield a watcher that keeps one line of a terminal up to date; none when there is no terminal, or it is quiet.
 
     Parameters
@@ -26,7 +26,7 @@ def watching(console: Console) -> Iterator[Watcher | None]:
         yield lambda reading: status.update(as_line(reading))
 
 
-def as_line(reading: Reading) -> str:
+def as_line(reading: ReadProgress) -> str:
     """Return how far the reading has come, in words.
 
     Parameters
@@ -36,9 +36,9 @@ def as_line(reading: Reading) -> str:
 
     Examples
     --------
-    >>> from hepgrad.workflows.read.reader import Reading
+    >>> from hepgrad.workflows.read.reader import ReadProgress
     >>> from hepgrad.workflows.read.watching import as_line
-    >>> as_line(Reading("ttbar", files=5, done=2, events=12500))
+    >>> as_line(ReadProgress("ttbar", files=5, done=2, events=12500))
     'reading ttbar: 2 of 5 files, 12,500 events'
     """
     return f"reading {reading.sample}: {reading.done} of {reading.files} files, {reading.events:,} events"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .notes import notes as notes
+from .footnotes import notes as notes
 from .page import write_report as write_report
 from .remake import remake_report as remake_report
 from .subject import Subject as Subject

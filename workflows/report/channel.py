@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from hepgrad.analysis import Channel, Point, Regular, Result
 
-from ..observation import Observation
-from ..process import Process
+from ..read.process import Process
+from ..results.observation import Observation
 from .observed import draw_observed, draw_observed_ratio
 from .style import BACKGROUND_COLORS, SIGNAL_COLORS, label_axes, new_figure
 from .subject import Subject

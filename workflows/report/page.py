@@ -11,12 +11,12 @@ from string import Template
 from typing import Any
 
 from hepgrad.analysis import Cutflow, Result
-from hepgrad.analysis.cutflow import Tally
+from hepgrad.analysis.selection.cutflow import Tally
 
-from ..observation import Observation
-from ..run_files import points
-from ..run_folder import RunFolder
-from ..stored_result import StoredResult
+from ..results.observation import Observation
+from ..results.run_files import points
+from ..results.run_folder import RunFolder
+from ..results.stored_result import StoredResult
 from .channel import plot_channel
 from .history import plot_objective, plot_parameters
 from .overtraining import overtraining_table, plot_overtraining

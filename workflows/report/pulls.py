@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from ..stored_result import Rows, read_rows
+from ..results.stored_result import Rows, read_rows
 from .style import SOFT_COLOR, Plot, new_figure
 
 FILE = "pulls.csv"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from ..run_folder import RunFolder
+from ..results.run_folder import RunFolder
 from .page import write_report
 from .subject import Subject
 

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..run_folder import RunFolder
+from ..results.run_folder import RunFolder
 from .subject import Subject
 
 START_COLOR, OPTIMUM_COLOR, SOFT_COLOR = "#717581", "#bd1f01", "#3f90da"

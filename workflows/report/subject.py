@@ -10,8 +10,8 @@ from typing import Any
 from hepgrad.analysis import Channel, Regular, Variable
 
 from ..errors import InputError
-from ..process import Process
-from ..run_folder import RunFolder
+from ..read.process import Process
+from ..results.run_folder import RunFolder
 from ..workflow import Workflow
 
 SUBJECT = "report.json"
@@ -118,7 +118,7 @@ class Subject:
         Examples
         --------
         >>> from hepgrad.workflows.report.subject import Subject
-        >>> from hepgrad.workflows.zprime import ZPRIME
+        >>> from hepgrad.workflows.analyses.zprime import ZPRIME
         >>> subject = Subject.of(ZPRIME)
         >>> Subject.from_dict(subject.to_dict()).channels[0].axis == subject.channels[0].axis
         True

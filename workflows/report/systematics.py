@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from ..stored_result import read_rows
+from ..results.stored_result import read_rows
 from .pulls import pulls_plots, pulls_tables
 from .style import OPTIMUM_COLOR, SOFT_COLOR, Plot, new_figure
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
-from hepgrad.analysis.cutflow import Tally
+from hepgrad.analysis.selection.cutflow import Tally
 
 RIGHT = " class='right'"
 

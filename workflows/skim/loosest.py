@@ -14,7 +14,7 @@ import numpy as np
 
 from hepgrad import ragged as rg
 from hepgrad.analysis import Analysis, Events, Hard, Parameters
-from hepgrad.analysis.optimize.fingerprint import description
+from hepgrad.analysis.optimisation.fingerprint import description
 from hepgrad.analysis.systematics.templates import fill_templates
 
 from .interpret import evaluate

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .densities import normal_deviance, normal_logpdf, poisson_deviance, poisson_logpdf
-from .layout import Layout
+from .layout import ModelLayout
 from .templates import Templates
 
 Density = Callable[..., jax.Array]
@@ -35,7 +35,7 @@ class Constraints:
         Whether fits hold a component, shape (parameters,).
     """
 
-    layout: Layout = dataclasses.field(metadata={"static": True})
+    layout: ModelLayout = dataclasses.field(metadata={"static": True})
     variance: jax.Array
     factor: jax.Array
     observed: jax.Array
@@ -69,7 +69,7 @@ class Constraints:
         )
 
 
-def constraints(layout: Layout, templates: Templates) -> Constraints:
+def constraints(layout: ModelLayout, templates: Templates) -> Constraints:
     r"""Return the constraints of a model.
 
     With yields :math:`\nu` and uncertainties :math:`\delta` of the samples s that carry it, a ``staterror`` has the

@@ -17,10 +17,10 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-Weights = tuple[jax.Array, jax.Array]
+InterpolationWeights = tuple[jax.Array, jax.Array]
 
 
-def code0(alpha: jax.Array) -> Weights:
+def code0(alpha: jax.Array) -> InterpolationWeights:
     r"""Return the weights of the piecewise linear interpolation, which has a kink at 0.
 
     .. math:: u = \max(\alpha, 0), \quad d = \min(\alpha, 0)
@@ -46,7 +46,7 @@ def code0(alpha: jax.Array) -> Weights:
     return jnp.where(alpha > 0, alpha, 0), jnp.where(alpha > 0, 0, alpha)
 
 
-def code2(alpha: jax.Array) -> Weights:
+def code2(alpha: jax.Array) -> InterpolationWeights:
     r"""Return the weights of the quadratic interpolation with linear extrapolation.
 
     Inside :math:`|\alpha| \le 1` the parabola through the three templates, outside its tangent:
@@ -85,7 +85,7 @@ def code2(alpha: jax.Array) -> Weights:
     return up(alpha), -up(-alpha)
 
 
-def code4p(alpha: jax.Array) -> Weights:
+def code4p(alpha: jax.Array) -> InterpolationWeights:
     r"""Return the weights of the linear interpolation whose kink a polynomial smooths, twice differentiable.
 
     .. math:: u = \begin{cases} \alpha & \alpha > 1 \\
@@ -209,5 +209,5 @@ def _joint(factor: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     return factor - 1, factor * logarithm, factor * logarithm**2
 
 
-ADDITIVE: dict[str, Callable[[jax.Array], Weights]] = {"code0": code0, "code2": code2, "code4p": code4p}
+ADDITIVE: dict[str, Callable[[jax.Array], InterpolationWeights]] = {"code0": code0, "code2": code2, "code4p": code4p}
 MULTIPLICATIVE: dict[str, Callable[[jax.Array, jax.Array, jax.Array], jax.Array]] = {"code1": code1, "code4": code4}

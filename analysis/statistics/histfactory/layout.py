@@ -51,7 +51,7 @@ class Cell:
 
 
 @dataclasses.dataclass(frozen=True)
-class Layout:
+class ModelLayout:
     """The static part of a model; hashable, all index arrays derive from it.
 
     Index arrays have 32 bits: JAX takes the dtype of an array of 64 bits for what it was when it first met the array,

@@ -15,7 +15,7 @@ from .channel import FitChannel
 from .constraints import Constraints, constraints
 from .densities import poisson_deviance, poisson_logpdf
 from .interpolation import ADDITIVE, MULTIPLICATIVE
-from .layout import ChannelLayout, Layout, SampleLayout
+from .layout import ChannelLayout, ModelLayout, SampleLayout
 from .parameters import ParameterConfig, ParameterSet
 from .templates import Templates, checked, is_known, join, number_of_bins, pack, unpack
 
@@ -36,7 +36,7 @@ class Model:
     .. math:: p(n, a | \theta) = \prod_b \text{Poisson}(n_b | \nu_b(\theta)) \prod_p c_p(a_p | \theta_p).
 
     Numbers agree with pyhf's; vectors of parameters and of data have pyhf's order (channels, samples and modifiers
-    sorted by name; modifier types as in `layout.Layout.parameter_sets`). Histograms may be traced: build the model
+    sorted by name; modifier types as in `layout.ModelLayout.parameter_sets`). Histograms may be traced: build the model
     inside the function that is differentiated. Leaves are the few packed arrays of `templates`, so compiling takes the
     same time for ten modifiers as for a hundred. Computes in float64 where x64 is enabled; in float32 otherwise, where
     log-probabilities of many events carry only 6 to 7 digits: too few to fit with.
@@ -80,7 +80,7 @@ class Model:
     -2.921
     """
 
-    layout: Layout
+    layout: ModelLayout
     templates: Templates
 
     def __init__(
@@ -94,7 +94,7 @@ class Model:
     ) -> None:
         if not channels:
             raise ValueError("a model needs at least one channel")
-        layout = Layout(
+        layout = ModelLayout(
             channels=tuple(_layout_of(channel) for channel in channels),
             parameter_of_interest=parameter_of_interest,
             configs=tuple(parameters),
@@ -104,16 +104,16 @@ class Model:
         self._set(layout, pack(layout, channels))
         _check_parameter_of_interest(layout, self.templates)
 
-    def _set(self, layout: Layout, templates: Templates) -> None:
+    def _set(self, layout: ModelLayout, templates: Templates) -> None:
         object.__setattr__(self, "layout", layout)
         object.__setattr__(self, "templates", templates)
 
-    def tree_flatten_with_keys(self) -> tuple[tuple[tuple[Any, Templates]], Layout]:
+    def tree_flatten_with_keys(self) -> tuple[tuple[tuple[Any, Templates]], ModelLayout]:
         """Return the templates, which are the leaves, and the static layout."""
         return ((jax.tree_util.GetAttrKey("templates"), self.templates),), self.layout
 
     @classmethod
-    def tree_unflatten(cls, layout: Layout, children: tuple[Templates]) -> Model:
+    def tree_unflatten(cls, layout: ModelLayout, children: tuple[Templates]) -> Model:
         """Return the model with these templates, whatever JAX puts in their place."""
         model = object.__new__(cls)
         model._set(layout, *children)
@@ -402,7 +402,7 @@ def _layout_of(channel: FitChannel) -> ChannelLayout:
     return ChannelLayout(channel.name, number_of_bins(channel), samples)
 
 
-def _check_parameter_of_interest(layout: Layout, templates: Templates) -> None:
+def _check_parameter_of_interest(layout: ModelLayout, templates: Templates) -> None:
     """Refuse a parameter of interest that only scales samples without any events."""
     name = layout.parameter_of_interest
     cells = layout.cells_of["normfactor"].get(name, ()) if name is not None else ()

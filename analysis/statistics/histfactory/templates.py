@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .channel import FitChannel, Sample
-from .layout import Cell, Layout, SampleLayout
+from .layout import Cell, ModelLayout, SampleLayout
 from .modifiers import HistoSys, Lumi, Modifier, NormFactor, NormSys, ShapeFactor, ShapeSys, StatError
 
 
@@ -22,8 +22,8 @@ from .modifiers import HistoSys, Lumi, Modifier, NormFactor, NormSys, ShapeFacto
 class Templates:
     """All histograms and factors of a model; the leaves of its pytree.
 
-    `Layout` says which sample, channel, bin and modifier an index stands for. Entries of samples and modifiers that are
-    not there have no influence.
+    `ModelLayout` says which sample, channel, bin and modifier an index stands for. Entries of samples and modifiers
+    that are not there have no influence.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Templates:
     shapesys_uncertainties: jax.Array
 
 
-def pack(layout: Layout, channels: Sequence[FitChannel]) -> Templates:
+def pack(layout: ModelLayout, channels: Sequence[FitChannel]) -> Templates:
     """Check the numbers of the channels and pack them.
 
     Parameters
@@ -103,7 +103,7 @@ def pack(layout: Layout, channels: Sequence[FitChannel]) -> Templates:
     )
 
 
-def unpack(layout: Layout, templates: Templates) -> tuple[FitChannel, ...]:
+def unpack(layout: ModelLayout, templates: Templates) -> tuple[FitChannel, ...]:
     """Return the channels that `pack` would turn into these templates; numbers that are known as NumPy arrays.
 
     Parameters

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from ..fit import fit
+from ..fitting import fit
 from ..histfactory import Model
 from .guards import poi_of, warn_if_single
 

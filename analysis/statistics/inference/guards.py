@@ -7,7 +7,7 @@ import warnings
 import jax
 import jax.numpy as jnp
 
-from ..fit import FitError
+from ..fitting import FitError
 from ..histfactory import Model
 from ..histfactory.templates import is_known
 

@@ -10,9 +10,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..fit import FitResult, fit
+from ..fitting import FitResult, fit
 from ..histfactory import Model
-from .covariance import deviation, profiled_direction
+from .curvature import deviation, profiled_direction
 from .guards import component, require, warn_if_single
 from .profile import ProfilePoint, profile_point, starting_point
 from .roots import Root, increasing_root, safe_sqrt

@@ -14,11 +14,11 @@ import numpy as np
 
 from ..histfactory import Model
 from .asymptotics import BANDS, expected_threshold, log_pvalues
-from .covariance import deviation, fisher_information, profiled_direction
+from .curvature import deviation, fisher_information, profiled_direction
 from .guards import component, poi_of, require, warn_if_single
+from .likelihood_ratios import likelihood_ratio, one_sided
 from .profile import ProfilePoint, profile_point, starting_point
 from .roots import Root, increasing_root, safe_sqrt
-from .test_statistics import likelihood_ratio, one_sided
 
 _FARTHEST = 1e3  # the search ends at this multiple of the limit that the curvature of the likelihood predicts
 

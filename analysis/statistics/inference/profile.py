@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ..fit.newton import minimise
+from ..fitting.newton import minimise
 from ..histfactory import Model
 
 STEPS = 100  # of a fit, at most

@@ -11,14 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
 
-from ..fit import fit
-from ..fit.newton import minimise
+from ..fitting import fit
+from ..fitting.newton import minimise
 from ..histfactory import Model
 from .asymptotics import BANDS
 from .batches import in_batches
 from .guards import component, poi_of, warn_if_single
+from .likelihood_ratios import likelihood_ratio, one_sided
 from .profile import STEPS
-from .test_statistics import likelihood_ratio, one_sided
 
 _AT_ONCE = 64  # pseudo-experiments that are fitted side by side
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from .cls import CLs as CLs
 from .cls import Limit as Limit
-from .counting import AsimovZ as AsimovZ
-from .counting import SOverSqrtB as SOverSqrtB
-from .counting import SOverSqrtBPlusVariance as SOverSqrtBPlusVariance
-from .counting import SOverSqrtSPlusB as SOverSqrtSPlusB
+from .contract import Evaluation as Evaluation
+from .contract import Objective as Objective
+from .contract import UserObjective as UserObjective
 from .discovery import Discovery as Discovery
-from .merit import Merit as Merit
-from .merit import merit as merit
-from .objective import Evaluation as Evaluation
-from .objective import Objective as Objective
-from .objective import UserObjective as UserObjective
+from .event_counts import AsimovZ as AsimovZ
+from .event_counts import SOverSqrtB as SOverSqrtB
+from .event_counts import SOverSqrtBPlusVariance as SOverSqrtBPlusVariance
+from .event_counts import SOverSqrtSPlusB as SOverSqrtSPlusB
+from .presentation import Merit as Merit
+from .presentation import merit as merit
 from .registry import OBJECTIVES as OBJECTIVES
 from .registry import objective as objective
 from .sigma import Sigma as Sigma

@@ -7,13 +7,13 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from ..fit import fit
+from ..fitting import fit
 from ..histfactory import Model
 from ..inference.asymptotics import expected_threshold, log_expected_cls
 from ..inference.guards import poi_of, warn_if_single
 from ..inference.limits import crossing, expected_excess
+from .contract import Evaluation, Objective
 from .floor import FLOOR, floored
-from .objective import Evaluation, Objective
 
 _WORST = 1e6  # a limit above counts as this: the signal has no effect
 

@@ -6,12 +6,12 @@ import dataclasses
 
 import jax
 
-from ..fit import fit
+from ..fitting import fit
 from ..histfactory import Model
 from ..inference.guards import poi_of, warn_if_single
 from ..inference.roots import safe_sqrt
+from .contract import Evaluation, Objective
 from .floor import FLOOR, floored
-from .objective import Evaluation, Objective
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from ..histfactory import Model
-from ..histfactory.layout import Layout, SampleLayout
+from ..histfactory.layout import ModelLayout, SampleLayout
 
 FLOOR = 1e-3  # events
 
@@ -52,7 +52,7 @@ def floored(model: Model, floor: float, parameters: jax.Array) -> Model:
 
 
 @functools.lru_cache(maxsize=64)
-def _with_constant(layout: Layout) -> Layout:
+def _with_constant(layout: ModelLayout) -> ModelLayout:
     """Return the layout with one more sample in every channel, the last by name and without modifiers."""
     constant = SampleLayout(layout.sample_names[-1] + "_", ())
     channels = tuple(dataclasses.replace(channel, samples=(*channel.samples, constant)) for channel in layout.channels)

@@ -9,9 +9,9 @@ import jax
 
 from ..histfactory import Model
 from .cls import CLs, Limit
-from .counting import AsimovZ, SOverSqrtB, SOverSqrtBPlusVariance, SOverSqrtSPlusB
+from .contract import Objective, UserObjective
 from .discovery import Discovery
-from .objective import Objective, UserObjective
+from .event_counts import AsimovZ, SOverSqrtB, SOverSqrtBPlusVariance, SOverSqrtSPlusB
 from .sigma import Sigma
 
 OBJECTIVES = MappingProxyType(

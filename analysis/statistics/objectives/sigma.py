@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from ..histfactory import Model
-from ..inference.covariance import fisher_information, profiled_direction
+from ..inference.curvature import fisher_information, profiled_direction
 from ..inference.guards import component
+from .contract import Evaluation, Objective
 from .floor import FLOOR, floored
-from .objective import Evaluation, Objective
 
 _WORST = 1e6  # an uncertainty above counts as this: the parameter has no effect
 

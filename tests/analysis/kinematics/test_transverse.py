@@ -8,13 +8,7 @@ import pytest
 
 from hepgrad import ragged as rg
 from hepgrad.analysis import Objects
-from hepgrad.analysis.kinematics import (
-    invariant_mass,
-    momentum,
-    rapidity,
-    system_transverse_mass,
-    transverse_mass,
-)
+from hepgrad.analysis.kinematics import invariant_mass, momentum, rapidity, system_transverse_mass, transverse_mass
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 

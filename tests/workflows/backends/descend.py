@@ -25,13 +25,13 @@ import optax
 from tiny import TINY
 
 from hepgrad.analysis import Anneal, Projection, Soft
-from hepgrad.analysis.dataset import Dataset
-from hepgrad.analysis.optimize.goal import Goal
-from hepgrad.analysis.optimize.plan import Plan
-from hepgrad.analysis.optimize.pool import Pool
-from hepgrad.analysis.optimize.programs import Fill, PullBack
-from hepgrad.analysis.optimize.sharded import over_shards
-from hepgrad.analysis.optimize.step import Descent, in_one_program
+from hepgrad.analysis.data.dataset import Dataset
+from hepgrad.analysis.data.pool import Pool
+from hepgrad.analysis.optimisation.goal import Goal
+from hepgrad.analysis.optimisation.plan import Plan
+from hepgrad.analysis.optimisation.programs import Fill, PullBack
+from hepgrad.analysis.optimisation.sharded import over_shards
+from hepgrad.analysis.optimisation.steps import Descent, in_one_program
 from hepgrad.workflows import Cache, Fileset
 from hepgrad.workflows.backends import Devices, InMemory, OutOfCore
 from hepgrad.workflows.backends.devices import DevicePool

@@ -16,11 +16,11 @@ import optax
 from tiny import TINY
 
 from hepgrad.analysis import Anneal, Dataset, Projection
-from hepgrad.analysis.optimize.goal import Goal
-from hepgrad.analysis.optimize.plan import Plan
-from hepgrad.analysis.optimize.pool import LocalPool
-from hepgrad.analysis.optimize.sharded import over_shards
-from hepgrad.analysis.optimize.step import Descent
+from hepgrad.analysis.data.pool import LocalPool
+from hepgrad.analysis.optimisation.goal import Goal
+from hepgrad.analysis.optimisation.plan import Plan
+from hepgrad.analysis.optimisation.sharded import over_shards
+from hepgrad.analysis.optimisation.steps import Descent
 from hepgrad.workflows.cache.store import Store, StoredShards
 
 

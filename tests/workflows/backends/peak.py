@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from hepgrad.analysis import Analysis, Channel, CountingModel, Parameter, Parameters, Regular, Soft, stage
-from hepgrad.analysis.optimize.pool import sum_over
-from hepgrad.analysis.optimize.programs import PullBack
+from hepgrad.analysis.data.pool import sum_over
+from hepgrad.analysis.optimisation.programs import PullBack
 from hepgrad.workflows.cache.store import Store
 
 COLUMNS = [f"x{i}" for i in range(20)]

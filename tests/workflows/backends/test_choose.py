@@ -12,7 +12,7 @@ import uproot
 
 from hepgrad.workflows import InputError
 from hepgrad.workflows.backends import Devices, InMemory, OutOfCore, choose, choose_backend, find_backend
-from hepgrad.workflows.read.size import estimated_bytes
+from hepgrad.workflows.read.files.size import estimated_bytes
 
 
 @pytest.fixture

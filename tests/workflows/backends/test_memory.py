@@ -13,8 +13,8 @@ import pytest
 
 from hepgrad.workflows.cache.store import stored
 from hepgrad.workflows.read.collect import Collected
-from hepgrad.workflows.read.columns import Columns
-from hepgrad.workflows.read.packing import Strand
+from hepgrad.workflows.read.packing.columns import Columns
+from hepgrad.workflows.read.packing.packing import Strand
 
 EVENTS, COLUMNS, OBJECTS = 10_000, 20, 5.0
 

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 
 from hepgrad.analysis import Hard
-from hepgrad.analysis.optimize.pool import Pool
+from hepgrad.analysis.data.pool import Pool
+from hepgrad.analysis.optimisation.programs import Count, Fill
 from hepgrad.workflows import Cache, InputError, InputWarning
 from hepgrad.workflows.backends import InMemory, OutOfCore
 from hepgrad.workflows.cache import store
-from hepgrad.workflows.cli import main
+from hepgrad.workflows.cli.program import main
 from hepgrad.workflows.read.collect import Collected
-from hepgrad.workflows.read.columns import Columns
-from hepgrad.workflows.read.packing import Strand
+from hepgrad.workflows.read.packing.columns import Columns
+from hepgrad.workflows.read.packing.packing import Strand
 
 
 def columns(events, seed):
@@ -144,7 +145,7 @@ def test_streamed_results_equal_those_in_memory(tiny, tiny_events, tmp_path, des
     one, other = Pool.of(here.held_out), there.held_out
     at, analysis = tiny.TINY.parameters, tiny.TINY.analysis
     for a, b in (
-        (one.histograms(analysis, at, Hard()), other.histograms(analysis, at, Hard())),
-        (one.cutflow(analysis, at, Hard()), other.cutflow(analysis, at, Hard())),
+        (one.total(Fill(analysis), at, Hard()), other.total(Fill(analysis), at, Hard())),
+        (one.total(Count(analysis), at, Hard()), other.total(Count(analysis), at, Hard())),
     ):
         jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6), a, b)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hepgrad.workflows.cli import main
+from hepgrad.workflows.cli.program import main
 
 HERE = Path(__file__).parent.parent
 # the report takes longer than everything else, and is made from what is compared

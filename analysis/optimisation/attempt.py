@@ -1,0 +1,108 @@
+"""One descent from one start, as it is told: a record for each step, and the best point so far."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+from ..parameters.parameters import Parameters
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One step of an optimisation.
+
+    Attributes
+    ----------
+    step
+        From 0.
+    objective
+        In the soft reading on the training events, less penalties, before the step's update.
+    width
+        The factor on the widths of the soft cuts.
+    hard
+        The same in the hard reading on the training events after the update; NaN where it was not evaluated.
+    values
+        The cut values before the update; arrays element by element (``pt[0]``), without weights.
+    bandwidth
+        The factor on the bandwidths of the histograms.
+    validation
+        The hard reading on the validation events after the update; NaN where it was not evaluated.
+    slopes
+        The derivative of the objective with respect to what the optimiser moves before the update: the cut value in
+        units of its scale (with `Smooth` bounds, about that). Without weights and edges.
+    """
+
+    step: int
+    objective: float
+    width: float
+    hard: float
+    values: Mapping[str, float]
+    bandwidth: float = math.nan
+    validation: float = math.nan
+    slopes: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """A descent from one start, finished or on its way.
+
+    Attributes
+    ----------
+    start
+        Where it began.
+    best
+        The best point so far, with hard cuts on the events that choose.
+    best_value
+        The goal there.
+    best_step
+        The number of steps that led there: 0 for the start.
+    history
+        One record for each step that was made.
+    """
+
+    start: Parameters
+    best: Parameters
+    best_value: float
+    best_step: int = 0
+    history: tuple[Record, ...] = ()
+
+    def onwards(self, records: Sequence[Record]) -> Attempt:
+        """Return the attempt after more steps.
+
+        Parameters
+        ----------
+        records
+            One for each.
+        """
+        return dataclasses.replace(self, history=(*self.history, *records))
+
+    def with_check(self, parameters: Parameters, hard: float, validation: float) -> Attempt:
+        """Return the attempt with an evaluation of the point that its last step led to.
+
+        Parameters
+        ----------
+        parameters
+            The point.
+        hard, validation
+            The goal there with hard cuts, on the training events and on the validation events; NaN without any.
+        """
+        *history, last = self.history
+        history.append(dataclasses.replace(last, hard=hard, validation=validation))
+        checked = dataclasses.replace(self, history=tuple(history))
+        value = hard if math.isnan(validation) else validation
+        if not value > self.best_value:
+            return checked
+        return dataclasses.replace(checked, best=parameters, best_value=value, best_step=len(history))
+
+
+def best_of(attempts: Sequence[Attempt]) -> Attempt:
+    """Return the attempt with the largest goal on the events that choose, the first of several.
+
+    Parameters
+    ----------
+    attempts
+        At least one.
+    """
+    return max(attempts, key=lambda attempt: attempt.best_value)

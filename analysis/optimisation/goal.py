@@ -1,0 +1,62 @@
+"""What an optimisation makes large: the analysis's objective, less the penalties."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+
+from ..analysis import Analysis
+from ..data.dataset import Dataset
+from ..data.pool import Pool
+from ..parameters.parameters import Parameters
+from ..selection.cut import Reading
+from ..systematics import Templates
+from .penalty import Penalty
+from .programs import Fill
+
+
+@dataclasses.dataclass(frozen=True)
+class Goal:
+    """The objective of an analysis, less penalties.
+
+    Attributes
+    ----------
+    analysis
+        Stages, channels, model and objective.
+    penalties
+        What is taken off.
+    """
+
+    analysis: Analysis
+    penalties: tuple[Penalty, ...] = ()
+
+    def of_histograms(self, histograms: Templates, parameters: Parameters, about: Dataset) -> jax.Array:
+        """Return the goal for given histograms (larger is better).
+
+        Parameters
+        ----------
+        histograms
+            By channel.
+        parameters
+            The cut values that they are filled with.
+        about
+            The events that they are filled from, for their processes and typical weights.
+        """
+        merit = self.analysis.figure_of_merit(histograms, about)
+        cost = (penalty(self.analysis, about.processes, histograms, parameters) for penalty in self.penalties)
+        return merit - sum(cost, start=0)
+
+    def evaluate(self, pool: Pool, parameters: Parameters, reading: Reading) -> jax.Array:
+        """Return the goal for given events (larger is better).
+
+        Parameters
+        ----------
+        pool
+            The events.
+        parameters
+            The cut values.
+        reading
+            What a cut means.
+        """
+        return self.of_histograms(pool.total(Fill(self.analysis), parameters, reading), parameters, pool.about)

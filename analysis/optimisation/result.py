@@ -1,0 +1,195 @@
+"""What an optimisation found, told in the soft and in the hard reading, on training and on held-out events."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from rich.table import Table
+
+from ..analysis import Analysis
+from ..data.pool import Pool
+from ..histogram import Counts
+from ..parameters.parameters import Parameters
+from ..printing import as_text
+from ..selection.cut import Hard, Reading
+from ..selection.cutflow import Cutflow
+from ..statistics.objectives import Merit
+from .attempt import Attempt, Record, best_of
+from .programs import Count, Fill
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """One point, in one reading, on one set of events.
+
+    Attributes
+    ----------
+    objective
+        The figure of merit.
+    histograms
+        By channel, of shape (processes, bins + 2).
+    yields
+        Expected selected events by process, under- and overflow included, in the first channel.
+    """
+
+    objective: float
+    histograms: Mapping[str, Counts]
+    yields: Mapping[str, float]
+
+    @classmethod
+    def of(cls, analysis: Analysis, pool: Pool, parameters: Parameters, reading: Reading) -> Evaluation:
+        """Evaluate a point.
+
+        Parameters
+        ----------
+        analysis
+            Stages, channels and model.
+        pool
+            The events.
+        parameters
+            The cut values.
+        reading
+            What a cut means.
+        """
+        histograms = pool.total(Fill(analysis), parameters, reading)
+        first = histograms[analysis.channels[0].name]
+        yields = dict(zip(pool.about.processes, np.asarray(first.sumw.sum(axis=-1), float).tolist(), strict=True))
+        return cls(float(analysis.figure_of_merit(histograms, pool.about)), histograms, yields)
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """Cut values, and what they achieve.
+
+    Attributes
+    ----------
+    parameters
+        The values.
+    soft_train, soft_held_out, hard_train, hard_held_out
+        The four evaluations; the soft ones with the width of the last step.
+    cutflow
+        In the hard reading, on the held-out events.
+    """
+
+    parameters: Parameters
+    soft_train: Evaluation
+    soft_held_out: Evaluation
+    hard_train: Evaluation
+    hard_held_out: Evaluation
+    cutflow: Cutflow
+
+    @classmethod
+    def of(cls, analysis: Analysis, train: Pool, held_out: Pool, parameters: Parameters, soft: Reading) -> Point:
+        """Evaluate cut values in both readings on both halves.
+
+        Parameters
+        ----------
+        analysis
+            Stages, channels and model.
+        train, held_out
+            The two halves of the events.
+        parameters
+            The cut values.
+        soft
+            The soft reading.
+        """
+
+        def evaluate(pool: Pool, reading: Reading) -> Evaluation:
+            return Evaluation.of(analysis, pool, parameters, reading)
+
+        return cls(
+            parameters,
+            soft_train=evaluate(train, soft),
+            soft_held_out=evaluate(held_out, soft),
+            hard_train=evaluate(train, Hard()),
+            hard_held_out=evaluate(held_out, Hard()),
+            cutflow=held_out.total(Count(analysis), parameters, Hard()),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """Start and optimum of an optimisation; prints itself.
+
+    Attributes
+    ----------
+    start, optimum
+        The two points.
+    attempts
+        One descent for each start, in order; the optimum is the best of them.
+    merit
+        How the objective is told.
+    """
+
+    start: Point
+    optimum: Point
+    attempts: tuple[Attempt, ...]
+    merit: Merit
+
+    @property
+    def best(self) -> Attempt:
+        """The descent that led to the optimum: the one with the largest goal on the events that choose."""
+        return best_of(self.attempts)
+
+    @property
+    def history(self) -> tuple[Record, ...]:
+        """One record for each step of the descent that led to the optimum."""
+        return self.best.history
+
+    @property
+    def gain(self) -> float:
+        """How many times better the optimum is than the start, with hard cuts on events the optimiser never saw."""
+        return self.merit.gain(self.start.hard_held_out.objective, self.optimum.hard_held_out.objective)
+
+    def tables(self) -> list[Table]:
+        """Return the result as tables: figure of merit, yields, cut values, and the descents if there are several."""
+        several = [self._attempts_table()] if len(self.attempts) > 1 else []
+        return [self._merit_table(), self._yields_table(), self._cuts_table(), *several]
+
+    def _merit_table(self) -> Table:
+        table = _table(self.merit.title, "cuts", "events", right=("start", "optimised", "gain"))
+        for reading in ("soft", "hard"):
+            for half in ("train", "held_out"):
+                a, b = (getattr(p, f"{reading}_{half}").objective for p in (self.start, self.optimum))
+                gain = self.merit.gain(a, b)
+                style = "bold" if (reading, half) == ("hard", "held_out") else None
+                told = (f"{self.merit.of(value):.3f}" for value in (a, b))
+                better = "-" if math.isnan(gain) else f"{gain:.3f}"
+                table.add_row(reading, half.replace("_", "-"), *told, better, style=style)
+        return table
+
+    def _yields_table(self) -> Table:
+        table = _table("Selected events, hard, held-out", "process", right=("start", "optimised", "kept"))
+        for name, before in self.start.hard_held_out.yields.items():
+            after = self.optimum.hard_held_out.yields[name]
+            table.add_row(name, f"{before:.2f}", f"{after:.2f}", f"{after / before:.0%}" if before > 0 else "-")
+        return table
+
+    def _cuts_table(self) -> Table:
+        table = _table("Cut values", "parameter", right=("start", "optimised", "bounds"), last=("unit",))
+        for name, spec in self.start.parameters.specs.items():
+            a, b = (spec.text(p.parameters[name]) for p in (self.start, self.optimum))
+            table.add_row(name, a, b, spec.limits, spec.unit)
+        return table
+
+    def _attempts_table(self) -> Table:
+        columns = ("steps", "best after", self.merit.short)
+        table = _table("Descents, hard, on the events that choose", "start", right=columns)
+        for number, attempt in enumerate(self.attempts, 1):
+            steps = (str(len(attempt.history)), str(attempt.best_step))
+            style = "bold" if attempt is self.best else None
+            table.add_row(str(number), *steps, f"{self.merit.of(attempt.best_value):.3f}", style=style)
+        return table
+
+    def __str__(self) -> str:
+        return as_text(*self.tables())
+
+
+def _table(title: str, *left: str, right: tuple[str, ...], last: tuple[str, ...] = ()) -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in (*left, *right, *last):
+        table.add_column(column, justify="right" if column in right else "left")
+    return table

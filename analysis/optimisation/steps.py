@@ -1,0 +1,224 @@
+"""Steps of gradient descent: what one is made of, and a compiled program that makes several of them in one call."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from ..data.dataset import Dataset
+from ..parameters.bounds import Bounds, Coordinates
+from ..parameters.parameters import Parameters
+from ..selection.cut import Soft
+from .goal import Goal
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Position:
+    """Where a descent is between two steps.
+
+    Attributes
+    ----------
+    coordinates
+        What the optimiser moves (see `Bounds`).
+    state
+        The optimiser's state, a pytree of arrays.
+    """
+
+    coordinates: Coordinates
+    state: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Trace:
+    """What some steps in a row saw.
+
+    Attributes
+    ----------
+    made
+        How many were made: fewer than asked for when the goal or a derivative was not finite, and the position is then
+        the one where that happened.
+    goals
+        Shape (steps,): the goal before each update; NaN for a step that was not made.
+    values
+        By parameter, without weights, of shape (steps, ...): the values before each update.
+    slopes
+        The same for the derivative of the goal with respect to the coordinates.
+    """
+
+    made: jax.Array
+    goals: jax.Array
+    values: dict[str, jax.Array]
+    slopes: dict[str, jax.Array]
+
+
+# from a position, by as many steps as there are rows of factors on widths and bandwidths, shape (steps, 2)
+Advance: TypeAlias = Callable[[Position, np.ndarray], tuple[Position, Trace]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Descent:
+    """How one step is made from a gradient.
+
+    Attributes
+    ----------
+    goal
+        What is made large.
+    parameters
+        Names, scales and bounds; the values of free ones are not used.
+    optimizer
+        Any optax transformation that minimises.
+    bounds
+        How parameters stay inside their bounds.
+    """
+
+    goal: Goal
+    parameters: Parameters
+    optimizer: optax.GradientTransformation
+    bounds: Bounds
+
+    def at(self, coordinates: Coordinates) -> Parameters:
+        """Return the parameters at some coordinates.
+
+        Parameters
+        ----------
+        coordinates
+            Of all free parameters.
+        """
+        return self.bounds.parameters(coordinates, self.parameters)
+
+    def start(self, parameters: Parameters) -> Position:
+        """Return the position before the first step.
+
+        Parameters
+        ----------
+        parameters
+            Where to start.
+        """
+        coordinates = self.bounds.coordinates(parameters)
+        return Position(coordinates, self.optimizer.init(coordinates))
+
+    def move(self, position: Position, loss: jax.Array, slope: Coordinates, **more: Any) -> Position:
+        """Return the position after one update.
+
+        Parameters
+        ----------
+        position
+            Before it.
+        loss
+            The loss there, the goal's negative.
+        slope
+            Its gradient.
+        **more
+            What a line search needs: the loss as ``value_fn``.
+        """
+        optimizer = optax.with_extra_args_support(self.optimizer)
+        updates, state = optimizer.update(slope, position.state, position.coordinates, value=loss, grad=slope, **more)
+        moved = self.bounds.restored(optax.apply_updates(position.coordinates, updates), self.parameters)
+        return Position(moved, state)
+
+    def traced(self, coordinates: Coordinates, slope: Coordinates) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+        """Return the values that a history records, those of all free parameters that are not weights, and the slopes.
+
+        Parameters
+        ----------
+        coordinates
+            Of all free parameters.
+        slope
+            The gradient of the loss.
+        """
+        values = self.at(coordinates)
+        names = [name for name in values.free if isinstance(values[name], jax.Array)]
+        return {name: values[name] for name in names}, {name: -slope[name] for name in names}
+
+
+def in_one_program(descent: Descent, data: Dataset, start: Position, most: int) -> Advance:
+    """Return a function that makes several steps in one call of one compiled program.
+
+    The number of steps is an argument of the program, so that one compilation serves every number, and the result is
+    the same whether steps are made one by one or together.
+
+    Parameters
+    ----------
+    descent
+        How a step is made.
+    data
+        The events.
+    start
+        Any position.
+    most
+        The largest number of steps in one call.
+    """
+    # compiled ahead of time: a second compilation cannot happen unnoticed, a call that does not fit raises
+    compiled = make_step(descent).lower(start, data, jnp.ones((most, 2), float), np.int32(1)).compile()
+
+    def advance(position: Position, factors: np.ndarray) -> tuple[Position, Trace]:
+        padded = jnp.asarray(np.resize(factors, (most, 2)), float)
+        return compiled(position, data, padded, np.int32(len(factors)))
+
+    return advance
+
+
+def make_step(descent: Descent) -> jax.stages.Wrapped:
+    """Return the jitted function ``(position, data, factors, number) -> (position, trace)`` behind `in_one_program`.
+
+    Parameters
+    ----------
+    descent
+        How a step is made.
+    """
+
+    def loss(coordinates: Coordinates, data: Dataset, reading: Soft) -> jax.Array:
+        parameters = descent.at(coordinates)
+        histograms = descent.goal.analysis.histograms(data, parameters, reading)
+        return -descent.goal.of_histograms(histograms, parameters, data)
+
+    @jax.jit
+    def step(position: Position, data: Dataset, factors: jax.Array, number: jax.Array) -> tuple[Position, Trace]:
+        def one(carry: tuple[Position, Trace, jax.Array]) -> tuple[Position, Trace, jax.Array]:
+            position, trace, _ = carry
+            i = trace.made
+            reading = Soft(*factors[i])
+            value, slope = jax.value_and_grad(loss)(position.coordinates, data, reading)
+            finite = all_finite((value, slope))
+            moved = descent.move(position, value, slope, value_fn=lambda c: loss(c, data, reading))
+            values, slopes = jax.tree.map(
+                lambda all_, now: all_.at[i].set(now),
+                (trace.values, trace.slopes),
+                descent.traced(position.coordinates, slope),
+            )
+            seen = Trace(i + finite, trace.goals.at[i].set(-value), values, slopes)
+            stay = jax.tree.map(lambda new, old: jnp.where(finite, new, old), moved, position)
+            return stay, seen, finite
+
+        def goes_on(carry: tuple[Position, Trace, jax.Array]) -> jax.Array:
+            _, trace, finite = carry
+            return finite & (trace.made < number)
+
+        most = factors.shape[0]
+        traced = jax.eval_shape(descent.traced, position.coordinates, position.coordinates)
+        value = jax.eval_shape(loss, position.coordinates, data, Soft(*factors[0]))
+        values, slopes = jax.tree.map(lambda s: jnp.zeros((most, *s.shape), s.dtype), traced)
+        nothing = Trace(jnp.zeros((), jnp.int32), jnp.full(most, jnp.nan, value.dtype), values, slopes)
+        position, trace, _ = jax.lax.while_loop(goes_on, one, (position, nothing, jnp.asarray(True)))
+        return position, trace
+
+    return step
+
+
+def all_finite(tree: Any) -> jax.Array:
+    """Return whether every number of a pytree is finite (bool scalar).
+
+    Parameters
+    ----------
+    tree
+        Of floating-point arrays.
+    """
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))

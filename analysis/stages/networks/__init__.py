@@ -1,0 +1,3 @@
+"""Stages and networks whose weights are optimised together with the cuts."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Stages that reconstruct particles from their decay products."""
+
+from __future__ import annotations

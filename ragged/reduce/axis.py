@@ -1,0 +1,236 @@
+"""Which items a reduction along an axis brings together, and the structure of its result.
+
+`by_axis` finds, for any nesting depth and axis, the numbers at the bottom and the group of each. Reducers work on these
+flat arrays, and the result goes back into the structure that remains.
+
+Along the innermost axis the groups are the rows. Along another axis, the lists of one group are laid on top of each
+other, position by position: item ``p`` of every list goes to item ``p`` of the merged list, which is as long as the
+longest of them; and so on further down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..array import Content, RaggedArray, RecordArray, content_length, row_ids_from_offsets
+from ..errors import concrete
+from ..resize import settle
+from .groups import Groups, Whole, groups_of
+from .segments import extreme_by_id, spread
+
+# groups, the numbers, and what puts the results (one for each group) into the remaining structure
+Grouped: TypeAlias = "tuple[Groups | Whole, jax.Array, Callable[[jax.Array], Any]]"
+
+
+def by_axis(x: Any, axis: int | None, *, keepdims: bool, operation: str, index: bool = False) -> Grouped:
+    """Return the groups of a reduction, the numbers it works on, and a function that gives the result its structure.
+
+    Parameters
+    ----------
+    x
+        Ragged array of numbers, or a flat array.
+    axis
+        0 is the outermost; negative ones count from the innermost; None for everything.
+    keepdims
+        Leave an axis of length 1.
+    operation
+        Name for error messages.
+    index
+        Whether positions along the axis will be asked for.
+
+    Raises
+    ------
+    TypeError
+        When the items are records, or the axis is not an integer.
+    ValueError
+        When the array has no such axis.
+    """
+    x = settle(x) if isinstance(x, RaggedArray) else x
+    depth = depth_of(x, operation=operation)
+    if axis is None:
+        values, valid = _numbers(x, None)
+        whole = Whole(valid, values.shape[0])
+        return whole, values, (lambda result: result.reshape((1,) * depth)) if keepdims else (lambda result: result)
+    axis = positive_axis(axis, depth, operation=operation)
+    return _top(x, keepdims, index) if axis == 0 else _descend(x, axis, keepdims, index)
+
+
+def depth_of(x: Any, *, operation: str) -> int:
+    """Return the number of axes of an array of numbers.
+
+    Parameters
+    ----------
+    x
+        Ragged or flat array.
+    operation
+        Name for error messages.
+
+    Raises
+    ------
+    TypeError
+        When the items are records.
+    """
+    if isinstance(x, RaggedArray):
+        return 1 + depth_of(x.content, operation=operation)
+    if isinstance(x, RecordArray):
+        raise TypeError(f"{operation}: works on numbers, not on records; pick one of the fields {x.fields}")
+    return int(np.ndim(x))
+
+
+def positive_axis(axis: int, depth: int, *, operation: str) -> int:
+    """Return the axis counted from the outermost.
+
+    Parameters
+    ----------
+    axis
+        May be negative: -1 is the innermost.
+    depth
+        The number of axes.
+    operation
+        Name for error messages.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the axis is not an integer, or there is no such axis.
+    """
+    if not isinstance(axis, int | np.integer):
+        raise TypeError(f"{operation}: axis must be an integer or None, not {axis!r}")
+    if not -depth <= axis < depth:
+        raise ValueError(f"{operation}: axis={axis} exceeds the depth of this array ({depth})")
+    return int(axis) % depth
+
+
+def with_numbers(x: Any, values: jax.Array) -> Any:
+    """Return the structure of ``x`` with other numbers at the bottom.
+
+    Parameters
+    ----------
+    x
+        Ragged or flat array.
+    values
+        As many as there are numbers in the buffer of ``x``.
+    """
+    return x.with_content(with_numbers(x.content, values)) if isinstance(x, RaggedArray) else values
+
+
+def _numbers(x: Content, valid: jax.Array | None) -> tuple[jax.Array, jax.Array | None]:
+    if isinstance(x, RaggedArray):
+        return _numbers(x.content, x.valid)
+    assert not isinstance(x, RecordArray)
+    x = jnp.asarray(x)
+    if x.ndim > 1 and valid is not None:
+        valid = jnp.broadcast_to(valid.reshape(valid.shape + (1,) * (x.ndim - 1)), x.shape).reshape(-1)
+    return x.reshape(-1), valid
+
+
+def _descend(x: Content, axis: int, keepdims: bool, index: bool) -> Grouped:
+    """Go down to the list whose items the axis numbers; ``axis`` is 1 for the items of the rows of ``x``."""
+    if not isinstance(x, RaggedArray):
+        assert not isinstance(x, RecordArray)
+        return _regular(x, axis, keepdims)
+    if axis > 1:
+        groups, values, rebuild = _descend(x.content, axis - 1, keepdims, index)
+        return groups, values, lambda result: x.with_content(rebuild(result))
+    if isinstance(x.content, RaggedArray):
+        position = x.positions if index else None
+        groups, values, rebuild = _merge(x.content, x.row_ids, x.rows, position, x.exact)
+        return groups, values, lambda result: _keep(rebuild(result)) if keepdims else rebuild(result)
+    assert not isinstance(x.content, RecordArray)
+    return groups_of(x), x.content, _keep if keepdims else lambda result: result
+
+
+def _regular(x: jax.Array, axis: int, keepdims: bool) -> Grouped:
+    """Treat a regular dimension as rows of equal length."""
+    x = jnp.moveaxis(x, axis, 1)
+    items, length = x.shape[:2]
+    ids = jnp.repeat(jnp.arange(items, dtype=jnp.int32), length)
+    groups = Groups(ids, jnp.arange(items + 1, dtype=jnp.int32) * length, None, items, length, True)
+    flat = x.reshape((items * length, *x.shape[2:]))
+    return groups, flat, lambda result: jnp.expand_dims(result, axis) if keepdims else result
+
+
+def _top(x: Content, keepdims: bool, index: bool) -> Grouped:
+    """Bring the outermost items together in one group."""
+    items = content_length(x)
+    ids = jnp.zeros(items, jnp.int32)
+    if not isinstance(x, RaggedArray):
+        assert not isinstance(x, RecordArray)
+        offsets = jnp.array([0, items], jnp.int32)
+        everything = Groups(ids, offsets, None, 1, items, True)
+        return everything, jnp.asarray(x), lambda result: result if keepdims else result[0]
+    position = jnp.arange(items, dtype=jnp.int32) if index else None
+    groups, values, rebuild = _merge(x, ids, 1, position, True)
+    return groups, values, lambda result: rebuild(result) if keepdims else _single(rebuild(result))
+
+
+def _merge(x: RaggedArray, ids: jax.Array, num: int, position: jax.Array | None, exact: bool) -> Grouped:
+    """Lay the rows of ``x`` with the same id on top of each other."""
+    longest = x.longest if x.max_length is None else x.max_length
+    offsets = _merged_offsets(x.offsets, ids, num=num)
+    known = concrete(offsets)
+    if known is not None:
+        capacity = int(known[-1])
+        max_length: int | None = int(np.diff(known).max(initial=0))
+    else:
+        capacity = x.capacity if longest is None else min(x.capacity, num * longest)
+        max_length = x.max_length
+    merged = RaggedArray(
+        offsets, row_ids_from_offsets(offsets, capacity), jnp.zeros(capacity), None, max_length, known is not None
+    )
+    target, position = _targets(x.offsets, x.row_ids, offsets, ids, position, num=num, capacity=capacity)
+    exact = exact and x.exact
+    if isinstance(x.content, RaggedArray):
+        groups, values, rebuild = _merge(x.content, target, capacity, position, exact)
+        return groups, values, lambda result: merged.with_content(rebuild(result))
+    assert not isinstance(x.content, RecordArray)
+    groups = Groups(target, None, position, capacity, None, exact)
+    return groups, x.content, merged.with_content
+
+
+@partial(jax.jit, static_argnames=("num",))
+def _merged_offsets(offsets: jax.Array, ids: jax.Array, *, num: int) -> jax.Array:
+    lengths = jnp.maximum(extreme_by_id(offsets[1:] - offsets[:-1], ids, num, largest=True), 0)
+    return jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(lengths, dtype=jnp.int32)])
+
+
+@partial(jax.jit, static_argnames=("num", "capacity"))
+def _targets(
+    offsets: jax.Array,
+    row_ids: jax.Array,
+    merged: jax.Array,
+    ids: jax.Array,
+    position: jax.Array | None,
+    *,
+    num: int,
+    capacity: int,
+) -> tuple[jax.Array, jax.Array | None]:
+    """Return for each item its place in the merged buffer, and the position of its row along the axis."""
+    group = spread(ids, row_ids, fill=num)
+    own = jnp.arange(row_ids.shape[0], dtype=jnp.int32) - spread(offsets, row_ids)
+    target = jnp.where(group < num, spread(merged, group, ordered=False) + own, capacity)
+    return target, None if position is None else spread(position, row_ids)
+
+
+def _keep(result: Content) -> Content:
+    """Put each item of the result into a list of its own."""
+    if not isinstance(result, RaggedArray):
+        return result[:, None]
+    ones = jnp.arange(result.rows + 1, dtype=jnp.int32)
+    return RaggedArray(ones, ones[:-1], result, None, 1, True)
+
+
+def _single(merged: RaggedArray) -> Any:
+    """Return the only row of a merged array: its content, which inside ``jit`` may have unused room at the end."""
+    content = merged.content
+    if isinstance(content, RaggedArray) and not merged.exact:
+        return RaggedArray(
+            content.offsets, content.row_ids, content.content, merged.size, content.max_length, content.exact
+        )
+    return content

@@ -1,0 +1,105 @@
+"""Slices of rows, ``x[a:b:s]``, and the sizes that any slice can have."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..array import RaggedArray
+from ..resize import first_rows, middle_rows
+from .gather import take_rows
+
+_MANY = np.iinfo(np.int32).max
+
+
+def slice_bounds(part: slice, counts: Any) -> tuple[Any, Any, int]:
+    """Return where a slice starts, how many items it has, and its step, for rows of the given lengths.
+
+    As ``slice.indices``, item by item, for NumPy and JAX arrays.
+
+    Parameters
+    ----------
+    part
+        The slice.
+    counts
+        Integers of any shape.
+
+    Raises
+    ------
+    ValueError
+        For a step of zero.
+    """
+    step = 1 if part.step is None else int(part.step)
+    if step == 0:
+        raise ValueError("slice step cannot be zero")
+    xp: Any = jnp if isinstance(counts, jax.Array) else np
+    low, high = (0, counts) if step > 0 else (-1, counts - 1)
+
+    def place(given: Any, default: Any) -> Any:
+        if given is None:
+            return default
+        given = int(given)
+        return xp.clip(given + counts if given < 0 else given + 0 * counts, low, high)
+
+    first, last = (low, high) if step > 0 else (high, low)
+    start, stop = place(part.start, first), place(part.stop, last)
+    length = (stop - start + step - 1) // step if step > 0 else (start - stop - step - 1) // -step
+    return start + 0 * counts, xp.maximum(length, 0), step
+
+
+def slice_limit(part: slice, longest: int | None) -> int | None:
+    """Return a static bound on the number of items that a slice leaves in a row; None when there is none.
+
+    Parameters
+    ----------
+    part
+        The slice.
+    longest
+        A bound on the length of the row, if known.
+    """
+    start, stop, step = part.start, part.stop, 1 if part.step is None else int(part.step)
+    limit = _MANY if longest is None else longest
+    if step > 0:
+        if stop is not None and stop >= 0:
+            limit = min(limit, stop if start is None or start < 0 else max(stop - start, 0))
+        if start is not None and start < 0:
+            limit = min(limit, -start if stop is None or stop >= 0 else max(stop - start, 0))
+        if longest is not None and (start is None or start >= 0):
+            limit = min(limit, len(range(start or 0, longest if stop is None or stop >= 0 else max(longest + stop, 0))))
+    elif start is not None and start >= 0:
+        limit = min(limit, start + 1)
+    return None if limit == _MANY else -(-limit // abs(step))
+
+
+def slice_rows(array: RaggedArray, part: slice) -> RaggedArray:
+    """Return ``array[part]``.
+
+    Parameters
+    ----------
+    array
+        Rows of any depth; a ``length`` is respected.
+    part
+        Start, stop and step, known while tracing.
+    """
+    rows = array.rows
+    if array.length is not None:
+        start, length, step = slice_bounds(part, array.length)
+        limit = slice_limit(part, rows)
+        places = jnp.arange(rows if limit is None else limit, dtype=jnp.int32)
+        index, valid = start + step * places, places < length
+        index = jnp.clip(index, 0, max(rows - 1, 0))
+        result = take_rows(array, index, valid=valid, repeats=1, operation="x[a:b:s]")
+        return dataclasses.replace(result, length=length)
+    start, stop, step = part.indices(rows)
+    index = np.arange(start, stop, step, dtype=np.int32)
+    if len(index) == rows and step == 1:
+        return array
+    if start == 0 and step == 1:
+        return first_rows(array, len(index), len(index))
+    if step == 1 and len(index):
+        return middle_rows(array, start, stop)
+    return take_rows(array, index, repeats=1, exact=len(index) == rows, operation="x[a:b:s]")

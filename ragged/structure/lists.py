@@ -1,0 +1,300 @@
+"""The shape of ragged arrays: lengths, positions, and removing or adding a list level."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..array import Content, RaggedArray, RecordArray, content_length, row_ids_from_offsets
+from ..errors import StructureError, check_capacity, concrete
+from ..resize import head, settle
+from ..slicing.gather import rows_from_counts, take
+
+
+def depth(array: Content) -> int:
+    """Return the number of axes, which all fields of a record must share.
+
+    Parameters
+    ----------
+    array
+        A ragged, record or flat array.
+
+    Raises
+    ------
+    ValueError
+        When the fields have different numbers of axes, so that a negative axis has no meaning.
+    """
+    if isinstance(array, RaggedArray):
+        return 1 + depth(array.content)
+    if isinstance(array, RecordArray):
+        depths = {name: depth(column) for name, column in array.columns.items()}
+        if len(set(depths.values())) > 1:
+            raise ValueError(f"a negative axis needs fields with the same number of axes; these have {depths}")
+        return next(iter(depths.values()))
+    return array.ndim
+
+
+def positive_axis(array: Content, axis: int, *, operation: str) -> int:
+    """Return an axis counted from outside.
+
+    Raises
+    ------
+    ValueError
+        When the array has no such axis.
+    """
+    if axis >= 0:
+        return axis
+    axes = depth(array)
+    if axis + axes < 0:
+        raise ValueError(f"{operation}: axis={axis} is out of range for an array with {axes} axes")
+    return axis + axes
+
+
+def at_axis(array: Content, axis: int, function: Callable[[Any], Any], *, operation: str) -> Any:
+    """Apply a function of rows to the lists at an axis, for each field of a record.
+
+    Parameters
+    ----------
+    array
+        A ragged or record array.
+    axis
+        From 1 (the outermost lists).
+    function
+        Receives the array at that level.
+    operation
+        Name for the error message.
+
+    Raises
+    ------
+    ValueError
+        When there are no lists at this axis.
+    """
+    if isinstance(array, RaggedArray):
+        if axis == 1:
+            return function(array)
+        return array.with_content(at_axis(array.content, axis - 1, function, operation=operation))
+    if isinstance(array, RecordArray):
+        columns = array.columns.items()
+        return RecordArray({k: at_axis(v, axis, function, operation=operation) for k, v in columns})
+    raise ValueError(f"{operation}: the array has no lists at this axis (it is {axis} too deep)")
+
+
+def num(array: Any, axis: int = 1) -> Any:
+    """Return the number of items in each list.
+
+    Parameters
+    ----------
+    array
+        A ragged or record array.
+    axis
+        1 for the outermost lists, 0 for the number of rows (an integer scalar, also after a selection of rows inside
+        ``jit``), negative from the deepest.
+
+    Raises
+    ------
+    ValueError
+        When there is no such axis.
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> rg.num(rg.from_lists([[1.0, 2.0], [], [3.0]]))
+    Array([2, 0, 1], dtype=int32)
+    """
+    axis = positive_axis(array, axis, operation="num")
+    if axis == 0:
+        if isinstance(array, RaggedArray) and array.length is not None:
+            return array.length
+        return jnp.asarray(content_length(array), jnp.int32)
+    array = settle(array) if isinstance(array, RaggedArray) else array
+    return at_axis(array, axis, lambda rows: rows.counts, operation="num")
+
+
+def local_index(array: Any, axis: int = -1) -> Any:
+    """Return the position of each item in its list.
+
+    Parameters
+    ----------
+    array
+        A ragged or record array.
+    axis
+        0 for the number of the row, 1 for the outermost lists, -1 for the deepest.
+
+    Raises
+    ------
+    ValueError
+        When there is no such axis.
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> rg.local_index(rg.from_lists([[5.0, 6.0], [], [7.0]]))
+    <RaggedArray [[0, 1], [], [0]] type='3 * var * int32'>
+    """
+    axis = positive_axis(array, axis, operation="local_index")
+    array = settle(array) if isinstance(array, RaggedArray) else array
+    if axis == 0:
+        return jnp.arange(content_length(array), dtype=jnp.int32)
+    return at_axis(array, axis, lambda rows: rows.with_content(rows.positions), operation="local_index")
+
+
+def flatten(array: Any, axis: int | None = 1, *, fill_value: float = 0) -> Any:
+    """Remove a list level.
+
+    Parameters
+    ----------
+    array
+        A ragged or record array.
+    axis
+        Which lists to remove: 1 for the outermost, None for all levels and all fields (one flat array of numbers).
+    fill_value
+        What stands behind the data inside ``jit``.
+
+    Returns
+    -------
+    jax.Array, RaggedArray or RecordArray
+        Exactly the items outside ``jit``. Inside, numbers have the length of the buffer with ``fill_value`` behind the
+        data, and a ragged result has as many rows as the buffer and the number of real ones in ``length``.
+
+    Raises
+    ------
+    ValueError
+        When there is no such axis.
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> rg.flatten(rg.from_lists([[1.0, 2.0], [], [3.0]]))
+    Array([1., 2., 3.], dtype=float32)
+    """
+    array = settle(array) if isinstance(array, RaggedArray) else array
+    if axis is None:
+        return _flatten_all(array, fill_value)
+    axis = positive_axis(array, axis, operation="flatten")
+    if axis == 0:
+        return array
+    if axis > 1 and isinstance(array, RaggedArray):
+        return at_axis(array, axis - 1, _merge, operation="flatten")
+    return at_axis(array, axis, lambda rows: _without_list(rows, fill_value), operation="flatten")
+
+
+def _without_list(rows: RaggedArray, fill_value: float) -> Any:
+    size = concrete(rows.size)
+    if size is not None:
+        return head(rows.content, int(size))
+    return rows.content if rows.exact else _fill_tail(rows.content, rows.valid, rows.size, fill_value)
+
+
+def _fill_tail(content: Content, valid: Any, size: jax.Array, fill_value: float) -> Content:
+    if isinstance(content, RecordArray):
+        return RecordArray({k: _fill_tail(v, valid, size, fill_value) for k, v in content.columns.items()})
+    if isinstance(content, RaggedArray):
+        return dataclasses.replace(content, length=size)
+    return jnp.where(valid.reshape((-1,) + (1,) * (content.ndim - 1)), content, jnp.asarray(fill_value, content.dtype))
+
+
+def _flatten_all(array: Content, fill_value: float) -> jax.Array:
+    if isinstance(array, RecordArray):
+        return jnp.concatenate([_flatten_all(column, fill_value) for column in array.columns.values()])
+    if not isinstance(array, RaggedArray):
+        return array.reshape(-1)
+    inner = _without_list(array, fill_value)
+    # the lists behind the end of the outer level are empty, so that none of their items appear
+    inner = dataclasses.replace(inner, length=None) if isinstance(inner, RaggedArray) else inner
+    return _flatten_all(inner, fill_value)
+
+
+def _merge(rows: RaggedArray) -> RaggedArray:
+    """Join the lists of lists in each row into one list."""
+    inner = rows.content
+    if isinstance(inner, RecordArray):
+        merged = {k: _merge(rows.with_content(v)) for k, v in inner.columns.items()}
+        raise ValueError(f"flatten: the fields {list(merged)} would get rows of different lengths; flatten each field")
+    if not isinstance(inner, RaggedArray):
+        if inner.ndim < 2:
+            raise ValueError("flatten: the array has no lists at this axis")
+        width = inner.shape[1]
+        offsets = rows.offsets * width
+        flat = inner.reshape((-1, *inner.shape[2:]))
+        longest = None if rows.max_length is None else rows.max_length * width
+        return dataclasses.replace(
+            rows, offsets=offsets, row_ids=jnp.repeat(rows.row_ids, width), content=flat, max_length=longest
+        )
+    known = None if rows.max_length is None or inner.max_length is None else rows.max_length * inner.max_length
+    bounds: Any = take(inner.offsets, rows.offsets)
+    inside = jnp.append(rows.row_ids, rows.rows)
+    ids: Any = take(inside, inner.row_ids)
+    return RaggedArray(bounds, ids, inner.content, rows.length, known, rows.exact and inner.exact)
+
+
+def ravel(array: Any, *, fill_value: float = 0) -> jax.Array:
+    """Return all numbers as one flat array: `flatten` with ``axis=None``.
+
+    Parameters
+    ----------
+    array
+        A ragged or record array.
+    fill_value
+        What stands behind the data inside ``jit``.
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> rg.ravel(rg.from_lists([[[1.0], [2.0, 3.0]], []]))
+    Array([1., 2., 3.], dtype=float32)
+    """
+    return flatten(array, None, fill_value=fill_value)
+
+
+def unflatten(array: Any, counts: Any, *, max_length: int | None = None) -> RaggedArray:
+    """Put a list level around the items of an array.
+
+    Parameters
+    ----------
+    array
+        Flat, ragged or record array: the items.
+    counts
+        How many items each list gets: integers of shape (rows,), or one number for all.
+    max_length
+        A bound on the counts, if known.
+
+    Raises
+    ------
+    StructureError
+        When the counts do not add up to the number of items (outside ``jit``).
+    CapacityError
+        When there are fewer items than the counts ask for (inside ``jit``).
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> rg.unflatten(rg.from_numpy([1.0, 2.0, 3.0]), [2, 0, 1])
+    <RaggedArray [[1.0, 2.0], [], [3.0]] type='3 * var * float32'>
+    """
+    content = settle(array) if isinstance(array, RaggedArray) else array
+    if not isinstance(content, RaggedArray | RecordArray):
+        content = jnp.asarray(content)
+    n = content_length(content)
+    if np.ndim(counts) == 0:
+        width = int(counts)
+        if width <= 0 or n % width:
+            raise StructureError(f"unflatten: {n} items cannot be divided into lists of {width}")
+        counts, max_length = np.full(n // width, width, np.int32), width
+    known = concrete(counts if isinstance(counts, jax.Array) else np.asarray(counts))
+    if known is not None:
+        if np.any(known < 0) or known.sum() != n:
+            raise StructureError(f"unflatten: counts add up to {known.sum()}, but there are {n} items")
+        rows = rows_from_counts(known.astype(np.int32), max_length=max_length, operation="unflatten")
+        return rows.with_content(content)
+    ends = jnp.cumsum(counts, dtype=jnp.int32)
+    offsets = jnp.concatenate([jnp.zeros(1, jnp.int32), ends])
+    offsets = check_capacity(offsets, needed=offsets[-1], capacity=n, operation="unflatten")
+    ids = row_ids_from_offsets(offsets, n)
+    if isinstance(content, RaggedArray) and content.length is not None:
+        content = dataclasses.replace(content, length=None)
+    return RaggedArray(offsets, ids, content, None, max_length, False)

@@ -1,0 +1,230 @@
+"""Rows of a chosen length, and rows of length one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..array import Content, RaggedArray, RecordArray, content_length
+from ..errors import CapacityError, check_capacity, concrete
+from ..resize import settle, with_capacity
+from ..slicing.gather import compact, constant, rows_from_counts, take
+from .lists import at_axis, positive_axis
+
+
+def choose(valid: Any, content: Content, fill_value: float) -> Content:
+    """Return content with a value where there is no item; lists there are empty already.
+
+    Parameters
+    ----------
+    valid
+        bool, shape (n,).
+    content
+        n items, flat, nested or records.
+    fill_value
+        The value, for every field.
+    """
+    if isinstance(content, RecordArray):
+        return RecordArray({k: choose(valid, v, fill_value) for k, v in content.columns.items()})
+    if isinstance(content, RaggedArray):
+        return content
+    shape = (-1,) + (1,) * (content.ndim - 1)
+    return jnp.where(jnp.reshape(jnp.asarray(valid), shape), content, jnp.asarray(fill_value, content.dtype))
+
+
+def to_padded(array: Any, fill_value: float = 0, length: int | Sequence[int] | None = None) -> Any:
+    """Convert to a regular array, with a value where a row has no item.
+
+    Parameters
+    ----------
+    array
+        A ragged array, of any depth.
+    fill_value
+        What stands where there is no item.
+    length
+        The length of each row of the result; for nested arrays one number per list level, or one for all. By default
+        the longest row; inside ``jit`` the array's ``max_length``.
+
+    Returns
+    -------
+    jax.Array or RecordArray
+        Shape (rows, length, ...), as a column for each field of records.
+
+    Raises
+    ------
+    CapacityError
+        When a row is longer than ``length``; slice first (``x[:, :length]``) to drop the rest.
+    TypeError
+        Inside ``jit`` without ``length`` for an array without ``max_length``.
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> rg.to_padded(rg.from_lists([[1.0, 2.0], [], [3.0]]), fill_value=-1.0, length=2)
+    Array([[ 1.,  2.],
+           [-1., -1.],
+           [ 3., -1.]], dtype=float32)
+    """
+    if isinstance(array, RecordArray):
+        return RecordArray({k: to_padded(v, fill_value, length) for k, v in array.columns.items()})
+    if not isinstance(array, RaggedArray):
+        return jnp.asarray(array)
+    array = settle(array)
+    wanted = length if length is None or isinstance(length, int) else length[0]
+    deeper = length if length is None or isinstance(length, int) else length[1:]
+    if not isinstance(array.content, jax.Array):
+        inner = to_padded(array.content, fill_value, deeper)
+        return _padded(array.with_content(inner), fill_value, wanted)
+    return _padded(array, fill_value, wanted)
+
+
+def _padded(array: RaggedArray, fill_value: float, length: int | None) -> Any:
+    longest = array.longest
+    length = longest if length is None else length
+    if length is None:
+        raise TypeError("to_padded: the longest row is not known inside jit; pass length=...")
+    if longest is not None and concrete(array.offsets) is not None and longest > length:
+        raise CapacityError(f"to_padded: a row has {longest} items but length={length}; slice x[:, :{length}] to cut")
+    offsets = array.offsets
+    if longest is None or longest > length:
+        needed = jnp.max(array.counts, initial=0)
+        offsets = check_capacity(offsets, needed=needed, capacity=length, operation="to_padded (length of a row)")
+    places = jnp.arange(length, dtype=jnp.int32)
+    index = (offsets[:-1, None] + places).reshape(-1)
+    valid = (places < (offsets[1:] - offsets[:-1])[:, None]).reshape(-1)
+    filled = choose(valid, take(array.content, index, valid=valid), fill_value)
+    rows = array.rows
+    return jax.tree.map(lambda leaf: leaf.reshape((rows, length, *leaf.shape[1:])), filled)
+
+
+def pad(
+    array: Any,
+    length: int,
+    fill_value: float,
+    *,
+    axis: int = 1,
+    clip: bool = False,
+    capacity: int | None = None,
+) -> Any:
+    """Lengthen rows to at least ``length`` items: Awkward's ``pad_none`` followed by ``fill_none``.
+
+    Parameters
+    ----------
+    array
+        A ragged array; lists inside the padded ones are padded with empty lists.
+    length
+        The least number of items in a row.
+    fill_value
+        The value of the items that are added, in every field of records.
+    axis
+        Which lists: 1 for the outermost, negative from the deepest.
+    clip
+        Cut longer rows, so that all have this length.
+    capacity
+        Room for this many items; inside ``jit`` by default enough for every row to be padded.
+
+    Raises
+    ------
+    CapacityError
+        When the result does not fit.
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> rg.pad(rg.from_lists([[1.0, 2.0, 3.0], [], [4.0]]), 2, 0.0)
+    <RaggedArray [[1.0, 2.0, 3.0], [0.0, 0.0], [4.0, 0.0]] type='3 * var * float32'>
+    """
+    axis = positive_axis(array, axis, operation="pad")
+    array = settle(array) if isinstance(array, RaggedArray) else array
+    return at_axis(array, axis, lambda rows: _pad(rows, length, fill_value, clip, capacity), operation="pad")
+
+
+def _pad(array: RaggedArray, length: int, fill_value: float, clip: bool, capacity: int | None) -> RaggedArray:
+    rows, limit = array.rows, array.max_length
+    known = concrete(array.offsets)
+    counts: Any = array.counts if known is None else np.diff(known)
+    if clip:
+        result = rows_from_counts(np.full(rows, length, np.int32), max_length=length, operation="pad")
+        if capacity is not None:
+            result = with_capacity(result, capacity)
+    else:
+        longer = jnp.maximum(counts, length) if known is None else np.maximum(counts, length)
+        bound = None if limit is None else max(limit, length)
+        room = array.capacity + rows * length if bound is None else min(bound * rows, array.capacity + rows * length)
+        result = rows_from_counts(
+            longer,
+            capacity=room if capacity is None else capacity,
+            max_length=bound,
+            certain=capacity is None,
+            operation="pad",
+        )
+    ids, places = result.row_ids, result.content
+    valid = places < take(jnp.asarray(counts), ids)
+    items = take(array.offsets, ids) + places
+    taken = take(array.content, items, valid=valid, repeats=1, operation="pad")
+    return dataclasses.replace(result, content=choose(valid, taken, fill_value), length=array.length)
+
+
+def firsts(array: Any, *, fill_value: float, axis: int = 1) -> Any:
+    """Return the first item of each row.
+
+    Parameters
+    ----------
+    array
+        A ragged array.
+    fill_value
+        What an empty row gives, in every field of records; a row of lists gives an empty list.
+    axis
+        Which lists: 1 for the outermost, negative from the deepest.
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> rg.firsts(rg.from_lists([[1.0, 2.0], [], [3.0]]), fill_value=0.0)
+    Array([1., 0., 3.], dtype=float32)
+    """
+    axis = positive_axis(array, axis, operation="firsts")
+    array = settle(array) if isinstance(array, RaggedArray) else array
+    return at_axis(array, axis, lambda rows: _firsts(rows, fill_value), operation="firsts")
+
+
+def _firsts(array: RaggedArray, fill_value: float) -> Content:
+    valid = array.counts > 0
+    taken = take(array.content, array.offsets[:-1], valid=valid, repeats=1, operation="firsts")
+    return choose(valid, taken, fill_value)
+
+
+def singletons(array: Any, *, where: Any = None) -> RaggedArray:
+    """Put each item into a row of its own; where the condition is false, the row is empty.
+
+    Parameters
+    ----------
+    array
+        A flat or record array, or rows (each becomes a list of one list).
+    where
+        bool, one per item: which items to keep; all by default.
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> x = rg.from_numpy([1.0, -2.0, 3.0])
+    >>> rg.singletons(x, where=x > 0)
+    <RaggedArray [[1.0], [], [3.0]] type='3 * var * float32'>
+    """
+    if isinstance(array, RaggedArray):
+        content: Content = settle(array)
+    else:
+        content = array if isinstance(array, RecordArray) else jnp.asarray(array)
+    n = content_length(content)
+    if where is None:
+        ids = np.arange(n + 1, dtype=np.int32)
+        return RaggedArray(constant(ids), constant(ids[:-1]), content, None, 1, True)
+    where = where if isinstance(where, jax.Array) else np.asarray(where)
+    rows = rows_from_counts(where.astype(np.int32), max_length=1, operation="singletons")
+    taken = take(content, compact(where), valid=rows.valid, repeats=1, operation="singletons")
+    return rows.with_content(taken)

@@ -1,0 +1,95 @@
+"""The coloured Hessian, the information and the eliminated equations against the plain ones."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hepgrad.analysis.statistics.fitting.hessian import derivatives, nll
+from hepgrad.analysis.statistics.fitting.incidence import incidence
+from hepgrad.analysis.statistics.fitting.linear import solve
+from hepgrad.analysis.statistics.histfactory import (
+    FitChannel,
+    Model,
+    NormFactor,
+    Sample,
+    ShapeFactor,
+    ShapeSys,
+    StatError,
+)
+
+compiled = jax.jit(derivatives)
+compiled_solve = jax.jit(solve, static_argnums=0)
+
+
+def sample(name, yields, *modifiers):
+    return Sample(name, jnp.asarray(yields), modifiers)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Factors that meet in bins in all ways: two in one bin, one in two bins, and both."""
+    with jax.enable_x64():
+        free, mc = ShapeFactor("free"), [StatError(f"mc {i}", sumw2=[1.0, 2.0]) for i in range(2)]
+        return Model(
+            [
+                FitChannel(
+                    "SR",
+                    [
+                        sample("signal", [5.0, 9.0], NormFactor("mu"), mc[0]),
+                        sample("fakes", [20.0, 30.0], mc[0], ShapeSys("stat", uncertainties=[3.0, 4.0]), free),
+                    ],
+                ),
+                FitChannel("CR", [sample("fakes", [200.0, 330.0], mc[1], free, NormFactor("k"))]),
+            ],
+        )
+
+
+@pytest.fixture
+def point(model, x64):
+    parameters = model.initial * jnp.linspace(0.9, 1.15, model.layout.size) + 0.1
+    return parameters, model.data({"SR": [30.0, 42.0], "CR": [190.0, 350.0]})
+
+
+def test_coloured_hessian(model, point):
+    parameters, data = point
+    result = compiled(model, *point)
+    value_and_gradient = jax.jit(jax.value_and_grad(lambda x: nll(model, x, data)))
+    value, gradient = value_and_gradient(parameters)
+    assert result.value == pytest.approx(value)
+    np.testing.assert_allclose(result.gradient, gradient, rtol=1e-12)
+    steps = 1e-5 * jnp.eye(parameters.size)
+    numeric = [(value_and_gradient(parameters + s)[1] - value_and_gradient(parameters - s)[1]) / 2e-5 for s in steps]
+    np.testing.assert_allclose(result.hessian, numeric, rtol=1e-7, atol=1e-5)
+    assert incidence(model.layout).colour.max() < model.layout.size - 3
+
+
+def test_information_is_the_hessian_on_asimov_data(model, point):
+    """Where data equal their expectation, the Hessian has no term from the curvature of the expectation."""
+    parameters, _ = point
+    result = compiled(model, parameters, model.expected_data(parameters))
+    np.testing.assert_allclose(result.information, result.hessian, rtol=1e-11, atol=1e-9)
+
+
+def test_equations(model, point):
+    information = compiled(model, *point).information
+    inner = jnp.arange(model.layout.size) % 5 != 1
+    vector = jnp.cos(jnp.arange(model.layout.size))
+    held = np.flatnonzero(inner)
+    for damping in (0.0, 0.3):
+        damped = np.asarray(information + damping * jnp.diag(jnp.diag(information)))
+        expected = np.zeros(model.layout.size)
+        expected[held] = np.linalg.solve(damped[np.ix_(held, held)], np.asarray(vector)[held])
+        solution = compiled_solve(model.layout, information, inner, vector, damping=damping)
+        np.testing.assert_allclose(solution, expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("component", ["mu", "free"])
+def test_an_indefinite_matrix_gives_nan(model, point, component):
+    information = compiled(model, *point).information
+    first = jnp.arange(model.layout.size) == model.parameter_names.index(component if component == "mu" else "free[0]")
+    everything = jnp.ones(model.layout.size, bool)
+    matrix = information - 2 * jnp.diag(jnp.where(first, jnp.diag(information), 0))
+    assert np.isnan(compiled_solve(model.layout, matrix, everything, jnp.ones(model.layout.size))).any()

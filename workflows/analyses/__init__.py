@@ -1,0 +1,3 @@
+"""The analyses that come with hepgrad."""
+
+from __future__ import annotations

@@ -1,0 +1,41 @@
+"""Weights of a network with one hidden layer that starts by correcting nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def correcting_weights(
+    features: int, hidden: int, outputs: tuple[int, ...] = (), *, seed: int
+) -> dict[str, np.ndarray]:
+    """Return weights with which a network returns 0 for every event, while its hidden nodes differ.
+
+    Parameters
+    ----------
+    features
+        How many numbers it looks at, of spread 1.
+    hidden
+        How many hidden nodes it has.
+    outputs
+        Shape of what it returns for an event; one number by default.
+    seed
+        Of the hidden nodes.
+
+    Returns
+    -------
+    dict
+        ``hidden``, ``hidden_bias``, ``output`` and ``output_bias`` in float32.
+
+    Examples
+    --------
+    >>> from hepgrad.workflows.analyses.correcting_network import correcting_weights
+    >>> {name: weights.shape for name, weights in correcting_weights(7, 8, (2,), seed=0).items()}
+    {'hidden': (7, 8), 'hidden_bias': (8,), 'output': (8, 2), 'output_bias': (2,)}
+    """
+    weights = {
+        "hidden": np.random.default_rng(seed).normal(0, features**-0.5, (features, hidden)),
+        "hidden_bias": np.zeros(hidden),
+        "output": np.zeros((hidden, *outputs)),
+        "output_bias": np.zeros(outputs),
+    }
+    return {name: array.astype(np.float32) for name, array in weights.items()}

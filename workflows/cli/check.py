@@ -1,0 +1,45 @@
+"""``hepgrad check``: what is wrong with a workflow before it runs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..errors import InputError
+from .options import add_workflow, prepared
+
+
+def add(commands: Any) -> None:
+    """Declare the command.
+
+    Parameters
+    ----------
+    commands
+        The sub-parsers of the command line.
+    """
+    parser = commands.add_parser("check", help="tell what is wrong with a workflow before it runs")
+    add_workflow(parser)
+    parser.set_defaults(carry_out=carry_out)
+
+
+def carry_out(arguments: argparse.Namespace) -> int:
+    """Run the command, and return the exit code: 1 when it found an error.
+
+    Parameters
+    ----------
+    arguments
+        The workflow.
+    """
+    from rich.console import Console
+
+    from hepgrad.analysis import Severity
+
+    from ..execution import examine
+    from ..studies.study import Study
+
+    with prepared(arguments) as (workflow, reading):
+        if isinstance(workflow, Study):
+            raise InputError(f"{workflow.name!r} draws its own events, there is nothing to check: run it")
+        diagnosis = examine(workflow, **reading)
+    Console().print(diagnosis)
+    return int(diagnosis.worst is Severity.ERROR)

@@ -1,0 +1,176 @@
+"""What several commands have in common: which workflow, with what settings, on which device."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..catalogue import find_workflow
+from ..defaults import CACHE
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..backends import Dask
+    from ..studies.study import Study
+    from ..workflow import Workflow
+
+
+def add_workflow(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that say what is run, and on what.
+
+    Parameters
+    ----------
+    parser
+        Of a command.
+    """
+    parser.add_argument("workflow", help="its name, for instance zprime, or module:object for your own")
+    parser.add_argument("--data", metavar="DIR", type=Path, help="folder with a fileset.json (default: its own)")
+    parser.add_argument("--config", metavar="FILE", type=Path, help="TOML file with settings, as a run folder has one")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        dest="settings",
+        action="extend",
+        nargs="+",
+        default=[],
+        help="change settings, for instance parameters.met=60 anneal.stop=0.05; they win over those of the file",
+    )
+    parser.add_argument(
+        "--cache",
+        metavar="DIR",
+        nargs="?",
+        type=Path,
+        const=CACHE,
+        help=f"keep what is read, so that the next run starts at once (default without DIR: {CACHE})",
+    )
+    parser.add_argument(
+        "--skip-bad-files", action="store_true", help="go on without files that cannot be read, normalised to the rest"
+    )
+    parser.add_argument(
+        "--backend",
+        choices=["in-memory", "out-of-core", "devices", "dask"],
+        help="where events are, and what computes with them (default: the quickest that holds them)",
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster (default: one of its own, on this machine)"
+    )
+    parser.add_argument(
+        "--device", choices=["cpu", "gpu"], help="what to compute on (default: a GPU where JAX finds one)"
+    )
+
+
+@contextlib.contextmanager
+def prepared(arguments: argparse.Namespace) -> Iterator[tuple[Workflow | Study, dict[str, Any]]]:
+    """Yield the workflow with its settings, in the precision and on the device to run it, and how its events are read.
+
+    Parameters
+    ----------
+    arguments
+        What `add_workflow` declares.
+
+    Raises
+    ------
+    InputError
+        When there is no such workflow, setting or device.
+    """
+    import jax
+
+    with contextlib.ExitStack() as stack:
+        # statistics in float64; as a context, because a Python process may go on after the command
+        stack.enter_context(jax.enable_x64(True))
+        stack.enter_context(_computing_on(arguments.device))
+        workflow = _configured(find_workflow(arguments.workflow), arguments)
+        reading = {"cache": arguments.cache, "skip_bad_files": arguments.skip_bad_files, "backend": arguments.backend}
+        if arguments.scheduler and arguments.backend != "dask":
+            raise InputError("--scheduler is the address of a Dask cluster: it goes with --backend dask")
+        if arguments.backend == "dask":
+            reading["backend"] = stack.enter_context(_dask(arguments.scheduler, arguments.cache or CACHE))
+        yield workflow, reading
+
+
+@contextlib.contextmanager
+def _dask(scheduler: str | None, folder: Path) -> Iterator[Dask]:
+    from ..backends import Dask
+
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InputError(f"{error}; install hepgrad with its extra `dask`") from error
+    try:
+        client = Client(scheduler)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--scheduler {scheduler}: no Dask cluster answers there ({error})") from error
+    with client:
+        yield Dask(client, folder)
+
+
+def _configured(workflow: Workflow | Study, arguments: argparse.Namespace) -> Workflow | Study:
+    from ..config import configured, parse_settings, read_settings
+    from ..studies.study import Study
+
+    if isinstance(workflow, Study):
+        return workflow
+    if arguments.config is not None:
+        workflow = configured(workflow, read_settings(arguments.config), origin=str(arguments.config))
+    workflow = configured(workflow, parse_settings(arguments.settings), origin="--set")
+    return workflow if arguments.data is None else dataclasses.replace(workflow, data=arguments.data)
+
+
+def _computing_on(kind: str | None) -> AbstractContextManager[None]:
+    """Return the context in which JAX computes on devices of a kind, or on those it prefers."""
+    import jax
+
+    if kind is None:
+        return contextlib.nullcontext()
+    try:
+        return jax.default_device(jax.devices(kind)[0])
+    except RuntimeError:
+        there = sorted({device.platform for device in jax.devices()})
+        advice = " (on an NVIDIA GPU, install hepgrad with its extra `cuda`)" if kind == "gpu" else ""
+        raise InputError(f"--device {kind}: JAX finds no {kind} here, only {', '.join(there)}{advice}") from None
+
+
+def check_study(study: Study, arguments: argparse.Namespace, *others: str) -> None:
+    """Refuse the options that mean nothing for a study.
+
+    Parameters
+    ----------
+    study
+        What is run.
+    arguments
+        What `add_workflow` declares, and more.
+    *others
+        Names of options of the command that a study does not take either.
+
+    Raises
+    ------
+    InputError
+        When one of them is given.
+    """
+    for name in ("data", "config", "settings", "cache", "skip_bad_files", "backend", *others):
+        if getattr(arguments, name):
+            option = "set" if name == "settings" else name.replace("_", "-")
+            raise InputError(f"{study.name!r} draws its own events and starts at random: it takes no --{option}")
+
+
+def positive(text: str) -> int:
+    """Return a positive whole number.
+
+    Parameters
+    ----------
+    text
+        From the command line.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        When it is something else.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive whole number, got {text!r}")
+    return int(text)

@@ -1,0 +1,104 @@
+"""``hepgrad run``: optimise a workflow and write a report."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .options import add_workflow, check_study, positive, prepared
+
+EXAMPLES = """examples:
+  hepgrad run zprime
+  hepgrad run zprime --set parameters.met=80 parameters.btag.frozen=true anneal.stop=0.05
+  hepgrad run zprime --config hepgrad-runs/zprime/config.toml --output again
+  hepgrad run my_search:WORKFLOW --data my_events --steps 500 --starts 4
+  hepgrad run my_search:WORKFLOW --backend out-of-core --cache /scratch/cache
+"""
+
+
+TOGETHER = "Start the same command once for each, with --backend devices and a --cache that all of them see."
+
+
+def add(commands: Any) -> None:
+    """Declare the command.
+
+    Parameters
+    ----------
+    commands
+        The sub-parsers of the command line.
+    """
+    parser = commands.add_parser(
+        "run",
+        help="optimise a workflow and write a report",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_workflow(parser)
+    parser.add_argument("--output", metavar="DIR", type=Path, help="the run folder (default: hepgrad-runs/WORKFLOW)")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run in the run folder")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run of the same settings")
+    parser.add_argument(
+        "--unblind", action="store_true", help="look at the observed events, once the cuts are optimised"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--steps", metavar="N", type=positive, help="steps of the optimisation")
+    parser.add_argument(
+        "--starts", metavar="N", type=positive, help="start from N points, drawn at random after the first"
+    )
+    parser.add_argument("--seed", metavar="N", type=int, help="draw other points to start from")
+    together = parser.add_argument_group("several processes, on one machine or many", TOGETHER)
+    together.add_argument("--processes", metavar="N", type=positive, help="how many make this run together")
+    together.add_argument("--process", metavar="I", type=int, help="the number of this one, from 0")
+    together.add_argument(
+        "--coordinator", metavar="HOST:PORT", help="where process 0 listens (default: a port of this machine alone)"
+    )
+    parser.set_defaults(carry_out=carry_out)
+
+
+def carry_out(arguments: argparse.Namespace) -> int:
+    """Run the command, and return the exit code.
+
+    Parameters
+    ----------
+    arguments
+        The workflow, and how to run it.
+    """
+    from ..execution import run
+    from ..studies.study import Study
+
+    common = {name: getattr(arguments, name) for name in ("output", "overwrite", "quiet")}
+    changes = {name: getattr(arguments, name) for name in ("steps", "starts", "seed")}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    with _together(arguments), prepared(arguments) as (workflow, reading):
+        if isinstance(workflow, Study):
+            check_study(workflow, arguments, "resume", "starts", "unblind")
+            dataclasses.replace(workflow, **changes).run(**common)
+        else:
+            run(
+                dataclasses.replace(workflow, **changes),
+                resume=arguments.resume,
+                unblind=arguments.unblind,
+                **reading,
+                **common,
+            )
+    return 0
+
+
+def _together(arguments: argparse.Namespace) -> AbstractContextManager[None]:
+    """Return the context in which several processes make one run."""
+    if arguments.processes is None:
+        if arguments.coordinator is not None or arguments.process is not None:
+            raise InputError("--coordinator and --process go with --processes, the number of processes of the run")
+        return contextlib.nullcontext()
+    if arguments.process is None:
+        raise InputError(f"--processes {arguments.processes} needs --process, the number of this one, from 0")
+    if arguments.backend != "devices":
+        raise InputError("several processes share events over their devices: add --backend devices")
+    from ..backends.processes import joined
+
+    return joined(arguments.coordinator, arguments.processes, arguments.process)

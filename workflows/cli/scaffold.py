@@ -1,0 +1,51 @@
+"""``hepgrad new``: a script to start from."""
+
+from __future__ import annotations
+
+import keyword
+from pathlib import Path
+
+from ..errors import InputError
+
+TEMPLATE = Path(__file__).with_name("template.py")
+
+
+def new_analysis(path: str | Path) -> Path:
+    """Write a commented analysis that runs at once.
+
+    Parameters
+    ----------
+    path
+        The file to write, ``my_search.py`` or ``my_search``; its name becomes that of the workflow.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        When the name is no module's, the file is there already, or it cannot be written.
+
+    Examples
+    --------
+    >>> from hepgrad.workflows.cli.scaffold import new_analysis
+    >>> new_analysis("my_search").name
+    'my_search.py'
+    """
+    path = Path(path).with_suffix(".py")
+    name = path.stem
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise InputError(f"{name!r} cannot be the name of a Python module; take letters, digits and underscores")
+    text = (
+        TEMPLATE.read_text(encoding="utf-8").replace("THIS_MODULE", name).replace('name="template"', f'name="{name}"')
+    )
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise InputError(f"there is a file {path} already; choose another name") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error}") from error
+    return path

@@ -1,0 +1,3 @@
+"""From flat columns to blocks of equal shape."""
+
+from __future__ import annotations

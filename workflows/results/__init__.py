@@ -1,0 +1,3 @@
+"""The run folder: what a run leaves, written and read back."""
+
+from __future__ import annotations

@@ -1,0 +1,157 @@
+"""What a run with a likelihood leaves: the pyhf workspace, what each systematic source does, pulls and impacts."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from hepgrad.analysis import Analysis, Dataset, FitError, HistoSys, Model, NormSys, Result, to_workspace
+from hepgrad.analysis.statistics.inference import Impacts, asimov_data, breakdown, impacts
+
+from ..errors import InputWarning
+from .likelihood import model_at, observed_data
+from .observation import Observation
+from .run_folder import RunFolder
+
+SOURCE_COLUMNS = ("point", "channel", "process", "source", "type", "yield", "down", "up")
+FITTED = ("value", "uncertainty")
+PULL_COLUMNS = ("fit", "parameter", *FITTED, "pull", "constraint")
+# of `Impacts`, by parameter
+IMPACTS = ("pull", "constraint", "prefit_down", "prefit_up", "postfit_down", "postfit_up", "converged")
+
+
+def write_inference(
+    folder: RunFolder, result: Result, analysis: Analysis, about: Dataset, observation: Observation | None
+) -> None:
+    """Write what the likelihood of a `TemplateModel` says, from hard histograms of held-out events.
+
+    ``workspace.json`` is the likelihood with the optimised cuts in the format of pyhf, ``systematics.csv`` tells what
+    one standard deviation of each source does to each yield, ``impacts.csv`` has pulls and impacts,
+    ``uncertainty.json`` what the uncertainty of the parameter of interest is made of, and ``pulls.csv`` the fit to
+    Asimov data of strength 1, where the pulls are 0 and the constraints are those to expect, and that to observed data.
+    While nothing is observed, all of it is for Asimov data.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    result
+        What the optimisation found.
+    analysis
+        What was optimised, with a `TemplateModel`.
+    about
+        Held-out events, for their processes and typical weights.
+    observation
+        What was observed; None while the analysis is blinded.
+
+    Warns
+    -----
+    InputWarning
+        When a fit does not converge, and which files are missing for that reason.
+    """
+    # likelihoods need double precision, whatever the rest of the program computes in
+    with jax.enable_x64(True):
+        start, optimum = (model_at(point, analysis, about) for point in (result.start, result.optimum))
+        samples: dict[str, Any] = {"asimov": asimov_data(optimum, 1.0)}
+        if observation is not None:
+            samples["observed"] = observed_data(optimum, analysis, observation.optimum)
+        data = list(samples.values())[-1]
+        folder.write_json("workspace.json", to_workspace(optimum, data, measurement="optimum"))
+        models = {"start": start, "optimum": optimum}
+        folder.write_csv(
+            "systematics.csv", SOURCE_COLUMNS, (row for name, m in models.items() for row in source_rows(name, m))
+        )
+        try:
+            # compiled, because it then tells which fits did not converge instead of giving up all of them
+            compiled = jax.jit(impacts)
+            fits = {name: compiled(optimum, sample) for name, sample in samples.items()}
+            folder.write_csv("impacts.csv", ("parameter", *FITTED, *IMPACTS), impact_rows(list(fits.values())[-1]))
+            rows = (row for name, fitted in fits.items() for row in pull_rows(name, fitted))
+            folder.write_csv("pulls.csv", PULL_COLUMNS, rows)
+            folder.write_json("uncertainty.json", uncertainty_parts(optimum, data))
+        except FitError as error:
+            missing = "impacts.csv, pulls.csv and uncertainty.json"
+            warnings.warn(f"there are no {missing}: {error}", InputWarning, stacklevel=2)
+
+
+def source_rows(point: str, model: Model) -> Iterator[tuple[str, str, str, str, str, float, float, float]]:
+    """Yield what one standard deviation does to each yield: its expectation, and the relative changes down and up.
+
+    Parameters
+    ----------
+    point
+        Name of the point.
+    model
+        Its likelihood.
+    """
+    for channel in model.channels:
+        for sample in channel.samples:
+            total = float(np.sum(sample.yields))
+            for modifier in sample.modifiers:
+                match modifier:
+                    case NormSys():
+                        down, up = float(modifier.lo) - 1, float(modifier.hi) - 1
+                    case HistoSys():
+                        changes = (float(np.sum(varied)) - total for varied in (modifier.lo, modifier.hi))
+                        down, up = (change / total if total > 0 else 0.0 for change in changes)
+                    case _:
+                        continue
+                yield point, channel.name, sample.name, modifier.name, modifier.type, total, down, up
+
+
+def impact_rows(result: Impacts) -> Iterator[tuple[Any, ...]]:
+    """Yield one row for each parameter, those that matter most first and those without an impact last.
+
+    Parameters
+    ----------
+    result
+        Of the fit.
+    """
+    order = list(dict.fromkeys([*result.ranking(), *result.names]))
+    columns = [result.best.parameters, result.best.uncertainties, *(getattr(result, name) for name in IMPACTS)]
+    for name in order:
+        yield name, *(np.asarray(column)[result.names.index(name)].item() for column in columns)
+
+
+def pull_rows(fit: str, result: Impacts) -> Iterator[tuple[Any, ...]]:
+    """Yield one row for each parameter in the order of the model; free ones have neither a pull nor a constraint.
+
+    Parameters
+    ----------
+    fit
+        Name of the data.
+    result
+        Of the fit to them.
+    """
+    best, uncertainties, pull, constraint = map(
+        np.asarray, (result.best.parameters, result.best.uncertainties, result.pull, result.constraint)
+    )
+    for i, name in enumerate(result.names):
+        pulled = (pull[i].item(), constraint[i].item()) if constraint[i] > 0 else ("", "")
+        yield fit, name, best[i].item(), uncertainties[i].item(), *pulled
+
+
+def uncertainty_parts(model: Model, data: Any) -> dict[str, Any]:
+    """Return the uncertainty of the parameter of interest, and the part of it that each source accounts for.
+
+    Parameters
+    ----------
+    model, data
+        Data as `Model.data` makes them.
+    """
+    poi = str(model.parameter_of_interest)
+    slices = model.layout.parameter_slices
+    constrained = set(np.asarray(model.layout.constrained).tolist())
+    sources = [name for name, where in slices.items() if constrained.intersection(range(where.start, where.stop))]
+    parts = breakdown(model, data, {name: [name] for name in sources})
+    return {
+        "parameter": poi,
+        "estimate": float(parts.estimate),
+        "total": float(parts.total),
+        "statistical": float(parts.statistical),
+        "sources": {name: float(part) for name, part in parts.groups.items()},
+    }

@@ -1,0 +1,327 @@
+"""What a run folder holds: parameters, history, cutflow, results and histograms, for people and for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import hist
+import numpy as np
+import uhi.io.json
+import uproot
+
+from hepgrad.analysis import Analysis, Attempt, Dataset, Evaluation, Optimisable, Point, Record, Result, Soft
+from hepgrad.analysis.data.pool import Pool
+from hepgrad.analysis.data.split import Part
+from hepgrad.analysis.histogram import to_hist
+from hepgrad.analysis.optimisation.programs import Count
+from hepgrad.analysis.selection.cutflow import Cutflow
+from hepgrad.analysis.statistics import TemplateModel
+
+from ..errors import InputError
+from .bootstrap import Improvement
+from .inference_files import write_inference
+from .observation import Observation
+from .run_folder import RunFolder
+
+EVALUATIONS = ("soft_train", "soft_held_out", "hard_train", "hard_held_out")
+HISTOGRAMS = "histograms.json"
+PARAMETER_COLUMNS = ("parameter", "start", "optimum", "lowest", "highest", "unit", "frozen", "label")
+# attributes of `Record` and the columns that hold them
+RECORDED = {
+    "step": "step",
+    "objective": "objective",
+    "width": "width",
+    "bandwidth": "bandwidth",
+    "hard": "hard_objective",
+    "validation": "validation_objective",
+}
+SLOPE = "slope:"
+COUNTED = ("weighted", "weighted_uncertainty", "raw")
+CUTFLOW_COLUMNS = ("point", "reading", "process", "step", *COUNTED, *(f"n_minus_1_{name}" for name in COUNTED))
+
+
+def write_results(
+    folder: RunFolder,
+    result: Result,
+    analysis: Analysis,
+    about: Dataset,
+    improvement: Improvement,
+    soft_cutflows: Mapping[str, Cutflow],
+    observation: Observation | None = None,
+) -> None:
+    """Write everything a program may want to read; `hepgrad.workflows.results.stored_result` reads it.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    result
+        What the optimisation found.
+    analysis
+        What was optimised.
+    about
+        Held-out events, for their processes and typical weights.
+    improvement
+        What was gained on them, with its uncertainty.
+    soft_cutflows
+        By point, from `soft_cutflows`.
+    observation
+        What was observed; None while the analysis is blinded.
+    """
+    folder.write_json("parameters.json", parameters_table(result))
+    folder.write_csv("parameters.csv", PARAMETER_COLUMNS, parameter_rows(result))
+    told = {**objectives_and_yields(result), "improvement": improvement_table(improvement)}
+    told["merit"] = dataclasses.asdict(result.merit)
+    told["descents"] = [descent_entry(attempt) for attempt in result.attempts]
+    folder.write_json("result.json", told)
+    names, slopes = list(result.start.parameters.numbers()), list(result.history[0].slopes)
+    folder.write_csv(
+        "history.csv",
+        ["descent", *RECORDED.values(), *names, *(f"{SLOPE}{name}" for name in slopes)],
+        (
+            history_row(number, record, names, slopes)
+            for number, attempt in enumerate(result.attempts, 1)
+            for record in attempt.history
+        ),
+    )
+    hard_cutflows = {name: point.cutflow for name, point in points(result).items()}
+    processes = list(result.start.hard_held_out.yields)
+    folder.write_csv(
+        "cutflow.csv",
+        CUTFLOW_COLUMNS,
+        (
+            row
+            for reading, flows in (("hard", hard_cutflows), ("soft", soft_cutflows))
+            for point, flow in flows.items()
+            for row in cutflow_rows(point, reading, processes, flow)
+        ),
+    )
+    histograms = named_histograms(result, analysis)
+    if observation is not None:
+        folder.write_json("observed.json", observation.numbers())
+        histograms |= observation.named_histograms(result, analysis)
+    write_histograms(folder, histograms)
+    if isinstance(analysis.model, TemplateModel):
+        write_inference(folder, result, analysis, about, observation)
+
+
+def soft_cutflows(result: Result, analysis: Analysis, sample: Part) -> dict[str, Cutflow]:
+    """Return by point the expected cutflow with soft cuts of the width of the last step.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    analysis
+        What was optimised.
+    sample
+        Held-out events.
+    """
+    pool, soft = Pool.of(sample), Soft(result.history[-1].width)
+    return {name: pool.total(Count(analysis), point.parameters, soft) for name, point in points(result).items()}
+
+
+def points(result: Result) -> dict[str, Point]:
+    """Return the two points of a result by name.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    """
+    return {"start": result.start, "optimum": result.optimum}
+
+
+def parameters_table(result: Result) -> dict[str, dict[str, Any]]:
+    """Return, by parameter: start, optimum, and what describes it (bounds, unit, width, scale, frozen, label, ...).
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    """
+    start, optimum = (point.parameters.to_dict() for point in points(result).values())
+
+    def told(name: str, spec: Optimisable) -> dict[str, Any]:
+        entry = spec.to_entry(result.start.parameters[name])
+        described = {key: entry[key] for key in entry if key not in ("value", "weights")}
+        return {"start": start[name], "optimum": optimum[name], **described, "label": spec.label or name}
+
+    return {name: told(name, spec) for name, spec in result.start.parameters.specs.items()}
+
+
+def parameter_rows(result: Result) -> Iterator[tuple[Any, ...]]:
+    """Yield name, start, optimum, bounds, unit and label of each cut value, arrays element by element, no weights.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    """
+    start, optimum = (point.parameters.numbers() for point in points(result).values())
+    for name, (low, high) in result.start.parameters.ranges().items():
+        if name in start:
+            spec = result.start.parameters.specs[name.partition("[")[0]]
+            yield name, start[name], optimum[name], low, high, spec.unit, spec.frozen, spec.label or name
+
+
+def descent_entry(attempt: Attempt) -> dict[str, Any]:
+    """Return where a descent began, the best point that it found, and after how many steps.
+
+    Parameters
+    ----------
+    attempt
+        The descent.
+    """
+    ends = {name: getattr(attempt, name).to_dict() for name in ("start", "best")}
+    return {**ends, "best_value": _finite(attempt.best_value), "best_step": attempt.best_step}
+
+
+def history_row(descent: int, record: Record, names: Sequence[str], slopes: Sequence[str]) -> list[Any]:
+    """Return one step as a line of ``history.csv``; what was not evaluated is empty.
+
+    Parameters
+    ----------
+    descent
+        Which one, from 1.
+    record
+        The step.
+    names, slopes
+        The cut values and the derivatives that are told.
+    """
+    numbers = [getattr(record, name) for name in RECORDED]
+    told = ["" if math.isnan(number) else number for number in numbers]
+    return [descent, *told, *(record.values[name] for name in names), *(record.slopes[name] for name in slopes)]
+
+
+def objectives_and_yields(result: Result) -> dict[str, Any]:
+    """Return the objective and the yields of both points in both readings on both halves, and the gain.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    """
+
+    def told(evaluation: Evaluation) -> dict[str, Any]:
+        return {"objective": _finite(evaluation.objective), "yields": dict(evaluation.yields)}
+
+    told_points = {
+        name: {which: told(getattr(point, which)) for which in EVALUATIONS} for name, point in points(result).items()
+    }
+    return {**told_points, "gain_hard_held_out": _finite(result.gain)}
+
+
+def improvement_table(improvement: Improvement) -> dict[str, Any]:
+    """Return the figure of merit at both points and the gain, with their uncertainties from simulated statistics.
+
+    Parameters
+    ----------
+    improvement
+        With hard cuts on held-out events.
+    """
+    figures = {field.name: getattr(improvement, field.name) for field in dataclasses.fields(improvement)}
+    figures = {name: _finite(value) for name, value in figures.items() if name not in ("merit", "replicas")}
+    return {
+        "figure": improvement.merit.title,
+        **figures,
+        "exceeds_uncertainty": improvement.is_significant,
+        "replicas": improvement.replicas,
+    }
+
+
+def cutflow_rows(point: str, reading: str, processes: Sequence[str], flow: Cutflow) -> Iterator[tuple[Any, ...]]:
+    """Yield the cutflow on held-out events, one row per process and step.
+
+    The last columns count the events that pass all selections but that of the step.
+
+    Parameters
+    ----------
+    point, reading
+        Their names.
+    processes
+        In the order of the cutflow.
+    flow
+        Of the point, in the reading.
+    """
+    tallies = [(np.asarray(t.yields), np.sqrt(t.variance), np.asarray(t.raw)) for t in (flow, flow.n_minus_1)]
+    for p, process in enumerate(processes):
+        for s, step in enumerate(flow.steps):
+            counted = [number[s, p].item() for tally in tallies for number in tally]
+            yield point, reading, process, step, *(round(n) if n.is_integer() else n for n in counted)
+
+
+def named_histograms(result: Result, analysis: Analysis) -> dict[str, hist.Hist[Any]]:
+    """Return every histogram by ``channel/process/point/reading``, such as ``m_tt/ttbar/optimum/hard_held_out``.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    analysis
+        What was optimised.
+    """
+    processes = list(result.start.hard_held_out.yields)
+    return {
+        f"{channel.name}/{process}/{point_name}/{which}": to_hist(
+            getattr(point, which).histograms[channel.name][row], channel.axis_at(point.parameters)
+        )
+        for channel in analysis.channels
+        for row, process in enumerate(processes)
+        for point_name, point in points(result).items()
+        for which in EVALUATIONS
+    }
+
+
+def write_histograms(folder: RunFolder, histograms: dict[str, hist.Hist[Any]]) -> None:
+    """Write histograms as a ROOT file, and as JSON from which `read_histograms` restores the `hist` objects.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    histograms
+        By name; slashes become folders in the ROOT file.
+    """
+    with folder.writing("histograms.root") as path, uproot.recreate(path) as file:
+        for name, histogram in histograms.items():
+            file[name] = histogram
+    folder.write_text(HISTOGRAMS, json.dumps(histograms, default=uhi.io.json.default))
+
+
+def read_histograms(path: str | Path) -> dict[str, hist.Hist[Any]]:
+    """Read the histograms of a run.
+
+    Parameters
+    ----------
+    path
+        The run folder, or its ``histograms.json``.
+
+    Returns
+    -------
+    dict
+        `hist.Hist` by ``channel/process/point/reading``, such as ``m_tt/ttbar/optimum/hard_held_out``.
+
+    Raises
+    ------
+    InputError
+        When there is no such file, or it holds something else.
+    """
+    path = Path(path)
+    path = path / HISTOGRAMS if path.is_dir() else path
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), object_hook=uhi.io.json.object_hook)
+        return {name: hist.Hist(histogram) for name, histogram in content.items()}
+    except FileNotFoundError:
+        raise InputError(f"there is no {path}; give the folder of a run that has finished") from None
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise InputError(f"{path} does not hold histograms: {error}") from error
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None

@@ -1,0 +1,248 @@
+"""The folder that a run leaves behind: created with care for what is there, files written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..replacing import leftovers, replacing
+
+RUN_FILE = "run.json"
+FORMAT = "hepgrad run folder, version 1"
+
+
+class RunFolder:
+    """A folder whose ``run.json`` lists what the run wrote; use `create`.
+
+    Parameters
+    ----------
+    path
+        An existing folder.
+
+    Attributes
+    ----------
+    path
+        The folder.
+    files
+        Names of the files written so far, relative to the folder.
+    facts
+        What ``run.json`` says beside them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.files: list[str] = []
+        self.facts: dict[str, Any] = {"status": "unfinished"}
+
+    @classmethod
+    def check(cls, path: str | Path, *, overwrite: bool = False) -> None:
+        """Raise when `create` would refuse; changes nothing.
+
+        Parameters
+        ----------
+        path
+            Where the folder is to be.
+        overwrite
+            Whether an earlier run there may be replaced.
+
+        Raises
+        ------
+        InputError
+            When the path is a file or may not be written, when it is a folder with content and ``overwrite`` is not
+            set, or when that content is not an earlier run.
+        """
+        path = Path(path)
+        if path.exists() and not path.is_dir():
+            raise InputError(f"the output {path} exists and is not a folder; choose another one")
+        ancestor = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+        if not os.access(ancestor, os.W_OK):
+            raise InputError(f"the output folder {path} cannot be written: no permission in {ancestor}")
+        if not path.exists() or not _has_content(path):
+            return
+        if not overwrite:
+            raise InputError(
+                f"the output folder {path} exists and is not empty; replace the earlier run with --overwrite "
+                "(overwrite=True), or choose another folder with --output"
+            )
+        _earlier_files(path)
+
+    @classmethod
+    def create(cls, path: str | Path, *, overwrite: bool = False) -> RunFolder:
+        """Create the folder, or empty that of an earlier run.
+
+        Only files that the earlier run's ``run.json`` lists are removed; whatever else lies in the folder stays.
+
+        Parameters
+        ----------
+        path
+            Where; parents are created.
+        overwrite
+            Whether an earlier run there may be replaced.
+
+        Raises
+        ------
+        InputError
+            As from `check`, and when the folder cannot be created or written.
+
+        Examples
+        --------
+        >>> from hepgrad.workflows import RunFolder
+        >>> folder = RunFolder.create("my-run")
+        >>> RunFolder.create("my-run")
+        Traceback (most recent call last):
+        hepgrad.workflows.errors.InputError: the output folder my-run exists and is not empty; replace ...
+        >>> RunFolder.create("my-run", overwrite=True).path.name
+        'my-run'
+        """
+        path = Path(path)
+        cls.check(path, overwrite=overwrite)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            folder = cls(path)
+            if _has_content(path):
+                folder.files = _earlier_files(path)
+                # before anything is removed, so that nobody takes what is left for a run
+                folder.finish(folder.facts)
+                for name in folder.files:
+                    removed = [*([] if name == RUN_FILE else [path / name]), *leftovers(path / name)]
+                    for file in removed:
+                        file.unlink(missing_ok=True)
+                folder.files = []
+            # from the start, so that the folder of a run that breaks off can be recognised
+            folder.finish(folder.facts)
+        except OSError as error:
+            raise InputError(f"the output folder {path} cannot be written: {error}") from error
+        return folder
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """Return the folder of a finished run.
+
+        Parameters
+        ----------
+        path
+            The folder.
+
+        Raises
+        ------
+        InputError
+            When it is not there, is not the folder of a run, or the run has not finished.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise InputError(f"there is no run folder {path}")
+        facts = _facts(path)
+        if facts is None:
+            raise InputError(f"{path} is not the folder of a run: it has no {RUN_FILE} of one")
+        if facts.get("status") != "finished":
+            raise InputError(
+                f"the run in {path} was broken off while its results were written; go on with --resume --overwrite"
+            )
+        folder = cls(path)
+        folder.files = facts["files"]
+        folder.facts = {name: fact for name, fact in facts.items() if name not in ("format", "files")}
+        return folder
+
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """Yield a temporary path that becomes the named file when the block ends, and vanishes when it raises.
+
+        Parameters
+        ----------
+        name
+            Relative to the folder, with ``/`` between folders.
+        """
+        if name not in self.files:
+            # listed before it is there, so that no file of a run that breaks off is left over by the next one
+            self.files.append(name)
+            if name != RUN_FILE:
+                self.finish(self.facts)
+        with replacing(self.path / name) as temporary:
+            yield temporary
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file.
+
+        Parameters
+        ----------
+        name
+            Relative to the folder.
+        text
+            Its content.
+        """
+        with self.writing(name) as path:
+            path.write_text(text, encoding="utf-8")
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file; its numbers must be finite, because JSON has no others.
+
+        Parameters
+        ----------
+        name
+            Relative to the folder.
+        content
+            Anything that JSON can hold.
+        """
+        self.write_text(name, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+    def write_csv(self, name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Write a table with commas between columns.
+
+        Parameters
+        ----------
+        name
+            Relative to the folder.
+        header
+            Titles of the columns.
+        rows
+            One sequence per row.
+        """
+        with self.writing(name) as path, path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows(rows)
+
+    def finish(self, facts: dict[str, Any]) -> None:
+        """Write ``run.json``: what the run was, and which files it wrote.
+
+        Parameters
+        ----------
+        facts
+            Anything that JSON can hold.
+        """
+        self.facts = facts
+        self.write_json(RUN_FILE, {"format": FORMAT, **facts, "files": sorted({*self.files, RUN_FILE})})
+
+
+def _has_content(path: Path) -> bool:
+    """Return whether a folder holds more than what a run leaves that was killed at its very beginning."""
+    return not set(path.iterdir()) <= set(leftovers(path / RUN_FILE))
+
+
+def _facts(path: Path) -> dict[str, Any] | None:
+    """Return what the ``run.json`` of a folder says; None when it has none."""
+    try:
+        facts: dict[str, Any] = json.loads((path / RUN_FILE).read_text(encoding="utf-8"))
+        if facts["format"] == FORMAT and all(isinstance(name, str) for name in facts["files"]):
+            return facts
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def _earlier_files(path: Path) -> list[str]:
+    """Return the files of the earlier run in a folder, or raise when it is something else."""
+    facts = _facts(path)
+    if facts is None:
+        raise InputError(
+            f"{path} is not the folder of an earlier run (it has no {RUN_FILE} of one), so nothing in it is removed; "
+            "choose another folder with --output"
+        )
+    root = path.resolve()
+    return [name for name in facts["files"] if (path / name).parent.resolve().is_relative_to(root)]

@@ -1,0 +1,192 @@
+"""A finished run as its folder tells it: what `hepgrad.workflows.results.run_files` wrote, read back without events."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import hist
+import jax.numpy as jnp
+
+from hepgrad.analysis import Attempt, Counts, Cutflow, Evaluation, Parameters, Point, Record, Result
+from hepgrad.analysis.histogram import from_hist
+from hepgrad.analysis.selection.cutflow import Tally
+from hepgrad.analysis.statistics.objectives import Merit
+
+from ..errors import InputError
+from .bootstrap import Improvement
+from .observation import Observation, Strength
+from .run_files import COUNTED, EVALUATIONS, RECORDED, SLOPE, read_histograms
+
+Histograms = Mapping[str, hist.Hist[Any]]
+Rows = list[dict[str, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredResult:
+    """What a run found.
+
+    Attributes
+    ----------
+    result
+        Start and optimum, and the history. Histograms are the nominal ones; weights of networks are nested
+        dictionaries, whatever they were.
+    soft_cutflows
+        By point, with soft cuts of the width of the last step.
+    improvement
+        What was gained on held-out events, with its uncertainty.
+    observation
+        What was observed; None when the run was blinded.
+    """
+
+    result: Result
+    soft_cutflows: Mapping[str, Cutflow]
+    improvement: Improvement
+    observation: Observation | None
+
+    @classmethod
+    def read(cls, folder: str | Path) -> StoredResult:
+        """Read a run folder.
+
+        Parameters
+        ----------
+        folder
+            Of a run that has finished.
+
+        Raises
+        ------
+        InputError
+            When a file is missing, or holds something else.
+        """
+        folder = Path(folder)
+        try:
+            return _read(folder)
+        except FileNotFoundError as error:
+            raise InputError(f"{folder} does not hold a whole run: {Path(error.filename).name} is missing") from None
+        except (KeyError, TypeError, ValueError, StopIteration) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"the files in {folder} are not those of a run of this version of hepgrad, or they were changed: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
+
+def read_rows(path: Path) -> Rows:
+    """Return the lines of a table as dictionaries.
+
+    Parameters
+    ----------
+    path
+        A file with commas between columns, and their titles in the first line.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _read(folder: Path) -> StoredResult:
+    told, described = (_json(folder / name) for name in ("result.json", "parameters.json"))
+    histograms, flows = read_histograms(folder), read_rows(folder / "cutflow.csv")
+    merit = Merit(**told["merit"])
+    start = _parameters(described)
+    optimum = start.replace(**{name: entry["optimum"] for name, entry in described.items()})
+    history = read_rows(folder / "history.csv")
+    attempts = tuple(
+        Attempt(
+            start.replace(**entry["start"]),
+            start.replace(**entry["best"]),
+            _number(entry["best_value"]),
+            entry["best_step"],
+            tuple(_record(row, start) for row in history if int(row["descent"]) == number),
+        )
+        for number, entry in enumerate(told["descents"], 1)
+    )
+    points = {
+        name: _point(name, at, told[name], histograms, flows) for name, at in (("start", start), ("optimum", optimum))
+    }
+    return StoredResult(
+        Result(points["start"], points["optimum"], attempts, merit),
+        {name: _cutflow(flows, name, "soft") for name in points},
+        _improvement(told["improvement"], merit),
+        _observation(folder / "observed.json", histograms),
+    )
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _parameters(described: dict[str, dict[str, Any]]) -> Parameters:
+    """Return the parameters at the start."""
+    entries = {}
+    for name, entry in described.items():
+        rest = {key: value for key, value in entry.items() if key not in ("start", "optimum")}
+        kind = "value" if "bounds" in rest else "edges" if "narrowest" in rest else "weights"
+        # whatever the tree of a network was, its arrays are known by their paths
+        entries[name] = {**rest, kind: entry["start"], **({"nested": True} if kind == "weights" else {})}
+    return Parameters.from_json(json.dumps(entries))
+
+
+def _point(name: str, at: Parameters, told: dict[str, Any], histograms: Histograms, flows: Rows) -> Point:
+    evaluations = {which: _evaluation(name, which, told[which], histograms) for which in EVALUATIONS}
+    return Point(at, **evaluations, cutflow=_cutflow(flows, name, "hard"))
+
+
+def _evaluation(point: str, which: str, told: dict[str, Any], histograms: Histograms) -> Evaluation:
+    counts: dict[str, list[Counts]] = {}
+    for name, histogram in histograms.items():
+        channel, _, *place = name.split("/")
+        if place == [point, which]:
+            counts.setdefault(channel, []).append(from_hist(histogram)[0])
+    stacked = {
+        channel: Counts(jnp.stack([c.sumw for c in each]), jnp.stack([c.sumw2 for c in each]))
+        for channel, each in counts.items()
+    }
+    return Evaluation(_number(told["objective"]), stacked, told["yields"])
+
+
+def _cutflow(rows: Rows, point: str, reading: str) -> Cutflow:
+    mine = [row for row in rows if (row["point"], row["reading"]) == (point, reading)]
+    steps, processes = (tuple(dict.fromkeys(row[key] for row in mine)) for key in ("step", "process"))
+
+    def tally(prefix: str) -> Tally:
+        columns = [[float(row[prefix + name]) for row in mine] for name in COUNTED]
+        weighted, uncertainty, raw = (jnp.reshape(jnp.array(c), (len(processes), len(steps))).T for c in columns)
+        return Tally(weighted, uncertainty**2, raw)
+
+    after = tally("")
+    return Cutflow(after.yields, after.variance, after.raw, tally("n_minus_1_"), steps)
+
+
+def _record(row: Mapping[str, str], parameters: Parameters) -> Record:
+    numbers = {name: float(row[column] or math.nan) for name, column in RECORDED.items() if name != "step"}
+    values = {name: float(row[name]) for name in parameters.numbers()}
+    slopes = {name.removeprefix(SLOPE): float(value) for name, value in row.items() if name.startswith(SLOPE)}
+    return Record(int(row["step"]), **numbers, values=values, slopes=slopes)
+
+
+def _improvement(told: dict[str, Any], merit: Merit) -> Improvement:
+    names = [field.name for field in dataclasses.fields(Improvement) if field.name not in ("merit", "replicas")]
+    return Improvement(merit, **{name: _number(told[name]) for name in names}, replicas=told["replicas"])
+
+
+def _observation(path: Path, histograms: Histograms) -> Observation | None:
+    if not path.exists():
+        return None
+    fits = {name: each and Strength(**each) for name, each in _json(path).items() if name != "events"}
+    seen: dict[str, dict[str, Counts]] = {"start": {}, "optimum": {}}
+    for name, histogram in histograms.items():
+        channel, _, point, which = name.split("/")
+        if which == "observed":
+            seen[point][channel] = from_hist(histogram)[0]
+    return Observation(seen["start"], seen["optimum"], fits["observed"], fits["expected"])
+
+
+def _number(number: float | None) -> float:
+    """Return a number; JSON has no word for those that are not finite."""
+    return math.nan if number is None else number

@@ -1,0 +1,199 @@
+"""The search without gradients that an optimisation has to beat: many points, the same hard objective."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from rich.table import Table
+
+from hepgrad.analysis import Analysis, Hard, Parameters, Split
+from hepgrad.analysis.data.pool import Pool
+from hepgrad.analysis.optimisation.programs import Fill
+from hepgrad.analysis.printing import as_text
+from hepgrad.analysis.statistics.objectives import Merit, merit
+
+from ..errors import InputError
+from .proposals import PROPOSALS, Box, Space
+
+Method: TypeAlias = Literal["random", "grid", "optuna"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Contest:
+    """What a search competes in.
+
+    Attributes
+    ----------
+    start
+        The first point.
+    space
+        Where others are looked for.
+    train, held_out
+        The objective of a point with hard cuts (larger is better), on either half of the events; NaN where it has none.
+    merit
+        How the objective is told.
+    """
+
+    start: Any
+    space: Space
+    train: Callable[[Any], float]
+    held_out: Callable[[Any], float]
+    merit: Merit
+
+
+@dataclasses.dataclass(frozen=True)
+class Scan:
+    """What a scan found; prints itself.
+
+    Attributes
+    ----------
+    method
+        How points were chosen.
+    points
+        Cut values of every trial by name, in order; the start is the first. Weights of networks are not among them.
+    objectives
+        Shape (trials,): the objective with hard cuts on the training events (larger is better).
+    best
+        The point of the best trial.
+    train, held_out
+        The objective of the start and of the best trial, on either half.
+    seconds
+        How long the trials took, without compilation.
+    merit
+        How the objective is told.
+    """
+
+    method: str
+    points: tuple[Mapping[str, float], ...]
+    objectives: np.ndarray
+    best: Any
+    train: tuple[float, float]
+    held_out: tuple[float, float]
+    seconds: float
+    merit: Merit
+
+    def table(self) -> Table:
+        """Return the start beside the best trial."""
+        table = Table(
+            title=f"{self.merit.title}, {self.method} scan of {len(self.points)} points in {self.seconds:.3g} s"
+        )
+        for column in ("events", "start", "best trial"):
+            table.add_column(column, justify="left" if column == "events" else "right")
+        for name, values in (("train", self.train), ("held-out", self.held_out)):
+            table.add_row(name, *(f"{self.merit.of(value):.4g}" for value in values))
+        return table
+
+    def __str__(self) -> str:
+        return as_text(self.table())
+
+
+def scan(
+    analysis: Analysis,
+    data: Split,
+    parameters: Parameters,
+    *,
+    method: Method = "random",
+    trials: int = 500,
+    seed: int = 0,
+    also: Sequence[str] = (),
+) -> Scan:
+    """Evaluate many points with hard cuts and take the best on the training events.
+
+    Parameters
+    ----------
+    analysis
+        Stages, channels, model and objective.
+    data
+        The training events choose; the held-out ones tell what the choice is worth.
+    parameters
+        The start, which is the first trial, and the bounds.
+    method
+        ``"random"`` draws uniformly inside the bounds; ``"grid"`` takes as many values of each parameter as fit into
+        the number of trials; ``"optuna"`` asks Optuna's tree-structured Parzen estimator, which learns from the
+        earlier ones.
+    trials
+        How many points, at most; at least two.
+    seed
+        Of the points that are drawn.
+    also
+        Names of edges and weights that are scanned too (`Box.around`); others keep their values, as frozen parameters
+        do.
+
+    Raises
+    ------
+    InputError
+        When nothing can be scanned, a grid needs more trials, or Optuna is not installed.
+
+    Examples
+    --------
+    >>> import awkward as ak, numpy as np
+    >>> from hepgrad.analysis import (
+    ...     Analysis, Channel, CountingModel, Dataset, Parameter, Parameters, Regular, Split, stage
+    ... )
+    >>> from hepgrad.workflows.scan.search import scan
+    >>> @stage(reads=("x",))
+    ... def select(events, cut):
+    ...     return events.select(events.x > cut.x)
+    >>> x = {"signal": np.linspace(5, 10, 500), "background": np.linspace(0, 10, 500)}
+    >>> weights = {"signal": np.full(500, 0.02), "background": np.full(500, 0.2)}
+    >>> data = Dataset.from_awkward({name: ak.zip({"x": values}) for name, values in x.items()}, weights)
+    >>> analysis = Analysis([select], [Channel("all", "x", Regular(1, 0, 10))], CountingModel(["signal"], 0.0))
+    >>> found = scan(analysis, Split(data, data), Parameters(x=Parameter(2.0, bounds=(0, 9))), method="grid", trials=11)
+    >>> found.best
+    Parameters(x=5)
+    """
+    train, held_out = (_hard_objective(analysis, Pool.of(sample)) for sample in (data.train, data.held_out))
+    contest = Contest(parameters, Box.around(parameters, also), train, held_out, merit(analysis.objective))
+    return search(contest, method=method, trials=trials, seed=seed)
+
+
+def search(contest: Contest, *, method: Method = "random", trials: int = 500, seed: int = 0) -> Scan:
+    """Evaluate many points and take the best on the training events.
+
+    Parameters
+    ----------
+    contest
+        Where to look for what.
+    method, trials, seed
+        As for `scan`.
+
+    Raises
+    ------
+    InputError
+        As for `scan`.
+    """
+    if method not in PROPOSALS:
+        raise InputError(f"there is no method {method!r} of scanning; there are {', '.join(PROPOSALS)}")
+
+    def objective_of(point: Any) -> float:
+        objective = contest.train(point)
+        return -math.inf if math.isnan(objective) else objective
+
+    start = objective_of(contest.start)
+    began = time.monotonic()
+    best, points, objectives = contest.start, [contest.space.numbers(contest.start)], [start]
+    proposal = PROPOSALS[method](contest.space, trials - 1, seed)
+    with contextlib.suppress(StopIteration):
+        vector = next(proposal)
+        while True:
+            point = contest.space.at(vector)
+            objective = objective_of(point)
+            if objective > max(objectives):
+                best = point
+            points.append(contest.space.numbers(point))
+            objectives.append(objective)
+            vector = proposal.send(objective)
+    seconds = time.monotonic() - began
+    held_out = contest.held_out(contest.start), contest.held_out(best)
+    train = start, max(objectives)
+    return Scan(method, tuple(points), np.array(objectives), best, train, held_out, seconds, contest.merit)
+
+
+def _hard_objective(analysis: Analysis, pool: Pool) -> Callable[[Parameters], float]:
+    return lambda point: float(analysis.figure_of_merit(pool.total(Fill(analysis), point, Hard()), pool.about))

@@ -1,4 +1,4 @@
-"""The script that made the embedded events: what it says without its extra, and that a seed fixes the events."""
+"""The tool that made the embedded events: what it says without its extra, and that a seed fixes the events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import awkward as ak
 import pytest
 import uproot
 
-SCRIPT = Path(__file__).resolve().parent.parent / "examples" / "generate_events.py"
+ROOT = Path(__file__).resolve().parents[2]
+TOOL = [sys.executable, "-m", "tools.generate_events"]
 
 
 @pytest.mark.parametrize("package", ["pythia8mc", "fastjet", "vector"])
@@ -20,12 +21,13 @@ def test_says_which_extra_is_missing(package, tmp_path):
     modules = dict.fromkeys(("pythia8mc", "fastjet", "vector"), "sys") | {package: "None"}
     hidden = "; ".join(f"sys.modules[{name!r}] = {value}" for name, value in modules.items())
     arguments = f"sys.argv = ['script', 'zprime', '--output', {str(tmp_path / 'out')!r}]"
-    run = f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    run = "runpy.run_module('tools.generate_events', run_name='__main__')"
     done = subprocess.run(
         [sys.executable, "-c", f"import runpy, sys; {hidden}; {arguments}; {run}"],
         capture_output=True,
         text=True,
         check=False,
+        cwd=ROOT,
     )
     assert done.returncode == 1
     assert f"{package} is needed to generate events: pip install 'hepgrad[generate]'" in done.stderr
@@ -37,14 +39,14 @@ def test_says_which_extra_is_missing(package, tmp_path):
 def test_the_same_command_gives_the_same_events(workflow, sample, scale, tmp_path):
     for name in ("a", "b"):
         options = ["--samples", sample, "--scale", str(scale), "--output", tmp_path / name]
-        subprocess.run([sys.executable, SCRIPT, workflow, *options], check=True, capture_output=True)
+        subprocess.run([*TOOL, workflow, *options], check=True, capture_output=True, cwd=ROOT)
     a, b = (uproot.open(tmp_path / name / f"{sample}.root")["Events"].arrays() for name in ("a", "b"))
     assert len(a) > 0
     assert ak.array_equal(a, b, equal_nan=True)
 
 
 def test_samples_are_those_of_the_workflow(tmp_path):
-    command = [sys.executable, SCRIPT, "ttbar-agc", "--samples", "zjets", "--output", tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [*TOOL, "ttbar-agc", "--samples", "zjets", "--output", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 2
     assert "ttbar-agc has no sample 'zjets'; it has ttbar, ttbar_scaleup" in done.stderr

@@ -1,4 +1,4 @@
-"""The rules of the house: which way imports point, what importing may do, how long a file may be."""
+"""The rules of the house: which way imports point, what importing may do, how much a file and a folder may hold."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ MAY_IMPORT = {
     "workflows": {"workflows", "analysis", "ragged"},
 }
 MAX_LINES = 450
+MAX_MODULES = 15
+# arrays have operators, and operators make arrays
+CIRCLES = [{"hepgrad.ragged.array", "hepgrad.ragged.operators"}]
 SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 
 
@@ -77,6 +80,59 @@ def test_third_party_imports_are_declared(path):
 def test_files_are_short(path):
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines <= MAX_LINES, f"{label(path)} has {lines} lines: split it into one file for each idea"
+
+
+def module_name(path: Path) -> str:
+    return ".".join(("hepgrad", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def circles(arrows: dict[str, set[str]]) -> list[set[str]]:
+    """Return the groups of modules that import each other, directly or through others."""
+
+    def reached(start: str) -> set[str]:
+        found, new = set(), set(arrows.get(start, ()))
+        while new:
+            found |= new
+            new = {after for module in new for after in arrows.get(module, ())} - found
+        return found
+
+    behind = {module: reached(module) for module in arrows}
+    groups = {frozenset({m, *(n for n in behind[m] if m in behind.get(n, ()))}) for m in arrows if m in behind[m]}
+    return sorted(map(set, groups), key=sorted)
+
+
+def test_imports_go_round_in_no_circle():
+    """Imports of types and inside functions count: they are arrows in a reader's head."""
+    modules = {module_name(path) for path in SOURCES}
+    arrows = {}
+    for path in SOURCES:
+        targets = {name if name in modules else name.rpartition(".")[0] for _, name in imports(path)}
+        arrows[module_name(path)] = (targets & modules) - {module_name(path)}
+    assert circles(arrows) == CIRCLES
+
+
+def test_circles_are_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [{"a", "b", "c"}]
+    assert circles({"a": {"b"}, "b": {"c"}}) == []
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in SOURCES}), ids=label)
+def test_folders_hold_few_modules(folder):
+    modules = sorted(path.name for path in folder.glob("*.py") if path.name != "__init__.py")
+    assert len(modules) <= MAX_MODULES, f"{label(folder)} has {len(modules)} modules: make a room for a part of them"
+
+
+def test_tests_mirror_the_packages():
+    """``tests/a/b/test_c_and_more.py`` is about the module or the folder ``c`` of ``a/b``, or about ``b`` itself."""
+    lost = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        folder = ROOT / path.parent.relative_to(ROOT / "tests")
+        if folder == ROOT or "conformance" in folder.parts:  # about the whole project, or about all of a package
+            continue
+        subjects = [folder.name, *(entry.stem for entry in folder.glob("*"))]
+        if not any(f"{path.stem}_".startswith(f"test_{subject}_") for subject in subjects):
+            lost.append(label(path))
+    assert not lost, "each of these needs the name of a module or a folder beside it in the packages"
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from .errors import InputError as InputError
     from .errors import InputWarning as InputWarning
     from .execution import run as run
+    from .fitting import LikelihoodFit as LikelihoodFit
+    from .fitting import SignalLimits as SignalLimits
+    from .fitting import convert as convert
+    from .fitting import fit as fit
+    from .fitting import from_workspace as from_workspace
+    from .fitting import limits as limits
     from .read import FLAT as FLAT
     from .read import NANOAOD as NANOAOD
     from .read import Fileset as Fileset
@@ -38,14 +44,20 @@ _HOME = {
     "InputError": "errors",
     "InputWarning": "errors",
     "Layout": "read",
+    "LikelihoodFit": "fitting",
     "Loosest": "skim",
     "NANOAOD": "read",
     "Process": "read.process",
     "RunFolder": "results.run_folder",
     "Sample": "read",
+    "SignalLimits": "fitting",
     "StoredResult": "results.stored_result",
     "Study": "studies.study",
     "Workflow": "workflow",
+    "convert": "fitting",
+    "fit": "fitting",
+    "from_workspace": "fitting",
+    "limits": "fitting",
     "load": "read",
     "read_events": "read",
     "read_histograms": "results.run_files",

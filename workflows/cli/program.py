@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import shtab
 
 from ..errors import InputError, InputWarning
-from . import cache, check, fit, listing, new, report, run, scan
+from . import cache, check, convert, fit, listing, new, report, run, scan
 
-COMMANDS = (listing, new, check, run, report, scan, fit, cache)
+COMMANDS = (listing, new, check, run, report, scan, fit, convert, cache)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,6 +14,10 @@ from .modifiers import ShapeFactor as ShapeFactor
 from .modifiers import ShapeSys as ShapeSys
 from .modifiers import StatError as StatError
 from .parameters import ParameterConfig as ParameterConfig
+from .patches import Patch as Patch
+from .patches import PatchSet as PatchSet
+from .patches import digest as digest
+from .patches import patched as patched
 from .templates import Templates as Templates
 from .workspace import from_workspace as from_workspace
 from .workspace import to_workspace as to_workspace

@@ -23,7 +23,8 @@ class Sample:
     name
         Of the process.
     yields
-        Expected events in each bin, shape (bins,), not negative; NumPy or JAX, traced values included.
+        Expected events in each bin, shape (bins,); NumPy or JAX, traced values included. A sample may be negative in a
+        bin, as simulation with negative weights is; data are impossible where the sum of all samples is.
     modifiers
         Any number of each kind.
 

@@ -2,7 +2,7 @@ r"""Interpolation between the nominal histogram and its variations, as functions
 
 The variation "up" is reached at :math:`\alpha = 1`, "down" at :math:`\alpha = -1`. Additive codes (0, 2, 4p) are linear
 in the templates, :math:`\delta(\alpha) = u(\alpha) (I^+ - I^0) + d(\alpha) (I^0 - I^-)`, so each is a pair of weights
-that depend on alpha only. Multiplicative codes (1, 4) are factors.
+that depend on alpha only. Multiplicative codes (1, 4, combine) are factors.
 
 References
 ----------
@@ -195,6 +195,45 @@ def code4(alpha: jax.Array, hi: jax.Array, lo: jax.Array) -> jax.Array:
     return jnp.where(inside, polynomial, code1(outside, hi, lo))
 
 
+def combine(alpha: jax.Array, hi: jax.Array, lo: jax.Array) -> jax.Array:
+    r"""Return the exponential factor of Combine, whose exponent has a smoothed kink.
+
+    .. math:: f = \exp\left(\alpha \left[ \tfrac12 (\ln f_+ - \ln f_-) + \tfrac12 (\ln f_+ + \ln f_-) \, h(2 \alpha)
+              \right]\right), \quad h(x) = \tfrac18 x (3 x^4 - 10 x^2 + 15),
+
+    with :math:`h = \pm 1` for :math:`|\alpha| \ge \tfrac12`, where it is `code1`. With :math:`f_- = 1 / f_+`, the
+    log-normal distribution, it is the exponential everywhere, which `code4` is not.
+
+    Parameters
+    ----------
+    alpha : jax.Array
+        Nuisance parameters.
+    hi, lo : jax.Array
+        Factors at +1 and -1, positive; all shapes broadcast. A factor of exactly 0 counts as 1.
+
+    Returns
+    -------
+    jax.Array
+        The factor; 1 at alpha = 0, twice differentiable.
+
+    References
+    ----------
+    CMS, The CMS statistical analysis and combination tool: Combine, arXiv:2404.06614, section 4; its class AsymPow.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from hepgrad.analysis.statistics.histfactory.interpolation import combine
+    >>> print(combine(jnp.array([-1.0, 0.0, 2.0]), jnp.array(1.1), jnp.array(0.8)))
+    [0.8  1.   1.21]
+    """
+    log_hi, log_lo = (jnp.log(jnp.where(factor == 0, 1, factor)) for factor in (hi, lo))
+    x = jnp.clip(2 * alpha, -1, 1)
+    square = x**2
+    smooth = x * (square * (3 * square - 10) + 15) / 8
+    return jnp.exp(0.5 * alpha * (log_hi - log_lo + smooth * (log_hi + log_lo)))
+
+
 def _power(base: jax.Array, exponent: jax.Array) -> jax.Array:
     """Return base**exponent for exponents >= 0, with finite derivatives at base 0."""
     zero = base == 0
@@ -210,4 +249,8 @@ def _joint(factor: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
 
 
 ADDITIVE: dict[str, Callable[[jax.Array], InterpolationWeights]] = {"code0": code0, "code2": code2, "code4p": code4p}
-MULTIPLICATIVE: dict[str, Callable[[jax.Array, jax.Array, jax.Array], jax.Array]] = {"code1": code1, "code4": code4}
+MULTIPLICATIVE: dict[str, Callable[[jax.Array, jax.Array, jax.Array], jax.Array]] = {
+    "code1": code1,
+    "code4": code4,
+    "combine": combine,
+}

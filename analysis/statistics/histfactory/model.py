@@ -50,13 +50,13 @@ class Model:
     parameters
         Settings that differ from the defaults.
     normsys_code, histosys_code
-        Interpolation: ``"code1"`` or ``"code4"``; ``"code0"``, ``"code2"`` or ``"code4p"``.
+        Interpolation: ``"code1"``, ``"code4"`` or ``"combine"``; ``"code0"``, ``"code2"`` or ``"code4p"``.
 
     Raises
     ------
     ValueError
-        When names repeat or contradict each other, bins do not match, a number is not finite, yields, factors or
-        uncertainties are negative, or the parameter of interest changes nothing. Of traced histograms only the shapes
+        When names repeat or contradict each other, bins do not match, a number is not finite, factors or uncertainties
+        are negative, or the parameter of interest changes nothing. Of traced histograms only the shapes
         can be checked.
 
     References

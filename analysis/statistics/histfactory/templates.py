@@ -66,8 +66,8 @@ def pack(layout: ModelLayout, channels: Sequence[FitChannel]) -> Templates:
     Raises
     ------
     ValueError
-        When a number of bins is wrong, a number is not finite, or yields, factors or uncertainties are negative; the
-        message names channel, sample and modifier.
+        When a number of bins is wrong, a number is not finite, or factors or uncertainties are negative; the message
+        names channel, sample and modifier.
     """
     samples = {(channel.name, sample.name): sample for channel in channels for sample in channel.samples}
     values = {key: _values_of_modifiers(key, sample) for key, sample in samples.items()}
@@ -78,7 +78,9 @@ def pack(layout: ModelLayout, channels: Sequence[FitChannel]) -> Templates:
 
     def nominal() -> Iterator[Any]:
         for key, empty in zip(keys, missing, strict=True):
-            yield checked(f"yields of {_where(key)}", samples[key].yields, len(empty)) if key in samples else empty
+            # one sample may be negative in a bin, as simulation with negative weights is; their sum may not
+            where = f"yields of {_where(key)}"
+            yield checked(where, samples[key].yields, len(empty), lowest=-math.inf) if key in samples else empty
 
     def varied(modifier_type: str, direction: int, absent: list[np.ndarray]) -> Iterator[Any]:
         for name in layout.cells_of[modifier_type]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,12 +13,15 @@ from .channel import FitChannel, Sample
 from .model import Model
 from .modifiers import HistoSys, Lumi, Modifier, NormFactor, NormSys, ShapeFactor, ShapeSys, StatError
 from .parameters import ParameterConfig
+from .patches import patched
+from .specification import check_observations, check_workspace
 from .templates import is_known
 
 
 def from_workspace(
     workspace: Mapping[str, Any],
     *,
+    patch: Any = None,
     measurement: str | None = None,
     normsys_code: str = "code4",
     histosys_code: str = "code4p",
@@ -29,6 +32,9 @@ def from_workspace(
     ----------
     workspace
         The JSON, for instance from ``json.load``: channels, measurements, observations.
+        `hepgrad.workflows.from_workspace` takes a path or a URL.
+    patch
+        A JSON patch to apply first: a list of operations, or a `Patch` of a `PatchSet`.
     measurement
         Name of the measurement that sets parameters and parameter of interest; by default the only one.
     normsys_code, histosys_code
@@ -43,8 +49,8 @@ def from_workspace(
     Raises
     ------
     ValueError
-        When a required entry is missing, a modifier type is unknown, the measurement is not there or must be chosen, or
-        as `Model` does.
+        When an entry is missing, unknown or of the wrong type (the message says where, as a JSON path), the patch does
+        not fit, the measurement is not there or must be chosen, or as `Model` does.
 
     Notes
     -----
@@ -54,48 +60,43 @@ def from_workspace(
     --------
     >>> from hepgrad.analysis.statistics.histfactory import from_workspace
     >>> signal = {"name": "signal", "data": [5.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
-    >>> model, data = from_workspace({
+    >>> workspace = {
     ...     "channels": [{"name": "signal region", "samples": [signal]}],
     ...     "observations": [{"name": "signal region", "data": [7.0]}],
     ...     "measurements": [{"name": "search", "config": {"poi": "mu", "parameters": []}}],
     ...     "version": "1.0.0",
-    ... })
+    ... }
+    >>> model, data = from_workspace(workspace)
     >>> print(model, data)
     Model(signal region (1 bins); 1 samples, 1 parameters) [7.]
+    >>> heavier = [{"op": "replace", "path": "/channels/0/samples/0/data", "value": [2.0]}]
+    >>> print(from_workspace(workspace, patch=heavier)[0].expected_data([1.0]))
+    [2.]
     """
-    for key in ("channels", "observations", "measurements"):
-        if key not in workspace:
-            raise ValueError(f"a workspace needs {key!r}; this has {list(workspace)}")
-    config = _measurement(workspace["measurements"], measurement)
+    if patch is not None:
+        workspace = patched(workspace, patch)
+    check_workspace(workspace)
+    check_observations(workspace)
+    config, path = _measurement(workspace["measurements"], measurement)
     channels = [
         FitChannel(
             channel["name"],
             [
-                Sample(
-                    sample["name"],
-                    sample["data"],
-                    [
-                        _modifier(modifier, f"sample {sample['name']!r} in {channel['name']!r}")
-                        for modifier in sample["modifiers"]
-                    ],
-                )
+                Sample(sample["name"], sample["data"], [_modifier(modifier) for modifier in sample["modifiers"]])
                 for sample in channel["samples"]
             ],
         )
         for channel in workspace["channels"]
     ]
-    used = {modifier.name for channel in channels for sample in channel.samples for modifier in sample.modifiers}
     model = Model(
         channels,
-        parameter_of_interest=config["poi"] or None,
-        parameters=[ParameterConfig(**settings) for settings in config["parameters"] if settings["name"] in used],
+        parameter_of_interest=_parameter_of_interest(config, path, channels),
+        parameters=_settings(config, path, channels),
         normsys_code=normsys_code,
         histosys_code=histosys_code,
     )
     observations = {observation["name"]: observation["data"] for observation in workspace["observations"]}
-    return model, model.data(
-        {channel.name: observations[channel.name] for channel in channels if channel.name in observations}
-    )
+    return model, model.data({channel.name: observations[channel.name] for channel in channels})
 
 
 def to_workspace(model: Model, data: Any, *, measurement: str = "measurement") -> dict[str, Any]:
@@ -164,26 +165,48 @@ def to_workspace(model: Model, data: Any, *, measurement: str = "measurement") -
     }
 
 
-def _measurement(measurements: Sequence[Mapping[str, Any]], name: str | None) -> Mapping[str, Any]:
-    """Return the configuration of the measurement with this name, or of the only one."""
-    configs = {entry["name"]: entry["config"] for entry in measurements}
-    if name is None and len(configs) == 1:
-        return next(iter(configs.values()))
-    if name not in configs:
+def _measurement(measurements: Sequence[Mapping[str, Any]], name: str | None) -> tuple[Mapping[str, Any], str]:
+    """Return the configuration of the measurement with this name, or of the only one, and its JSON path."""
+    names = [entry["name"] for entry in measurements]
+    if name is None and len(names) == 1:
+        name = names[0]
+    if name not in names:
         asked = "none was chosen" if name is None else f"there is no {name!r}"
-        raise ValueError(f"choose a measurement among {list(configs)}: {asked}")
-    return configs[name]
+        raise ValueError(f"choose a measurement among {names}: {asked}")
+    index = names.index(name)
+    return measurements[index]["config"], f"$.measurements[{index}].config"
 
 
-def _modifier(entry: Mapping[str, Any], where: str) -> Modifier:
+def _used(channels: Sequence[FitChannel]) -> list[str]:
+    every = (modifier.name for channel in channels for sample in channel.samples for modifier in sample.modifiers)
+    return list(dict.fromkeys(every))
+
+
+def _parameter_of_interest(config: Mapping[str, Any], path: str, channels: Sequence[FitChannel]) -> str | None:
+    poi: str = config["poi"]
+    if poi and poi not in _used(channels):
+        raise ValueError(
+            f"{path}.poi: the parameter of interest {poi!r} is none of the parameters {_used(channels)}; an empty text "
+            "stands for none"
+        )
+    return poi or None
+
+
+def _settings(config: Mapping[str, Any], path: str, channels: Sequence[FitChannel]) -> list[ParameterConfig]:
+    """Return the settings of parameters that a modifier has."""
+    used, settings = set(_used(channels)), []
+    for i, entry in enumerate(config["parameters"]):
+        if entry["name"] in used:
+            try:
+                settings.append(ParameterConfig(**entry))
+            except ValueError as error:
+                raise ValueError(f"{path}.parameters[{i}]: {error}") from None
+    return settings
+
+
+def _modifier(entry: Mapping[str, Any]) -> Modifier:
     name, data = entry["name"], entry["data"]
     match entry["type"]:
-        case "normfactor":
-            return NormFactor(name)
-        case "shapefactor":
-            return ShapeFactor(name)
-        case "lumi":
-            return Lumi(name)
         case "normsys":
             return NormSys(name, hi=data["hi"], lo=data["lo"])
         case "histosys":
@@ -192,8 +215,14 @@ def _modifier(entry: Mapping[str, Any], where: str) -> Modifier:
             return ShapeSys(name, uncertainties=data)
         case "staterror":
             return StatError(name, uncertainties=data)
-        case unknown:
-            raise ValueError(f"modifier {name!r} of {where} has the type {unknown!r}, which HistFactory does not know")
+    return _WITHOUT_DATA[entry["type"]](name)
+
+
+_WITHOUT_DATA: dict[str, Callable[[str], Modifier]] = {
+    "normfactor": NormFactor,
+    "shapefactor": ShapeFactor,
+    "lumi": Lumi,
+}
 
 
 def _modifier_data(modifier: Modifier) -> Any:

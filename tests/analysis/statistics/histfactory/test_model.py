@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pyhf
 import pytest
 from jax.test_util import check_grads
 
+from hepgrad.analysis.statistics.fitting import fit
 from hepgrad.analysis.statistics.histfactory import (
     FitChannel,
     HistoSys,
@@ -213,3 +216,58 @@ def test_bins_without_expectation(x64, observed, expected):
 def test_negative_expectations_are_impossible(x64):
     model = Model([FitChannel("bin", [Sample("signal", [3.0], [NormFactor("mu")])])])
     assert model.logpdf([-1.0], [0.0]) == -np.inf
+
+
+def with_negative_yields():
+    """Samples that are negative in a bin, with every kind of modifier; the total is positive."""
+    shape = {"hi_data": [52.0, -0.7, 31.0], "lo_data": [47.0, -0.4, 28.0]}
+    negative = [
+        {"name": "xsec", "type": "normsys", "data": {"hi": 1.2, "lo": 0.9}},
+        {"name": "jes", "type": "histosys", "data": shape},
+        {"name": "mc", "type": "staterror", "data": [2.0, 0.5, 1.0]},
+        {"name": "model", "type": "shapesys", "data": [2.0, 0.3, 1.0]},
+    ]
+    positive = [{"name": "mc", "type": "staterror", "data": [1.0, 2.0, 1.5]}]
+    signal = [{"name": "mu", "type": "normfactor", "data": None}]
+    return {
+        "channels": [
+            {
+                "name": "c",
+                "samples": [
+                    {"name": "s", "data": [5.0, 6.0, -0.2], "modifiers": signal},
+                    {"name": "b", "data": [50.0, -0.5, 30.0], "modifiers": negative},
+                    {"name": "b2", "data": [10.0, 20.0, 5.0], "modifiers": positive},
+                ],
+            }
+        ],
+        "observations": [{"name": "c", "data": [60.0, 25.0, 33.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+def test_negative_yields_of_a_sample(x64, in_pyhf):
+    workspace = with_negative_yields()
+    model, data = from_workspace(workspace)
+    theirs, their_data = in_pyhf(workspace)
+    np.testing.assert_allclose(data, their_data, rtol=1e-14)
+    np.testing.assert_array_equal(model.fixed, theirs.config.suggested_fixed())
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        parameters = np.asarray(model.initial) + 0.2 * rng.normal(size=len(model.initial)) * ~np.asarray(model.fixed)
+        expected = theirs.logpdf(parameters, their_data)[0]
+        np.testing.assert_allclose(model.logpdf(parameters, data), expected, rtol=1e-12)
+    best = fit(model, data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        at, twice_nll = pyhf.infer.mle.fit(their_data, theirs, return_fitted_val=True)
+    assert 2 * float(best.nll) <= float(twice_nll) + 1e-9
+    np.testing.assert_allclose(best.parameters, at, atol=5e-3)
+
+
+def test_data_are_impossible_where_the_sum_of_all_samples_is_negative(x64):
+    samples = [Sample("s", [1.0], [NormFactor("mu")]), Sample("b", [-3.0])]
+    model = Model([FitChannel("c", samples)], parameter_of_interest="mu")
+    assert model.logpdf([2.0], [1.0]) == -np.inf
+    np.testing.assert_allclose(model.logpdf([4.0], [1.0]), -1.0, rtol=1e-12)

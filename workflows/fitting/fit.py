@@ -1,0 +1,190 @@
+"""A likelihood fitted to its data, with whatever else is asked of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from hepgrad.analysis import FitError, Model
+from hepgrad.analysis.statistics.fitting import fit as best_fit
+from hepgrad.analysis.statistics.inference import asimov_data, discovery, hypotest, impacts, upper_limit
+from hepgrad.analysis.statistics.measurement import goodness_of_fit, postfit_yields, prefit_yields, scan
+
+from ..errors import InputError
+from .reading import PatchLike, WorkspaceLike
+from .result import LikelihoodFit, Limit, Significance
+from .sources import document
+
+QUANTITIES = ("impacts", "significance", "limit", "scan", "goodness", "yields")
+# those that are about the parameter of interest
+_OF_INTEREST = ("impacts", "significance", "limit")
+# what is being done, how much of it is done, and how much there is
+Watch = Callable[[str, int, int], None]
+
+
+def fit(
+    workspace: WorkspaceLike,
+    *,
+    patch: PatchLike | None = None,
+    measurement: str | None = None,
+    poi: str | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    data: Literal["observed", "asimov"] = "observed",
+    quantities: Sequence[str] = ("impacts",),
+    level: float = 0.05,
+    test_stat: Literal["q", "qtilde"] = "qtilde",
+    scanned: str | None = None,
+    points: int = 21,
+    watch: Watch | None = None,
+) -> LikelihoodFit:
+    """Fit a likelihood to its data, and compute what else is asked for.
+
+    Computes in float64, whatever the rest of the program does.
+
+    Parameters
+    ----------
+    workspace
+        Path or URL of a pyhf workspace, an HS3 document or a Combine datacard; or a workspace as ``json.load`` returns
+        it.
+    patch
+        What to change first, as in `hepgrad.workflows.from_workspace`.
+    measurement
+        Its name, where there are several.
+    poi
+        Another parameter of interest than the measurement's.
+    fixed
+        Parameters to hold, by name: at a number, or at their start (None).
+    data
+        ``"asimov"`` fits what is expected at the start of the parameters, and does not look at what was observed.
+    quantities
+        What to compute beside the fit: ``"impacts"`` (with pulls), ``"significance"``, ``"limit"`` (CLs, with the
+        bands expected), ``"scan"`` (of the profile likelihood), ``"goodness"`` (of fit, saturated), ``"yields"``
+        (before and after the fit, with uncertainties).
+    level
+        CLs of the limit: 0.05 for 95 % confidence.
+    test_stat
+        Of the limit: ``"qtilde"`` or, for a parameter of interest that may be negative, ``"q"``.
+    scanned
+        Parameter of the scan; by default the parameter of interest.
+    points
+        Of the scan, and of the curve of CLs.
+    watch
+        Called with what is being done, how much of it is done, and how much there is.
+
+    Returns
+    -------
+    LikelihoodFit
+
+    Raises
+    ------
+    InputError
+        When the likelihood cannot be read, or something is asked that it does not have.
+    FitError
+        When the fit of all parameters does not converge. What else fails is told in `LikelihoodFit.failed`.
+
+    Examples
+    --------
+    >>> from hepgrad.workflows import fit
+    >>> signal = {"name": "signal", "data": [10.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
+    >>> result = fit({
+    ...     "channels": [{"name": "SR", "samples": [signal, {"name": "background", "data": [50.0], "modifiers": []}]}],
+    ...     "observations": [{"name": "SR", "data": [65.0]}],
+    ...     "measurements": [{"name": "search", "config": {"poi": "mu", "parameters": []}}],
+    ...     "version": "1.0.0",
+    ... }, quantities=["significance"])
+    >>> print(result)
+    mu = 1.5 +- 0.806226, -2 ln L = 6.012...
+    significance: 2.027 observed, 1.371 expected, p0 = 0.0213
+    """
+    asked = _checked(quantities)
+    with jax.enable_x64(True):
+        read = document(workspace, patch=patch)
+        model, observed = read.model(measurement=measurement, parameter_of_interest=poi, fixed=fixed)
+        _check_poi(model, asked, fixed or {}, read.source)
+        sample = observed if data == "observed" else model.expected_data(model.initial)
+        tell = watch or (lambda what, done, of: None)
+        tell("fit", 0, 1)
+        best = best_fit(model, sample)
+        tell("fit", 1, 1)
+        result = LikelihoodFit.of(read.source, data, model, sample, best, dict(fixed or {}))
+        compute: dict[str, Callable[[], Any]] = {
+            # compiled, because it then tells which of the other fits did not converge
+            "impacts": lambda: jax.jit(impacts)(model, sample),
+            "significance": lambda: _significance(model, sample),
+            "limit": lambda: _limit(model, sample, level, test_stat, points, tell),
+            "scan": lambda: scan(
+                model, sample, scanned, best=best, points=points, watch=lambda done, of: tell("scan", done, of)
+            ),
+            "goodness": lambda: goodness_of_fit(model, best),
+            "yields": lambda: (prefit_yields(model), postfit_yields(model, best)),
+        }
+        found: dict[str, Any] = {}
+        failed: dict[str, str] = {}
+        for quantity in asked:
+            tell(quantity, 0, 1)
+            try:
+                # arrays of NumPy, which keep their precision outside this block
+                found[quantity] = jax.tree.map(_in_numpy, compute[quantity]())
+            except FitError as error:
+                failed[quantity] = str(error)
+            except ValueError as error:
+                raise InputError(str(error)) from None
+            tell(quantity, 1, 1)
+        return dataclasses.replace(result, **found, failed=failed)
+
+
+def _in_numpy(leaf: Any) -> Any:
+    return np.asarray(leaf) if isinstance(leaf, jax.Array) else leaf
+
+
+def _checked(quantities: Sequence[str]) -> list[str]:
+    for quantity in quantities:
+        if quantity not in QUANTITIES:
+            near = difflib.get_close_matches(quantity, QUANTITIES, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"quantities are {list(QUANTITIES)}, got {quantity!r}{hint}")
+    return [quantity for quantity in QUANTITIES if quantity in quantities]
+
+
+def _check_poi(model: Model, asked: Sequence[str], fixed: Mapping[str, Any], source: str) -> None:
+    """Refuse what is asked of a parameter of interest that is not there, or is held."""
+    about = [quantity for quantity in asked if quantity in _OF_INTEREST]
+    poi = model.parameter_of_interest
+    if about and poi is None:
+        names = [parameters.name for parameters in model.layout.parameter_sets if parameters.is_scalar]
+        raise InputError(
+            f"the measurement in {source or 'the workspace'} has no parameter of interest, which {about[0]} is about: "
+            f"choose one by `poi` (--poi) of {', '.join(names[:10])}"
+        )
+    if poi in fixed and about:
+        raise InputError(f"{about[0]} is about the parameter of interest {poi!r}, which is held: leave one of them out")
+
+
+def _significance(model: Model, data: jax.Array) -> Significance:
+    test = discovery(model, data)
+    expected = discovery(model, asimov_data(model, 1.0, data))
+    return Significance(float(test.significance), float(expected.significance), float(test.p0))
+
+
+def _limit(
+    model: Model, data: jax.Array, level: float, test_stat: Literal["q", "qtilde"], points: int, tell: Watch
+) -> Limit:
+    found = upper_limit(model, data, level=level, test_stat=test_stat)
+    expected = np.asarray(found.expected)
+    highest = 1.25 * max(float(found.observed), float(expected[-1]))
+    values = np.linspace(0, highest, points + 1)[1:]
+    observed, bands = np.full(points, np.nan), np.full((points, 5), np.nan)
+    for i, value in enumerate(values):
+        try:
+            test = hypotest(value, model, data, test_stat=test_stat)
+        except FitError:
+            continue  # a gap in the curve; the limit itself is another search
+        finally:
+            tell("limit", i + 1, points)
+        observed[i], bands[i] = test.CLs_obs, test.CLs_exp
+    return Limit(level, float(found.observed), expected, values, observed, bands)

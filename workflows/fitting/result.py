@@ -1,0 +1,176 @@
+"""What a fit found; frozen, and able to print itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hepgrad.analysis import FitResult, Model
+from hepgrad.analysis.statistics.inference import Impacts, correlation
+from hepgrad.analysis.statistics.measurement import ExpectedYields, GoodnessOfFit, Scan
+
+
+@dataclasses.dataclass(frozen=True)
+class Significance:
+    """How little the data look like background.
+
+    Attributes
+    ----------
+    observed, expected
+        In standard deviations: of the data, and the median for a signal of strength 1.
+    p0
+        Probability of such an excess without signal.
+    """
+
+    observed: float
+    expected: float
+    p0: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """Upper limits on the parameter of interest, and the curves that they are read from.
+
+    Attributes
+    ----------
+    level
+        CLs at the limit.
+    observed
+        Limit.
+    expected
+        Limits for a background that fluctuates by (-2, -1, 0, 1, 2) standard deviations, shape (5,).
+    values
+        Of the parameter, shape (points,).
+    cls_observed, cls_expected
+        CLs there, shapes (points,) and (points, 5); NaN where a fit failed.
+    """
+
+    level: float
+    observed: float
+    expected: np.ndarray
+    values: np.ndarray
+    cls_observed: np.ndarray
+    cls_expected: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class LikelihoodFit:
+    """A fit, and what was asked beside it; prints itself, and `write` leaves a folder with tables and plots.
+
+    Attributes
+    ----------
+    source
+        Where the likelihood was read; empty when it was not.
+    fitted
+        ``"observed"`` or ``"asimov"`` data.
+    model
+        What was fitted.
+    counts
+        Events in the bins of all channels that it was fitted to, shape (bins,).
+    estimates, uncertainties
+        Best values and standard deviations of all components, shape (parameters,); those that are held or at a bound
+        have uncertainty 0.
+    states
+        ``"free"``, ``"fixed"`` or ``"at its bound"``, of each component.
+    correlation
+        Shape (parameters, parameters); 0 for parameters that are held or at a bound.
+    twice_nll, deviance
+        Twice the negative logarithm of the likelihood, and the same less that of the saturated model.
+    fixed
+        Parameters that the user held.
+    impacts, significance, limit, scan, goodness, yields
+        What was asked for; None otherwise. `yields` are those before and after the fit.
+    failed
+        By quantity, why it is missing.
+    """
+
+    source: str
+    fitted: str
+    model: Model
+    counts: np.ndarray
+    estimates: np.ndarray
+    uncertainties: np.ndarray
+    states: tuple[str, ...]
+    correlation: np.ndarray
+    twice_nll: float
+    deviance: float
+    fixed: Mapping[str, Any]
+    impacts: Impacts | None = None
+    significance: Significance | None = None
+    limit: Limit | None = None
+    scan: Scan | None = None
+    goodness: GoodnessOfFit | None = None
+    yields: tuple[ExpectedYields, ExpectedYields] | None = None
+    failed: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, source: str, fitted: str, model: Model, data: Any, best: FitResult, fixed: Mapping[str, Any]
+    ) -> LikelihoodFit:
+        """Return the numbers of a fit, as NumPy arrays: they keep their precision whatever JAX is set to.
+
+        Parameters
+        ----------
+        source, fitted, model, fixed
+            Attributes.
+        data
+            As `Model.data` makes them.
+        best
+            Of `hepgrad.analysis.fit`.
+        """
+        covariance = np.asarray(best.covariance)
+        held, inner = np.asarray(model.fixed), np.asarray(best.inner)
+        return cls(
+            source=source,
+            fitted=fitted,
+            model=model,
+            counts=np.asarray(model.split(data)[0]),
+            estimates=np.asarray(best.parameters),
+            uncertainties=np.asarray(best.uncertainties),
+            states=tuple(
+                "free" if i else "fixed" if h else "at its bound"
+                for name, h, i in zip(model.parameter_names, held, inner, strict=True)
+            ),
+            correlation=np.asarray(correlation(np.where(np.isfinite(covariance), covariance, 0))),
+            twice_nll=2 * float(best.nll),
+            deviance=float(best.deviance),
+            fixed=fixed,
+        )
+
+    @property
+    def parameter_of_interest(self) -> str | None:
+        """Its name, or None."""
+        return self.model.parameter_of_interest
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the components of all parameters, shape (parameters,)."""
+        return self.model.parameter_names
+
+    def write(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write a folder with everything: ``results.json``, tables as CSV, plots as PNG and PDF.
+
+        Parameters
+        ----------
+        path
+            Where; parents are created.
+        overwrite
+            Whether the folder of an earlier fit there may be replaced.
+
+        Raises
+        ------
+        InputError
+            When there is something else, or it cannot be written.
+        """
+        from .files import write
+
+        write(self, path, overwrite=overwrite)
+
+    def __str__(self) -> str:
+        from .tables import as_text
+
+        return as_text(self)

@@ -1,0 +1,45 @@
+"""Which format a likelihood has, and how it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hepgrad.analysis.statistics.exchange import from_hs3, is_hs3
+from hepgrad.analysis.statistics.exchange.combine import Interpretation
+
+from ..errors import InputError
+from .datacards import read_datacard
+from .reading import Document, PatchLike, WorkspaceLike, read_workspace
+
+
+def document(
+    workspace: WorkspaceLike, *, patch: PatchLike | None = None, interpretation: Interpretation = "combine"
+) -> Document:
+    """Read a likelihood in whatever format it has: by its suffix a datacard, otherwise JSON of pyhf or HS3.
+
+    Parameters
+    ----------
+    workspace
+        Path or URL, or a workspace as ``json.load`` returns it.
+    patch
+        What to change first, as in `hepgrad.workflows.from_workspace`.
+    interpretation
+        Of a datacard.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read.
+    """
+    source = str(workspace) if isinstance(workspace, str | Path) else ""
+    if source.endswith((".txt", ".card", ".dat")):
+        if patch is not None:
+            raise InputError(f"{source} is a datacard, which has no JSON to patch")
+        return read_datacard(source, interpretation=interpretation)
+    content = read_workspace(workspace, patch=patch)
+    if not is_hs3(content):
+        return Document(source, content)
+    try:
+        return Document(source, from_hs3(content))
+    except ValueError as error:
+        raise InputError(f"{source} is no HS3 document that can be fitted: {error}") from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Column, Table
 
 from ..errors import InputError
+from .options import add_compile_cache
 
 if TYPE_CHECKING:
     from hepgrad.analysis.statistics.inference import Impacts
@@ -39,6 +40,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--asimov", action="store_true", help="fit what is expected, and not look at what the file says was observed"
     )
+    add_compile_cache(parser)
     parser.set_defaults(carry_out=carry_out)
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from hepgrad import ragged as rg
 
-from .channel import Channel
+from .channel import Channel, fill_channels
 from .data.dataset import Dataset
 from .histogram import Counts
 from .parameters.parameters import Parameters
@@ -23,7 +23,7 @@ from .stages.contract import AnyStage
 from .stages.needs import branch_names, check_needs, needed_branches
 from .statistics import CountingModel, Model, TemplateModel
 from .statistics.objectives import Objective
-from .systematics import Histograms, Templates, fill_templates
+from .systematics import Templates, fill_templates
 
 # columns, weight and process of the events of one block
 Block: TypeAlias = tuple[rg.RecordArray, jax.Array, jax.Array]
@@ -219,12 +219,16 @@ class Analysis:
         def local(parameters: Parameters, block: Block) -> Templates:
             columns, weight, process = block
 
-            def fill(selected: Events) -> Histograms:
-                return {c.name: c.fill(selected, parameters, reading, process, num_groups) for c in self.channels}
+            def fill(selected: Events) -> Counts:
+                return fill_channels(self.channels, selected, parameters, reading, process, num_groups)
+
+            def select(events: Events) -> Events:
+                return self.select(events, parameters, reading)
 
             # probabilities of 1 before any selection are made here, where they cost no memory
             events = Events.of(columns, weight)
-            return fill_templates(self.model.systematics, events, lambda e: self.select(e, parameters, reading), fill)
+            cells = [(channel.name, channel.cells) for channel in self.channels]
+            return fill_templates(self.model.systematics, events, select, fill, cells)
 
         blocks = (data.columns, data.weight, data.process)
         if data.blocks == 1:

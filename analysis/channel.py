@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .histogram import DEFAULT_KERNEL, Axis, Counts, Kernel, Variable, fill_hard, fill_soft
+from .histogram.several import Observables, fill_hard_each, fill_soft_each
 from .parameters.edges import Edges
 from .parameters.parameters import Parameters
-from .selection.cut import Hard, Reading, Soft
+from .selection.cut import Hard, Reading, Soft, StraightThrough
 from .selection.events import Events
+
+# bins that are computed for nothing, where channels of different numbers of bins share a program
+MOST_PADDING = 1.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +51,11 @@ class Channel:
     region: str | None = None
     kernel: Kernel = DEFAULT_KERNEL
     edges: str | None = None
+
+    @property
+    def cells(self) -> int:
+        """The number of bins, under- and overflow included."""
+        return len(self.axis.edges) + 1
 
     def axis_at(self, parameters: Parameters) -> Axis:
         """Return the axis with the edges that the parameters have; not inside ``jit``.
@@ -103,16 +114,101 @@ class Channel:
         Counts
             Of shape (num_groups, bins + 2), underflow first and overflow last.
         """
-        events = events if self.region is None else events.in_region(self.region)
-        values, edges = getattr(events, self.observable), self._edges(parameters)
-        common: dict[str, Any] = {"probability": events.probability, "groups": groups, "num_groups": num_groups}
+        values, probability = self._observed(events)
+        edges, common = self._edges(parameters), {"groups": groups, "num_groups": num_groups}
         if isinstance(reading, Hard):
-            return fill_hard(values, events.weight, edges, **common)
-        bandwidth = self.bandwidth or float(min(self.axis.edges[1:] - self.axis.edges[:-1])) / 2
-        factor = reading.width if reading.bandwidth is None else reading.bandwidth
-        smear: dict[str, Any] = {"bandwidth": bandwidth * factor, "kernel": self.kernel}
-        soft = fill_soft(values, events.weight, edges, **smear, **common)
+            return fill_hard(values, events.weight, edges, probability=probability, **common)
+        smear: dict[str, Any] = {"bandwidth": self._bandwidth(reading), "kernel": self.kernel}
+        soft = fill_soft(values, events.weight, edges, probability=probability, **smear, **common)
         if isinstance(reading, Soft):
             return soft
-        hard = fill_hard(values, events.weight, edges, **common)
-        return jax.tree.map(lambda h, s: jax.lax.stop_gradient(h - s) + s, hard, soft)
+        hard = fill_hard(values, events.weight, edges, probability=probability, **common)
+        return _with_values_of(hard, soft)
+
+    def _observed(self, events: Events) -> tuple[jax.Array, jax.Array]:
+        """Return what is filled of each event, and the probability that it is."""
+        events = events if self.region is None else events.in_region(self.region)
+        return getattr(events, self.observable), events.probability
+
+    def _bandwidth(self, reading: Soft | StraightThrough) -> jax.Array | float:
+        bandwidth = self.bandwidth or float(min(self.axis.edges[1:] - self.axis.edges[:-1])) / 2
+        return bandwidth * (reading.width if reading.bandwidth is None else reading.bandwidth)
+
+
+def _with_values_of(hard: Any, soft: Any) -> Any:
+    """Return the values of hard histograms with the derivatives of soft ones."""
+    return jax.tree.map(lambda h, s: jax.lax.stop_gradient(h - s) + s, hard, soft)
+
+
+def fill_channels(
+    channels: Sequence[Channel],
+    events: Events,
+    parameters: Parameters,
+    reading: Reading,
+    groups: jax.Array,
+    num_groups: int,
+) -> Counts:
+    """Fill several channels.
+
+    Parameters
+    ----------
+    channels
+        At least one.
+    events, parameters, reading, groups, num_groups
+        As for `Channel.fill`.
+
+    Returns
+    -------
+    Counts
+        Of shape (num_groups, cells): the histograms side by side, in the order of the channels.
+    """
+    filled: dict[str, Counts] = {}
+    for alike in alike_channels(channels):
+        if len(alike) == 1:
+            filled[alike[0].name] = alike[0].fill(events, parameters, reading, groups, num_groups)
+        else:
+            counts = _fill_alike(alike, events, parameters, reading, groups, num_groups)
+            filled |= zip((channel.name for channel in alike), counts, strict=True)
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=-1), *(filled[c.name] for c in channels))
+
+
+def alike_channels(channels: Sequence[Channel]) -> list[list[Channel]]:
+    """Return channels in groups that are filled by one program: same kernel, and not too different numbers of bins.
+
+    Parameters
+    ----------
+    channels
+        All of them.
+    """
+    groups: list[list[Channel]] = []
+    for channel in sorted(channels, key=lambda channel: -channel.cells):
+        for group in groups:
+            cells = sum(each.cells for each in group) + channel.cells
+            padded = (len(group) + 1) * group[0].cells
+            if group[0].kernel == channel.kernel and padded <= MOST_PADDING * cells:
+                group.append(channel)
+                break
+        else:
+            groups.append([channel])
+    return groups
+
+
+def _fill_alike(
+    channels: Sequence[Channel],
+    events: Events,
+    parameters: Parameters,
+    reading: Reading,
+    groups: jax.Array,
+    num_groups: int,
+) -> list[Counts]:
+    """Return the histogram of each channel."""
+    values, probabilities = zip(*(channel._observed(events) for channel in channels), strict=True)
+    observables = Observables(jnp.stack(values), jnp.stack(probabilities), events.weight, groups, num_groups)
+    edges = [channel._edges(parameters) for channel in channels]
+    if isinstance(reading, Hard):
+        return fill_hard_each(observables, edges)
+    bandwidths = [channel._bandwidth(reading) for channel in channels]
+    soft = fill_soft_each(observables, edges, bandwidths=bandwidths, kernel=channels[0].kernel)
+    if isinstance(reading, Soft):
+        return soft
+    return [_with_values_of(*each) for each in zip(fill_hard_each(observables, edges), soft, strict=True)]

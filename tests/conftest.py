@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,12 @@ import jax
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compile_cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what the command line compiles out of the cache folder of the user."""
+    os.environ["HEPGRAD_COMPILE_CACHE"] = str(tmp_path_factory.mktemp("compiled"))
 
 
 @pytest.fixture

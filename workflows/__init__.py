@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .cache import Cache as Cache
+    from .compile_cache import enable_compile_cache as enable_compile_cache
     from .errors import InputError as InputError
     from .errors import InputWarning as InputWarning
     from .execution import run as run
@@ -58,6 +59,7 @@ _HOME = {
     "fit": "fitting",
     "from_workspace": "fitting",
     "limits": "fitting",
+    "enable_compile_cache": "compile_cache",
     "load": "read",
     "read_events": "read",
     "read_histograms": "results.run_files",

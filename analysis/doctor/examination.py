@@ -13,6 +13,7 @@ from .derivatives import examine_differences, examine_gradient
 from .diagnosis import Diagnosis
 from .patient import Patient
 from .selections import examine_selections, examine_statistics, examine_thresholds
+from .versions import examine_versions
 from .widths import examine_widths
 
 EXAMINATIONS = {
@@ -24,6 +25,7 @@ EXAMINATIONS = {
     "widths": examine_widths,
     "branches": examine_branches,
     "compilation": examine_compilation,
+    "versions": examine_versions,
     "gradient": examine_gradient,
     "finite differences": examine_differences,
 }
@@ -34,7 +36,7 @@ def check(analysis: Analysis, data: Split | Dataset, parameters: Parameters) -> 
 
     Examined are, at the given cut values: processes without events; NaN and infinities; selections and cuts that reject
     everything or nothing; bins with too few effective events; widths that do not fit the data; branches that are read
-    for nothing or not declared; parts that need a compilation of their own; parameters without a derivative; and
+    for nothing or not declared; parts that need a compilation of their own; compilers that are slow on a GPU; parameters without a derivative; and
     whether derivatives agree with finite differences.
 
     Parameters

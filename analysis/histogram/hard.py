@@ -81,7 +81,7 @@ def fill_hard(
     dtype = working_dtype(axes, *observables, weight, probability)
     sums = _fill(
         Entries.of(observables, weight, probability, groups, num_groups, dtype),
-        tuple(_binning(each, dtype) for each in axes),
+        tuple(binning_of(each, dtype) for each in axes),
         number=num_groups or 1,
         block_size=block_size,
     )
@@ -92,6 +92,23 @@ def fill_hard(
 
 @functools.partial(jax.jit, static_argnames=("number", "block_size"))
 def _fill(entries: Entries, binnings: tuple[Binning, ...], *, number: int, block_size: int) -> jax.Array:
+    return sums_of_hard(entries, binnings, number=number, block_size=block_size)
+
+
+def sums_of_hard(entries: Entries, binnings: tuple[Binning, ...], *, number: int, block_size: int) -> jax.Array:
+    """Return the sums of weights and of their variances, shape (2, number, bins + 2, ...).
+
+    Parameters
+    ----------
+    entries
+        What is filled.
+    binnings
+        One for each axis, as `binning_of` makes them.
+    number
+        The number of groups.
+    block_size
+        Entries per block.
+    """
     *others, last = [binning.number + 1 for binning in binnings]
 
     def block_sums(block: Entries) -> jax.Array:
@@ -117,7 +134,16 @@ def _leading_digits(column: jax.Array) -> jax.Array:
     return jax.lax.stop_gradient(jax.lax.reduce_precision(column, precision.nexp, digits))
 
 
-def _binning(axis: AnyEdges, dtype: np.dtype) -> Binning:
+def binning_of(axis: AnyEdges, dtype: np.dtype) -> Binning:
+    """Return the edges of an axis such that comparing values with them puts these where boost-histogram does.
+
+    Parameters
+    ----------
+    axis
+        The axis, or an array of edges, through which no derivative goes.
+    dtype
+        Working precision.
+    """
     binning = Binning.of(axis, dtype)
     if not isinstance(axis, Axis):
         return jax.lax.stop_gradient(binning)

@@ -40,7 +40,9 @@ def reach(kernel: Kernel, bandwidth: Any, edges: Any, dtype: np.dtype) -> Any:
         Scalar, in the unit of the axis.
     """
     precision = float(np.finfo(dtype).eps)
-    return kernel.unit * kernel.reach(precision) * bandwidth + 8 * precision * abs(edges).max()
+    # edges at infinity are those that a binning lacks to the length of others
+    largest = abs(edges).max(where=abs(edges) < np.inf, initial=0)
+    return kernel.unit * kernel.reach(precision) * bandwidth + 8 * precision * largest
 
 
 def fill_nearby(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,9 @@ from .entries import CPU_BLOCK, Entries, sum_blocks, working_dtype
 from .everywhere import entries_at_once, fill_everywhere
 from .kernel import Biweight, Kernel
 from .nearby import fill_nearby, reach
+
+# how many bins are touched in each of the programs to choose from; None for all of them
+Programs: TypeAlias = tuple[tuple[int, ...] | None, ...]
 
 DEFAULT_KERNEL = Biweight()
 # Time to touch a bin of an entry, relative to that of filling one in a matrix product.
@@ -145,25 +149,40 @@ def _check(
 
 def _programs(
     axes: tuple[AnyEdges, ...], bandwidths: tuple[jax.Array | float, ...], kernel: Kernel, dtype: np.dtype
-) -> tuple[tuple[int, ...] | None, ...]:
+) -> Programs:
     """Return how many bins are touched, or None for all of them, in each of the programs to choose from.
 
     It is one program if edges and bandwidths are known now.
     """
     arrays = [axis.edges if isinstance(axis, Axis) else axis for axis in axes]
     bins = [len(edges) + 1 for edges in arrays]
+    if any(isinstance(x, jax.core.Tracer) for x in (*arrays, *bandwidths)):
+        return programs_to_choose_from(bins, kernel, dtype)
+    exact = [np.asarray(edges, np.float64) for edges in arrays]
+    spans = [2 * reach(kernel, float(h), edges, dtype) for h, edges in zip(bandwidths, exact, strict=True)]
+    touched = tuple(map(most_touched, exact, spans))
+    return (touched if _pays(touched, bins) else None,)
 
-    def pays(touched: tuple[int, ...]) -> bool:
-        return PRICE_OF_TOUCHING * math.prod(touched) <= math.prod(bins)
 
-    if not any(isinstance(x, jax.core.Tracer) for x in (*arrays, *bandwidths)):
-        exact = [np.asarray(edges, np.float64) for edges in arrays]
-        spans = [2 * reach(kernel, float(h), edges, dtype) for h, edges in zip(bandwidths, exact, strict=True)]
-        touched = tuple(map(most_touched, exact, spans))
-        return (touched if pays(touched) else None,)
+def programs_to_choose_from(bins: Sequence[int], kernel: Kernel, dtype: np.dtype) -> Programs:
+    """Return the programs of which a running one takes that for as many bins as are touched, the fewest first.
+
+    Parameters
+    ----------
+    bins
+        Of each axis, under- and overflow included.
+    kernel
+        What entries are smeared with.
+    dtype
+        Working precision.
+    """
     half_a_bin = math.ceil(reach(kernel, 1.0, np.zeros(1), dtype)) + 1
     rungs = [tuple(min(half_a_bin * STEP**i, each) for each in bins) for i in range(max(bins).bit_length())]
-    return *filter(pays, rungs), None
+    return *(rung for rung in rungs if _pays(rung, bins)), None
+
+
+def _pays(touched: Sequence[int], bins: Sequence[int]) -> bool:
+    return PRICE_OF_TOUCHING * math.prod(touched) <= math.prod(bins)
 
 
 @functools.partial(jax.jit, static_argnames=("kernel", "programs", "number", "block_size"))
@@ -173,27 +192,79 @@ def _fill(
     bandwidths: tuple[jax.Array, ...],
     *,
     kernel: Kernel,
-    programs: tuple[tuple[int, ...] | None, ...],
+    programs: Programs,
     number: int,
     block_size: int,
 ) -> jax.Array:
     """Run one of the programs; compiled on its own, so that filling outside `jit` compiles once and not every time."""
 
     def run(touched: tuple[int, ...] | None) -> jax.Array:
-        common: dict[str, Any] = {"binnings": binnings, "bandwidths": bandwidths, "kernel": kernel, "number": number}
-        if touched is None:
-            fill = functools.partial(fill_everywhere, **common)
-            few = entries_at_once(block_size, binnings, number)
-            return sum_blocks(functools.partial(sum_blocks, fill, block_size=few), entries, block_size=block_size)
-        return sum_blocks(functools.partial(fill_nearby, touched=touched, **common), entries, block_size=block_size)
+        return sums_of_soft(entries, binnings, bandwidths, touched, kernel=kernel, number=number, block_size=block_size)
 
+    return choose(run, programs, [(binnings, bandwidths)], kernel)
+
+
+def sums_of_soft(
+    entries: Entries,
+    binnings: tuple[Binning, ...],
+    bandwidths: tuple[jax.Array, ...],
+    touched: tuple[int, ...] | None,
+    *,
+    kernel: Kernel,
+    number: int,
+    block_size: int,
+) -> jax.Array:
+    """Return the sums of smeared entries, shape (2, number, bins + 2, ...).
+
+    Parameters
+    ----------
+    entries, binnings, bandwidths, kernel, number
+        As for `fill_nearby`.
+    touched
+        The largest number of bins of each axis within reach of an entry; None for all bins.
+    block_size
+        Entries per block.
+    """
+    common: dict[str, Any] = {"binnings": binnings, "bandwidths": bandwidths, "kernel": kernel, "number": number}
+    if touched is None:
+        fill = functools.partial(fill_everywhere, **common)
+        few = entries_at_once(block_size, binnings, number)
+        return sum_blocks(functools.partial(sum_blocks, fill, block_size=few), entries, block_size=block_size)
+    return sum_blocks(functools.partial(fill_nearby, touched=touched, **common), entries, block_size=block_size)
+
+
+def choose(
+    run: Callable[[tuple[int, ...] | None], jax.Array],
+    programs: Programs,
+    cases: Sequence[tuple[Sequence[Binning], Sequence[jax.Array]]],
+    kernel: Kernel,
+) -> jax.Array:
+    """Return what the first program makes that suits all cases.
+
+    Parameters
+    ----------
+    run
+        From the number of touched bins to sums.
+    programs
+        As `programs_to_choose_from` returns them.
+    cases
+        Binnings and bandwidths of the axes of each histogram.
+    kernel
+        What entries are smeared with.
+    """
     if len(programs) == 1:
         return run(programs[0])
-    spans = [2 * reach(kernel, h, b.edges, b.edges.dtype) for h, b in zip(bandwidths, binnings, strict=True)]
     touches_more = [
-        functools.reduce(operator.or_, map(Binning.touches_more, binnings, spans, touched))
+        functools.reduce(operator.or_, (each for case in cases for each in _touches_more(*case, kernel, touched)))
         for touched in programs
         if touched is not None
     ]
     branches = [jax.checkpoint(functools.partial(run, touched), prevent_cse=False) for touched in programs]
     return jax.lax.switch(sum(map(jnp.int32, touches_more)), branches)
+
+
+def _touches_more(
+    binnings: Sequence[Binning], bandwidths: Sequence[jax.Array], kernel: Kernel, touched: tuple[int, ...]
+) -> Iterable[jax.Array]:
+    spans = (2 * reach(kernel, h, b.edges, b.edges.dtype) for h, b in zip(bandwidths, binnings, strict=True))
+    return map(Binning.touches_more, binnings, spans, touched)

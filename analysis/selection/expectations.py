@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hepgrad import ragged as rg
+from hepgrad.ragged.remembered import remembered
 
 from .counting import whole_number
 
@@ -156,7 +157,8 @@ def _in_order(by: rg.RaggedArray, *arrays: rg.RaggedArray, ascending: bool) -> t
 
 
 def _expectation(chosen: rg.RaggedArray, values: rg.RaggedArray, fill_value: float | None) -> jax.Array:
-    expected, total = _sum(chosen, values), rg.sum(chosen, axis=1)
+    expected = _sum(chosen, values)
+    total = remembered(chosen, "total", lambda: rg.sum(chosen, axis=1))
     if fill_value is not None:
         return expected + (1 - total) * fill_value
     # below this a second derivative's 1 / total**3 overflows, and the event counts for nothing

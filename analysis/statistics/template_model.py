@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..histogram import Axis, Counts
-from ..systematics import AlternativeSample, FreeNormalisation, Normalisation, ShapeSource, Source, Templates, mirrored
-from .counting_model import FigureOfMerit, one_event
-from .histfactory import FitChannel, HistoSys, Model, NormFactor, NormSys, ParameterConfig, Sample, StatError
+from ..systematics import Source, Templates, mirrored
+from .blueprint import Blueprint
+from .counting_model import FigureOfMerit, average_weight
+from .histfactory import Model
+from .histfactory import Templates as Packed
 from .objectives import Objective
 from .objectives import objective as as_objective
 
@@ -123,96 +126,52 @@ class TemplateModel:
         ValueError
             When a process that the model names is missing, or no background is there.
         """
-        alternatives = {
-            s for source in self.systematics if isinstance(source, AlternativeSample) for s in source.samples
-        }
-        rows = {name: i for i, name in enumerate(processes)}
-        named = {*self.signal, *alternatives}
-        named |= {p for source in self.systematics for p in source.processes or ()}
-        if named - set(processes):
-            raise ValueError(
-                f"the model names the processes {sorted(named - set(processes))}; there are {list(processes)}"
-            )
-        backgrounds = [name for name in processes if name not in {*self.signal, *alternatives}]
-        if not backgrounds:
-            raise ValueError(f"the model needs a background besides its signal {list(self.signal)}")
         # statistics in the highest precision that is enabled
-        templates = histograms if isinstance(histograms, Templates) else Templates(dict(histograms))
+        templates = histograms if isinstance(histograms, Templates) else Templates(histograms)
         templates = jax.tree.map(lambda x: x.astype(float), templates)
-        heaviest = jnp.max(typical_weight[jnp.array([rows[name] for name in backgrounds])])
-        channels = [self._channel(name, axis, templates, rows, backgrounds, heaviest) for name, axis in axes.items()]
-        # a nearly empty bin has a large relative uncertainty, which pyhf's bounds of (0, 10) would cut off
-        wide = [ParameterConfig(_staterror(c.name), bounds=[(1e-10, 1e6)] * len(c.samples[0].yields)) for c in channels]
-        strength = ParameterConfig(self.parameter_of_interest, bounds=self.bounds)
-        return Model(channels, parameter_of_interest=self.parameter_of_interest, parameters=[strength, *wide])
-
-    def _channel(
-        self,
-        name: str,
-        axis: Axis,
-        templates: Templates,
-        rows: Mapping[str, int],
-        backgrounds: Sequence[str],
-        heaviest: jax.Array,
-    ) -> FitChannel:
-        def yields(counts: Counts, process: str) -> jax.Array:
-            return jnp.maximum(axis.select(counts.sumw[rows[process]]), 0)
-
-        nominal = templates.nominal[name]
-        chosen = jnp.array([rows[process] for process in backgrounds])
-        background = jax.tree.map(lambda x: jnp.sum(x[chosen], axis=0), nominal)
-        event2 = one_event(background, heaviest)
-        # what is missing to the floors goes to the largest background
-        total = sum((yields(nominal, process) for process in backgrounds), jnp.zeros(()))
-        missing = jnp.maximum(EMPTY_BIN * jnp.sqrt(event2) - total, 0)
-        missing2 = jnp.maximum(event2 - axis.select(background.sumw2), 0)
-        largest = jnp.argmax(jnp.sum(nominal.sumw[chosen], axis=1))
-
-        samples = []
-        for process in [*self.signal, *backgrounds]:
-            here = yields(nominal, process)
-            modifiers: list[Any] = [NormFactor(self.parameter_of_interest)] if process in self.signal else []
-            extra, sumw2 = jnp.zeros_like(here), axis.select(nominal.sumw2[rows[process]])
-            if process in backgrounds:
-                is_largest = largest == backgrounds.index(process)
-                extra, sumw2 = jnp.where(is_largest, missing, 0), sumw2 + jnp.where(is_largest, missing2, 0)
-            if process in backgrounds or process in self.signal_statistics:
-                modifiers.append(StatError(_staterror(name), sumw2=sumw2))
-            for source in self.systematics:
-                if source.processes is not None and process not in source.processes:
-                    continue
-                if isinstance(source, FreeNormalisation):
-                    modifiers.append(NormFactor(source.name))
-                elif isinstance(source, Normalisation):
-                    lo, hi = source.factors
-                    modifiers.append(NormSys(source.name, lo=lo, hi=hi))
-                else:
-                    down, up = _varied(source, process, here, name, templates, yields)
-                    modifiers.append(HistoSys(source.name, lo=down + extra, hi=up + extra))
-            samples.append(Sample(process, here + extra, modifiers))
-        return FitChannel(name, samples)
+        channels = tuple((name, axes[name]) for name, _ in templates.channels)
+        declared = (self.signal, self.signal_statistics, self.systematics, self.parameter_of_interest, self.bounds)
+        blueprint = _blueprint(*declared, tuple(processes), channels, templates.names)
+        return Model.packed(blueprint.layout, _packed(blueprint, templates.counts, typical_weight))
 
 
-def _staterror(channel: str) -> str:
-    return f"staterror_{channel}"
+_blueprint = functools.lru_cache(maxsize=64)(Blueprint)
 
 
-def _varied(
-    source: ShapeSource,
-    process: str,
-    nominal: jax.Array,
-    channel: str,
-    templates: Templates,
-    yields: Callable[[Counts, str], jax.Array],
-) -> tuple[jax.Array, jax.Array]:
-    """Return the yields of a process at minus and plus one standard deviation of a source."""
-    if isinstance(source, AlternativeSample):
-        up = yields(templates.nominal[channel], source.up)
-        down = mirrored(nominal, up) if source.down is None else yields(templates.nominal[channel], source.down)
-    else:
-        up = yields(templates.up[source.name][channel], process)
-        one_sided = source.name not in templates.down
-        down = mirrored(nominal, up) if one_sided else yields(templates.down[source.name][channel], process)
-    for treatment in source.shape:
-        down, up = treatment(nominal, down, up)
-    return down, up
+def _packed(blueprint: Blueprint, counts: Counts, typical_weight: jax.Array) -> Packed:
+    """Return the numbers of the likelihood; everything at once for all samples, sources, channels and bins."""
+    sumw, sumw2 = counts.sumw, counts.sumw2[0]
+    layout, order, dtype = blueprint.layout, blueprint.order, sumw.dtype
+    yields, variances = jnp.maximum(blueprint.bins(sumw), 0), blueprint.bins(sumw2)
+
+    # what is missing to the floors goes to the largest background of a channel
+    is_background = blueprint.is_background[:, None]
+    heaviest = jnp.max(typical_weight, where=blueprint.is_background, initial=-jnp.inf)
+    sums, sums2 = (_dot(x, blueprint.channel_of_cells.astype(dtype)) for x in (sumw[0], sumw2))
+    event2 = average_weight(*(jnp.sum(x, axis=0, where=is_background) for x in (sums, sums2)), heaviest) ** 2
+    event2 = event2[layout.channel_of_bin]
+    missing = jnp.maximum(EMPTY_BIN * jnp.sqrt(event2) - jnp.sum(yields[0], axis=0, where=is_background), 0)
+    missing2 = jnp.maximum(event2 - jnp.sum(variances, axis=0, where=is_background), 0)
+    largest = jnp.argmax(sums[blueprint.is_background], axis=0)[layout.channel_of_bin]
+    is_largest = blueprint.background_of_samples[:, None] == largest
+    extra, extra2 = jnp.where(is_largest, missing, 0), jnp.where(is_largest, missing2, 0)
+
+    nominal = yields[0][order]
+    down, up = yields.reshape(-1, layout.bins)[blueprint.templates_of_shapes]
+    down = jnp.where(blueprint.is_one_sided[:, None, None], mirrored(nominal, up), down)
+    down, up = blueprint.treated(nominal, down, up)
+    down_factors, up_factors = jnp.asarray(blueprint.normalisations, dtype)
+    return Packed(
+        nominal=nominal + extra,
+        histosys_hi=up + extra,
+        histosys_lo=down + extra,
+        normsys_hi=up_factors,
+        normsys_lo=down_factors,
+        staterror_sumw2=(variances[order] + extra2).reshape(-1)[layout.bins_of("staterror")[0]],
+        shapesys_uncertainties=jnp.zeros(0, dtype),
+    )
+
+
+def _dot(left: jax.Array, right: np.ndarray) -> jax.Array:
+    """Multiply with a matrix of 0 and 1: sums in full precision, also where accelerators round by default."""
+    return jnp.dot(left, right, precision=jax.lax.Precision.HIGHEST)

@@ -21,3 +21,5 @@ from .sources import WeightVariation as WeightVariation
 from .templates import Histograms as Histograms
 from .templates import Templates as Templates
 from .templates import fill_templates as fill_templates
+from .variations import Varied as Varied
+from .variations import vary as vary

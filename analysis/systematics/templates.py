@@ -3,57 +3,150 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from ..histogram import Counts
 from ..selection.events import Events
-from .sources import KinematicVariation, Source, WeightVariation
+from .sources import Source, WeightVariation
+from .variations import Variation, vary
 
 Histograms = dict[str, Counts]
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, eq=False)
+@jax.tree_util.register_pytree_with_keys_class
+@dataclasses.dataclass(frozen=True, init=False, eq=False)
 class Templates(Mapping[str, Counts]):
     """Histograms by channel, each of shape (processes, bins + 2); as a mapping, the nominal ones.
 
-    Attributes
+    All of them are one array, so that what a program does with them does not depend on how many there are.
+
+    Parameters
     ----------
     nominal
-        Nothing shifted.
+        By channel: nothing shifted.
     down, up
         By source, then by channel: one standard deviation below and above; ``down`` lacks one-sided sources. Sources
         that need no histograms of their own (normalisations, alternative samples) are not among them.
+
+    Attributes
+    ----------
+    counts
+        Shape (rows, processes, cells): the nominal histograms in the first row, then one row for each variation. The
+        cells of all channels, under- and overflow included, follow each other.
+    channels
+        Name and number of cells of each channel, in order (static).
+    names
+        The source, and +1 or -1 standard deviation, of each row but the first (static).
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from hepgrad.analysis import Counts
+    >>> from hepgrad.analysis.systematics import Templates
+    >>> counts = Counts(jnp.array([[0.0, 5.0, 3.0, 0.0]]), jnp.array([[0.0, 5.0, 3.0, 0.0]]))
+    >>> templates = Templates({"sr": counts}, up={"jes": {"sr": counts}})
+    >>> templates.counts.sumw.shape
+    (2, 1, 4)
+    >>> print(templates.up["jes"]["sr"].sumw)
+    [[0. 5. 3. 0.]]
     """
 
-    nominal: Histograms
-    down: dict[str, Histograms] = dataclasses.field(default_factory=dict)
-    up: dict[str, Histograms] = dataclasses.field(default_factory=dict)
+    counts: Counts
+    channels: tuple[tuple[str, int], ...]
+    names: tuple[Variation, ...]
+
+    def __init__(
+        self,
+        nominal: Mapping[str, Counts],
+        down: Mapping[str, Mapping[str, Counts]] | None = None,
+        up: Mapping[str, Mapping[str, Counts]] | None = None,
+    ) -> None:
+        varied = [(name, side, row) for side, rows in ((1, up), (-1, down)) for name, row in (rows or {}).items()]
+        rows = [
+            _joined([histograms[name] for name in nominal]) for histograms in (nominal, *(row for *_, row in varied))
+        ]
+        counts = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
+        channels = tuple((name, int(counts.sumw.shape[-1])) for name, counts in nominal.items())
+        self._set(counts, channels, tuple((name, side) for name, side, _ in varied))
+
+    def _set(self, counts: Any, channels: tuple[tuple[str, int], ...], names: tuple[Variation, ...]) -> None:
+        for field, value in (("counts", counts), ("channels", channels), ("names", names)):
+            object.__setattr__(self, field, value)
+
+    def tree_flatten_with_keys(self) -> tuple[tuple[tuple[Any, Counts]], Any]:
+        """Return the counts, and the static part, as JAX asks for."""
+        return ((jax.tree_util.GetAttrKey("counts"), self.counts),), (self.channels, self.names)
+
+    @classmethod
+    def tree_unflatten(cls, static: Any, children: Any) -> Templates:
+        """Return templates with these counts, whatever JAX puts in their place."""
+        return cls.packed(children[0], *static)
+
+    @classmethod
+    def packed(cls, counts: Counts, channels: Sequence[tuple[str, int]], names: Sequence[Variation]) -> Templates:
+        """Return the templates in an array.
+
+        Parameters
+        ----------
+        counts, channels, names
+            As the attributes.
+        """
+        made = object.__new__(cls)
+        made._set(counts, tuple(channels), tuple(names))
+        return made
+
+    @functools.cached_property
+    def nominal(self) -> Histograms:
+        """The nominal histograms, by channel."""
+        return self._row(0)
+
+    @property
+    def up(self) -> dict[str, Histograms]:
+        """By source, then by channel: one standard deviation above."""
+        return self._side(1)
+
+    @property
+    def down(self) -> dict[str, Histograms]:
+        """By source, then by channel: one standard deviation below."""
+        return self._side(-1)
 
     def __getitem__(self, channel: str) -> Counts:
         return self.nominal[channel]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.nominal)
+        return (name for name, _ in self.channels)
 
     def __len__(self) -> int:
-        return len(self.nominal)
+        return len(self.channels)
+
+    def _side(self, side: int) -> dict[str, Histograms]:
+        return {name: self._row(row) for row, (name, of) in enumerate(self.names, 1) if of == side}
+
+    def _row(self, row: int) -> Histograms:
+        histograms, start = {}, 0
+        for name, cells in self.channels:
+            here = slice(start, start + cells)
+            histograms[name] = jax.tree.map(lambda x, here=here: x[row, ..., here], self.counts)
+            start += cells
+        return histograms
 
 
 def fill_templates(
     systematics: Sequence[Source],
     events: Events,
     select: Callable[[Events], Events],
-    fill: Callable[[Events], Histograms],
+    fill: Callable[[Events], Counts],
+    channels: Sequence[tuple[str, int]],
 ) -> Templates:
     """Select and fill events at the nominal point and for every variation.
 
-    The selection runs once for the nominal point and once, as one vectorised evaluation, for all kinematic variations
-    together. Weight variations fill the events that the nominal selection keeps with other weights.
+    The selection runs once, as one vectorised evaluation for the nominal point and all kinematic variations. Weight
+    variations fill the events that the nominal selection keeps with other weights.
 
     Parameters
     ----------
@@ -64,56 +157,29 @@ def fill_templates(
     select
         The selection.
     fill
-        From selected events to histograms by channel.
+        From selected events to histograms of shape (processes, cells), those of all channels side by side.
+    channels
+        Name and number of cells of each channel, in order.
     """
-    weights = [s for s in systematics if isinstance(s, WeightVariation)]
-    kinematics = [s for s in systematics if isinstance(s, KinematicVariation)]
-    selected = select(_shifted(kinematics, events, [0.0] * len(kinematics)))
-    varied = _weights(weights, selected, fill) + _kinematics(kinematics, events, select, fill)
-    down, up = ({name: h for name, alpha, h in varied if alpha == side} for side in (-1, 1))
-    return Templates(fill(selected), down, up)
+    varied = vary(systematics, events)
+    selected = varied.map(select)
+    filled = jax.vmap(fill)(selected) if varied.names else jax.tree.map(lambda x: x[None], fill(_row(selected, 0)))
+    names = varied.names
+    sources = [s for s in systematics if isinstance(s, WeightVariation)]
+    weights = [((s.name, 1), s.up) for s in sources] + [((s.name, -1), s.down) for s in sources if s.down is not None]
+    if weights:
+        nominal = _row(selected, 0)
+        factors = jnp.stack([jnp.broadcast_to(factor(nominal), nominal.weight.shape) for _, factor in weights])
+        more = jax.vmap(lambda f: fill(dataclasses.replace(nominal, weight=nominal.weight * f)))(factors)
+        filled = jax.tree.map(lambda *parts: jnp.concatenate(parts), filled, more)
+        names = (*names, *(name for name, _ in weights))
+    return Templates.packed(filled, channels, names)
 
 
-# name of the source, +1 or -1 standard deviation, histograms
-Varied = tuple[str, int, Histograms]
+def _row(events: Events, row: int) -> Events:
+    return jax.tree.map(lambda x: x[row], events)
 
 
-def _weights(
-    sources: Sequence[WeightVariation], selected: Events, fill: Callable[[Events], Histograms]
-) -> list[Varied]:
-    variations = [(s.name, 1, s.up) for s in sources]
-    variations += [(s.name, -1, s.down) for s in sources if s.down is not None]
-    if not variations:
-        return []
-    factors = jnp.stack([jnp.broadcast_to(factor(selected), selected.weight.shape) for _, _, factor in variations])
-    filled = jax.vmap(lambda f: fill(dataclasses.replace(selected, weight=selected.weight * f)))(factors)
-    return [(name, alpha, _entry(filled, i)) for i, (name, alpha, _) in enumerate(variations)]
-
-
-def _kinematics(
-    sources: Sequence[KinematicVariation],
-    events: Events,
-    select: Callable[[Events], Events],
-    fill: Callable[[Events], Histograms],
-) -> list[Varied]:
-    variations = [(i, 1) for i in range(len(sources))]
-    variations += [(i, -1) for i, s in enumerate(sources) if not s.one_sided]
-    if not variations:
-        return []
-    # one row a variation: every source acts on the events, all but one of them by nothing
-    shifts = np.zeros((len(variations), len(sources)), events.weight.dtype)
-    for row, (i, alpha) in enumerate(variations):
-        shifts[row, i] = alpha
-
-    filled = jax.vmap(lambda alphas: fill(select(_shifted(sources, events, alphas))))(jnp.asarray(shifts))
-    return [(sources[i].name, alpha, _entry(filled, row)) for row, (i, alpha) in enumerate(variations)]
-
-
-def _shifted(sources: Sequence[KinematicVariation], events: Events, alphas: Iterable[jax.Array | float]) -> Events:
-    for source, alpha in zip(sources, alphas, strict=True):
-        events = source.shift(events, alpha)
-    return events
-
-
-def _entry(filled: Histograms, i: int) -> Histograms:
-    return jax.tree.map(lambda x: x[i], filled)
+def _joined(histograms: Sequence[Counts]) -> Counts:
+    """Return histograms side by side."""
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves, axis=-1), *histograms)

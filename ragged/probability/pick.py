@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..array import RaggedArray
 from ..reduce.axis import by_axis, with_numbers
 from ..reduce.groups import Groups
+from ..remembered import remembered
 from .poisson_binomial import check_number, clean, convolve
 from .scan import scan_by_id, shift_by_id
 
@@ -49,9 +51,13 @@ def nth_probability(p: Any, n: int) -> Any:
     check_number(n, "nth_probability")
     if n == 0:
         raise ValueError("nth_probability: places count from 1, got n=0")
-    groups, values, _ = by_axis(p, -1, keepdims=False, operation="nth_probability")
-    assert isinstance(groups, Groups)
-    return with_numbers(p, _nth(groups, values, n=int(n)))
+
+    def compute() -> Any:
+        groups, values, _ = by_axis(p, -1, keepdims=False, operation="nth_probability")
+        assert isinstance(groups, Groups)
+        return with_numbers(p, _nth(groups, values, n=int(n)))
+
+    return remembered(p, ("nth_probability", int(n)), compute) if isinstance(p, RaggedArray) else compute()
 
 
 def draw_probability(p: Any) -> Any:

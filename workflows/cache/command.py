@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
+from ..compile_cache import compile_cache_root, compile_caches
 from .cache import Cache
 from .entry import Entry
 from .parquet import export_parquet
@@ -22,7 +23,7 @@ def carry_out(arguments: argparse.Namespace) -> int:
     Parameters
     ----------
     arguments
-        ``action``, ``folder`` (of the cache) and, for clear, ``incomplete``, for export, ``output``.
+        ``action``, ``folder`` (of the cache) and, for clear, ``incomplete`` and ``compiled``, for export, ``output``.
     """
     cache = Cache(arguments.folder)
     if arguments.action == "list":
@@ -32,6 +33,12 @@ def carry_out(arguments: argparse.Namespace) -> int:
     if arguments.action == "export":
         written = [path for entry in cache.entries() for path in export_parquet(entry, arguments.output)]
         Console().print(f"wrote {len(written)} files to {arguments.output}", highlight=False, markup=False)
+        return 0
+    if arguments.compiled:
+        removed = sum(each.clear() for each in compile_caches())
+        Console().print(
+            f"removed {removed} compiled programs from {compile_cache_root()}", highlight=False, markup=False
+        )
         return 0
     removed = cache.clear(only_incomplete=arguments.incomplete)
     Console().print(f"removed {removed} from {cache.folder}", highlight=False, markup=False)
@@ -64,6 +71,9 @@ def _list(cache: Cache) -> int:
     else:
         console.print(f"no samples in {cache.folder}", highlight=False)
     _show_incomplete(cache, console)
+    for each in compile_caches():
+        told = f"{len(each.programs())} compiled programs, {decimal(each.bytes)}, in {each.folder}"
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
     return 0
 
 

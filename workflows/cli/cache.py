@@ -1,4 +1,4 @@
-"""``hepgrad cache``: list, verify, export or clear what ``run --cache`` keeps."""
+"""``hepgrad cache``: list, verify, export or clear what ``run --cache`` keeps, and the compiled programs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 from ..defaults import CACHE
 
 ACTIONS = {
-    "list": "list the samples in the cache",
+    "list": "list the samples in the cache, and how much room compiled programs take",
     "verify": "read everything and compare with the checksums; the exit code is 1 when something is wrong",
     "export": "write the samples as Parquet files",
-    "clear": "remove the samples",
+    "clear": "remove the samples, or the compiled programs",
 }
 
 
@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
     commands
         The sub-parsers of the command line.
     """
-    parser = commands.add_parser("cache", help="list, verify, export or clear what `run --cache` keeps")
+    parser = commands.add_parser("cache", help="list, verify, export or clear what is kept for the next run")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text in ACTIONS.items():
         action = actions.add_parser(name, help=text)
@@ -35,6 +35,7 @@ def add(commands: Any) -> None:
             action.add_argument("--output", metavar="DIR", type=Path, required=True, help="folder for the files")
         if name == "clear":
             action.add_argument("--incomplete", action="store_true", help="only what is damaged, or was interrupted")
+            action.add_argument("--compiled", action="store_true", help="the compiled programs, and no samples")
     parser.set_defaults(carry_out=carry_out)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .options import add_compile_cache
 
 EXAMPLES = """examples:
   hepgrad fit hepgrad-runs/ttbar-agc/workspace.json
@@ -79,6 +80,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--output", metavar="DIR", type=Path, help="write tables (JSON, CSV) and plots there")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier fit there")
+    add_compile_cache(parser)
     parser.set_defaults(carry_out=carry_out)
 
 

@@ -62,6 +62,23 @@ def add_workflow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", choices=["cpu", "gpu"], help="what to compute on (default: a GPU where JAX finds one)"
     )
+    add_compile_cache(parser)
+
+
+def add_compile_cache(parser: argparse.ArgumentParser) -> None:
+    """Declare the option of a command that compiles programs.
+
+    Parameters
+    ----------
+    parser
+        Of the command.
+    """
+    parser.add_argument(
+        "--no-compile-cache",
+        dest="compile_cache",
+        action="store_false",
+        help="neither read nor keep compiled programs (`hepgrad cache list` tells where they are)",
+    )
 
 
 @contextlib.contextmanager

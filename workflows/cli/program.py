@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import shtab
 
+from ..compile_cache import compile_cache
 from ..errors import InputError, InputWarning
 from . import cache, check, convert, fit, listing, new, report, run, scan
 
@@ -35,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             warnings.simplefilter("always", InputWarning)
-            return int(arguments.carry_out(arguments))
+            # declared by the commands that compile something
+            with compile_cache(enabled=getattr(arguments, "compile_cache", False)):
+                return int(arguments.carry_out(arguments))
     except (InputError, FloatingPointError) as error:
         print(f"hepgrad: {error}", file=sys.stderr)
         return 2

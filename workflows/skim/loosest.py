@@ -15,7 +15,7 @@ import numpy as np
 from hepgrad import ragged as rg
 from hepgrad.analysis import Analysis, Events, Hard, Parameters
 from hepgrad.analysis.optimisation.fingerprint import description
-from hepgrad.analysis.systematics.templates import fill_templates
+from hepgrad.analysis.systematics import vary
 
 from .interpret import evaluate
 from .interval import Interval, high
@@ -111,20 +111,15 @@ class Loosest:
         def probabilities(free: Mapping[str, Any], columns: rg.RecordArray) -> list[jax.Array]:
             parameters = self.parameters.with_free(free)
             events = Events.of(columns, jnp.ones(len(columns), jnp.float32))
-            filled: Any = fill_templates(
-                self.analysis.model.systematics,
-                events,
-                lambda events: self.analysis.select(events, parameters, Hard()),
-                lambda events: {"": events.probability},  # type: ignore[dict-item]
-            )
-            return jax.tree.leaves(filled)
+            varied = vary(self.analysis.model.systematics, events)
+            return [varied.map(lambda events: self.analysis.select(events, parameters, Hard()).probability)]
 
         boxes = self._boxes()
         low, high_ = ({name: jax.tree.map(jnp.asarray, box[side]) for name, box in boxes.items()} for side in (0, 1))
         traced = jax.make_jaxpr(probabilities)(low, columns)
         ranges = [Interval(*ends) for ends in zip(jax.tree.leaves(low), jax.tree.leaves(high_), strict=True)]
         results = evaluate(traced, [*ranges, *jax.tree.leaves(columns)])
-        return jnp.any(jnp.stack([high(each) > 0 for each in results]), axis=0)
+        return jnp.any(jnp.concatenate([high(each) > 0 for each in results]), axis=0)
 
     def _boxes(self) -> dict[str, tuple[Any, Any]]:
         """Return the bounds of the free parameters, moved outwards."""

@@ -17,7 +17,7 @@ from .densities import poisson_deviance, poisson_logpdf
 from .interpolation import ADDITIVE, MULTIPLICATIVE
 from .layout import ChannelLayout, ModelLayout, SampleLayout
 from .parameters import ParameterConfig, ParameterSet
-from .templates import Templates, checked, is_known, join, number_of_bins, pack, unpack
+from .templates import Templates, check_packed, checked, is_known, join, number_of_bins, pack, unpack
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -118,6 +118,27 @@ class Model:
         model = object.__new__(cls)
         model._set(layout, *children)
         return model
+
+    @classmethod
+    def packed(cls, layout: ModelLayout, templates: Templates) -> Model:
+        """Return the model of numbers that are packed already.
+
+        Parameters
+        ----------
+        layout
+            The structure.
+        templates
+            The numbers, as `Templates` describes them.
+
+        Raises
+        ------
+        ValueError
+            When a known number is not finite, or negative where it may not be, or the parameter of interest changes
+            nothing.
+        """
+        check_packed(layout, templates)
+        _check_parameter_of_interest(layout, templates)
+        return cls.tree_unflatten(layout, (templates,))
 
     def __repr__(self) -> str:
         channels = ", ".join(f"{channel.name} ({channel.bins} bins)" for channel in self.layout.channels)

@@ -105,6 +105,42 @@ def pack(layout: ModelLayout, channels: Sequence[FitChannel]) -> Templates:
     )
 
 
+def check_packed(layout: ModelLayout, templates: Templates) -> None:
+    """Check the numbers of packed templates, unless they are traced.
+
+    Parameters
+    ----------
+    layout, templates
+        The two parts of a model.
+
+    Raises
+    ------
+    ValueError
+        When a yield or a variance of simulated statistics is not finite or negative, or a varied yield is not finite;
+        the message names channel and sample.
+    """
+    elements, _ = layout.bins_of("staterror")
+    variances = templates.staterror_sumw2
+    for what, values, lowest in (
+        ("yields", templates.nominal, 0.0),
+        ("varied yields", templates.histosys_hi, -math.inf),
+        ("varied yields", templates.histosys_lo, -math.inf),
+        ("sumw2 of the staterror", variances, 0.0),
+    ):
+        if not is_known(values):
+            continue
+        array = np.asarray(values)
+        bad = np.flatnonzero(~(np.isfinite(array) & (array >= lowest)))
+        if bad.size:
+            element = elements[bad[0]] if values is variances else bad[0]
+            sample, column = divmod(int(element) % (len(layout.sample_names) * layout.bins), layout.bins)
+            channel = layout.ordered_channels[layout.channel_of_bin[column]].name
+            place = column - layout.channel_slices[channel].start
+            required = "finite" if lowest < 0 else "finite and not negative"
+            where = _where((channel, layout.sample_names[sample]))
+            raise ValueError(f"{what} of {where} must be {required}, got {array.flat[bad[0]]} in bin {place}")
+
+
 def unpack(layout: ModelLayout, templates: Templates) -> tuple[FitChannel, ...]:
     """Return the channels that `pack` would turn into these templates; numbers that are known as NumPy arrays.
 

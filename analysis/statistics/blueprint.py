@@ -1,0 +1,257 @@
+"""Where the templates of an analysis go in the arrays of a HistFactory model: static indices, made outside of programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..histogram import Axis
+from ..systematics import AlternativeSample, FreeNormalisation, Normalisation, ShapeSource, Source, Treatment
+from .histfactory import ParameterConfig
+from .histfactory.layout import ChannelLayout, ModelLayout, SampleLayout
+
+# a nearly empty bin has a large relative uncertainty, which pyhf's bounds of (0, 10) would cut off
+STATERROR_BOUNDS = (1e-10, 1e6)
+
+
+@dataclasses.dataclass(frozen=True)
+class Blueprint:
+    """The structure of the likelihood of some templates; hashable, all index arrays derive from it.
+
+    Attributes
+    ----------
+    signal, signal_statistics, systematics, parameter_of_interest, bounds
+        Those of the `TemplateModel`.
+    processes
+        The names of the templates' processes, in order.
+    channels
+        Name and axis of each channel, in the order of the templates' cells.
+    rows
+        The source, and +1 or -1 standard deviation, of each row of the templates but the first.
+
+    Raises
+    ------
+    ValueError
+        When a process that the model names is missing, or no background is there.
+    """
+
+    signal: tuple[str, ...]
+    signal_statistics: tuple[str, ...]
+    systematics: tuple[Source, ...]
+    parameter_of_interest: str
+    bounds: tuple[float, float] | None
+    processes: tuple[str, ...]
+    channels: tuple[tuple[str, Axis], ...]
+    rows: tuple[tuple[str, int], ...]
+
+    def __post_init__(self) -> None:
+        named = {*self.signal, *self._alternatives}
+        named |= {process for source in self.systematics for process in source.processes or ()}
+        if missing := named - set(self.processes):
+            raise ValueError(f"the model names the processes {sorted(missing)}; there are {list(self.processes)}")
+        if not self.backgrounds:
+            raise ValueError(f"the model needs a background besides its signal {list(self.signal)}")
+
+    @functools.cached_property
+    def _alternatives(self) -> set[str]:
+        return {s for source in self.systematics if isinstance(source, AlternativeSample) for s in source.samples}
+
+    @functools.cached_property
+    def backgrounds(self) -> tuple[str, ...]:
+        """The processes that are neither signal nor templates only, in order."""
+        return tuple(name for name in self.processes if name not in {*self.signal, *self._alternatives})
+
+    @functools.cached_property
+    def layout(self) -> ModelLayout:
+        """The structure of the likelihood."""
+
+        def modifiers(channel: str, process: str) -> tuple[tuple[str, str], ...]:
+            found = [("normfactor", self.parameter_of_interest)] if process in self.signal else []
+            if process in self.backgrounds or process in self.signal_statistics:
+                found.append(("staterror", f"staterror_{channel}"))
+            for source in self.systematics:
+                if source.processes is None or process in source.processes:
+                    found.append((_modifier_type(source), source.name))
+            return tuple(found)
+
+        names = [*self.signal, *self.backgrounds]
+        strength = ParameterConfig(self.parameter_of_interest, bounds=self.bounds)
+        wide = [
+            ParameterConfig(f"staterror_{name}", bounds=[STATERROR_BOUNDS] * (len(axis.edges) - 1))
+            for name, axis in self.channels
+        ]
+        return ModelLayout(
+            channels=tuple(
+                ChannelLayout(c, len(axis.edges) - 1, tuple(SampleLayout(name, modifiers(c, name)) for name in names))
+                for c, axis in self.channels
+            ),
+            parameter_of_interest=self.parameter_of_interest,
+            configs=(strength, *wide),
+            normsys_code="code4",
+            histosys_code="code4p",
+        )
+
+    @functools.cached_property
+    def order(self) -> np.ndarray:
+        """The process of each sample, shape (samples,), int32."""
+        return np.array([self.processes.index(name) for name in self.layout.sample_names], np.int32)
+
+    @functools.cached_property
+    def is_background(self) -> np.ndarray:
+        """Which processes are, shape (processes,), bool."""
+        return np.array([name in self.backgrounds for name in self.processes])
+
+    @functools.cached_property
+    def cells(self) -> tuple[tuple[str, int], ...]:
+        """Name and number of cells of each channel: its bins, under- and overflow."""
+        return tuple((name, len(axis.edges) + 1) for name, axis in self.channels)
+
+    @functools.cached_property
+    def cells_of_bins(self) -> tuple[np.ndarray, np.ndarray]:
+        """The cells that make each bin of the model, as its axis says, and which of them count, shape (3, bins).
+
+        The first is the bin's own, then come under- and overflow, of which most bins have none.
+        """
+        cells = np.zeros((3, self.layout.bins), np.int32)
+        counts = np.zeros(cells.shape, bool)
+        start = 0
+        for name, axis in self.channels:
+            here, bins = self.layout.channel_slices[name], len(axis.edges) - 1
+            cells[:, here] = np.arange(start + 1, start + 1 + bins)
+            counts[0, here] = True
+            if axis.flow == "fold":
+                cells[1, here.start], cells[2, here.stop - 1] = start, start + bins + 1
+                counts[1, here.start] = counts[2, here.stop - 1] = True
+            start += bins + 2
+        return cells, counts
+
+    def bins(self, cells: jax.Array) -> jax.Array:
+        """Return the bins that the model sees.
+
+        Parameters
+        ----------
+        cells
+            Shape (..., cells): the channels of the templates, side by side.
+
+        Returns
+        -------
+        jax.Array
+            Shape (..., bins), in the order of the model.
+        """
+        index, counts = self.cells_of_bins
+        # not a product with a matrix, in which one cell that is NaN would make all bins NaN
+        return jnp.sum(jnp.where(counts, cells[..., index], 0), axis=-2)
+
+    @functools.cached_property
+    def channel_of_cells(self) -> np.ndarray:
+        """Matrix of 0 and 1, shape (cells, channels): which channel, in the order of the model, a cell is of."""
+        ordered = [channel.name for channel in self.layout.ordered_channels]
+        index = np.repeat([ordered.index(name) for name, _ in self.cells], [cells for _, cells in self.cells])
+        return (index[:, None] == np.arange(len(ordered))).astype(float)
+
+    @functools.cached_property
+    def shapes(self) -> tuple[ShapeSource, ...]:
+        """The sources with templates, in the order of the model's."""
+        by_name = {source.name: source for source in self.systematics}
+        # the layout knows these names as those of `histosys` modifiers
+        return tuple(by_name[name] for name in self.layout.cells_of["histosys"])  # type: ignore[misc]
+
+    @functools.cached_property
+    def templates_of_shapes(self) -> np.ndarray:
+        """Where the templates of each source are, shape (2, sources, samples): row times processes, plus process.
+
+        At minus and at plus one standard deviation; of a source without the former, that of the latter.
+        """
+        number = len(self.processes)
+        rows = {name: row * number for row, name in enumerate(self.rows, 1)}
+
+        def place(source: ShapeSource, side: int) -> Any:
+            if isinstance(source, AlternativeSample):
+                name = source.up if side > 0 or source.down is None else source.down
+                return np.full(len(self.order), self.processes.index(name))
+            return rows.get((source.name, side), rows[source.name, 1]) + self.order
+
+        index = [[place(source, side) for source in self.shapes] for side in (-1, 1)]
+        return np.array(index, np.int32).reshape(2, len(self.shapes), len(self.order))
+
+    @functools.cached_property
+    def is_one_sided(self) -> np.ndarray:
+        """Which sources have no template below, shape (sources,), bool."""
+        below = {name for name, side in self.rows if side < 0}
+        return np.array(
+            [s.down is None if isinstance(s, AlternativeSample) else s.name not in below for s in self.shapes], bool
+        )
+
+    @functools.cached_property
+    def treatments(self) -> tuple[tuple[tuple[Treatment, ...], np.ndarray], ...]:
+        """What is done to templates, and the indices of the sources to whose it is done."""
+        groups: dict[tuple[Treatment, ...], list[int]] = {}
+        for index, source in enumerate(self.shapes):
+            groups.setdefault(tuple(source.shape), []).append(index)
+        return tuple((shape, np.array(indices, np.int32)) for shape, indices in groups.items() if shape)
+
+    @functools.cached_property
+    def alike_channels(self) -> tuple[np.ndarray, ...]:
+        """The bins of channels with equally many of them, each of shape (channels, bins)."""
+        alike: dict[int, list[np.ndarray]] = {}
+        for where in self.layout.channel_slices.values():
+            alike.setdefault(where.stop - where.start, []).append(np.arange(where.start, where.stop, dtype=np.int32))
+        return tuple(map(np.array, alike.values()))
+
+    @functools.cached_property
+    def normalisations(self) -> np.ndarray:
+        """The factors of the sources that only normalise, shape (2, sources, samples, channels): minus, then plus."""
+        by_name = {source.name: source for source in self.systematics}
+        sources = [by_name[name] for name in self.layout.cells_of["normsys"]]
+        factors = np.array([s.factors for s in sources if isinstance(s, Normalisation)], float).reshape(-1, 2)
+        shape = (2, len(sources), len(self.order), len(self.channels))
+        acts = self.layout.acts_on("normsys").reshape(shape[1:])
+        return np.where(acts, factors.T[:, :, None, None], 1.0)
+
+    @functools.cached_property
+    def background_of_samples(self) -> np.ndarray:
+        """The place of each sample among the backgrounds, shape (samples,); -1 for the others."""
+        names = self.layout.sample_names
+        return np.array([self.backgrounds.index(n) if n in self.backgrounds else -1 for n in names], np.int32)
+
+    def treated(self, nominal: jax.Array, down: jax.Array, up: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Return templates after what each source asks for.
+
+        Parameters
+        ----------
+        nominal
+            Shape (samples, bins).
+        down, up
+            Shape (sources, samples, bins).
+        """
+        for shape, sources in self.treatments:
+            treat = functools.partial(_treated, shape)
+            each = jax.vmap(jax.vmap(treat), in_axes=(None, 0, 0))
+            for bins in self.alike_channels:
+                here = nominal[:, bins].reshape(-1, bins.shape[1])
+                chosen = (sources[:, None, None, None], np.arange(len(nominal), dtype=np.int32)[:, None, None], bins)
+                before = (side[chosen].reshape(len(sources), -1, bins.shape[1]) for side in (down, up))
+                after = each(here, *before)
+                size = (len(sources), len(nominal), *bins.shape)
+                down, up = (side.at[chosen].set(new.reshape(size)) for side, new in zip((down, up), after, strict=True))
+        return down, up
+
+
+def _treated(
+    shape: Sequence[Treatment], nominal: jax.Array, down: jax.Array, up: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    for treatment in shape:
+        down, up = treatment(nominal, down, up)
+    return down, up
+
+
+def _modifier_type(source: Source) -> str:
+    if isinstance(source, FreeNormalisation):
+        return "normfactor"
+    return "normsys" if isinstance(source, Normalisation) else "histosys"

@@ -1,0 +1,57 @@
+"""Quantities of an array that a program needs often, computed once: XLA would merge them, but not their derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import jax
+
+from .array import RaggedArray
+
+T = TypeVar("T")
+
+
+def remembered(array: RaggedArray, key: Hashable, compute: Callable[[], T]) -> T:
+    """Return what is computed from an array, the same object every time the same array is asked for it while tracing.
+
+    Derivatives of the uses are then added up before they go through the computation, instead of each on its own.
+
+    Parameters
+    ----------
+    array
+        What it is computed from.
+    key
+        Names the computation.
+    compute
+        Makes it.
+
+    Examples
+    --------
+    >>> import jax
+    >>> import hepgrad.ragged as rg
+    >>> from hepgrad.ragged.remembered import remembered
+    >>> def twice(x):
+    ...     first, second = (remembered(x, "sum", lambda: rg.sum(x, axis=1)) for _ in range(2))
+    ...     return first is second
+    >>> bool(jax.jit(twice)(rg.from_lists([[1.0], [2.0, 3.0]])))
+    True
+    """
+    memory = array.__dict__.setdefault("_remembered", {})
+    if key not in memory:
+        result = compute()
+        if not _belongs_to(result, array):
+            return result
+        memory[key] = result
+    return memory[key]  # type: ignore[no-any-return]
+
+
+def _belongs_to(result: Any, array: RaggedArray) -> bool:
+    """Tell whether a result lives as long as the array: it must not leave a transformation that the array is outside of."""
+    # the rows are often those of another level: only the numbers tell
+    numbers = result.content if isinstance(result, RaggedArray) else result
+    return (
+        isinstance(array.content, jax.core.Tracer)
+        and isinstance(numbers, jax.core.Tracer)
+        and numbers._trace is array.content._trace
+    )

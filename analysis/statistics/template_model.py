@@ -11,10 +11,11 @@ import jax.numpy as jnp
 
 from ..histogram import Axis, Counts
 from ..systematics import AlternativeSample, FreeNormalisation, Normalisation, ShapeSource, Source, Templates, mirrored
-from .counting_model import FigureOfMerit, one_event
+from .counting_model import one_event
 from .histfactory import FitChannel, HistoSys, Model, NormFactor, NormSys, ParameterConfig, Sample, StatError
-from .objectives import Objective
+from .objectives import Choice
 from .objectives import objective as as_objective
+from .statistical_model import FigureOfMerit, heaviest_event
 
 # A bin that the simulation leaves empty is taken to hold this part of an event of average weight.
 EMPTY_BIN = 0.1
@@ -82,7 +83,12 @@ class TemplateModel:
                 f"{list(self.signal)}; the background has the uncertainty of its statistics in any case"
             )
 
-    def merit(self, objective: str | Objective | Callable[[Model], jax.Array]) -> FigureOfMerit:
+    @property
+    def clips_yields(self) -> bool:
+        """Whether a process that counts for less than nothing in a bin counts for nothing there."""
+        return True
+
+    def merit(self, objective: Choice) -> FigureOfMerit:
         """Return a figure of merit as a function of templates, their axes, the processes and their typical weights.
 
         Parameters
@@ -96,7 +102,17 @@ class TemplateModel:
             When there is none of this name.
         """
         chosen = as_objective(objective)
-        return lambda *data: chosen(self.build(*data))
+        return FigureOfMerit(chosen.merit, lambda *data: chosen.evaluate(self.build(*data)))
+
+    def likelihood(
+        self,
+        histograms: Mapping[str, Counts],
+        axes: Mapping[str, Axis],
+        processes: Sequence[str],
+        typical_weight: jax.Array,
+    ) -> Model | None:
+        """Return what `build` returns: this model is a likelihood."""
+        return self.build(histograms, axes, processes, typical_weight)
 
     def build(
         self,
@@ -139,7 +155,7 @@ class TemplateModel:
         # statistics in the highest precision that is enabled
         templates = histograms if isinstance(histograms, Templates) else Templates(dict(histograms))
         templates = jax.tree.map(lambda x: x.astype(float), templates)
-        heaviest = jnp.max(typical_weight[jnp.array([rows[name] for name in backgrounds])])
+        heaviest = heaviest_event(typical_weight[jnp.array([rows[name] for name in backgrounds])])
         channels = [self._channel(name, axis, templates, rows, backgrounds, heaviest) for name, axis in axes.items()]
         # a nearly empty bin has a large relative uncertainty, which pyhf's bounds of (0, 10) would cut off
         wide = [ParameterConfig(_staterror(c.name), bounds=[(1e-10, 1e6)] * len(c.samples[0].yields)) for c in channels]

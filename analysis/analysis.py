@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -21,8 +21,8 @@ from .selection.cutflow import Cutflow
 from .selection.events import Events
 from .stages.contract import AnyStage
 from .stages.needs import branch_names, check_needs, needed_branches
-from .statistics import CountingModel, Model, TemplateModel
-from .statistics.objectives import Objective
+from .statistics import StatisticalModel
+from .statistics.objectives import Evaluation, Merit
 from .systematics import Templates, fill_templates
 
 # columns, weight and process of the events of one block
@@ -42,7 +42,7 @@ class Analysis:
     channels
         The histograms of the fit.
     model
-        Turns histograms into a likelihood.
+        Turns histograms into a figure of merit: a `TemplateModel`, a `CountingModel`, or any `StatisticalModel`.
     objective
         The model's figure of merit to maximise: a name such as ``"discovery"``, or, with a `TemplateModel`, an
         objective with settings of its own or a function of the likelihood.
@@ -57,8 +57,8 @@ class Analysis:
 
     stages: Sequence[AnyStage]
     channels: Sequence[Channel]
-    model: CountingModel | TemplateModel
-    objective: str | Objective | Callable[[Model], jax.Array] = "discovery"
+    model: StatisticalModel
+    objective: Any = "discovery"
     frozen: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -242,9 +242,14 @@ class Analysis:
         zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, jnp.promote_types(s.dtype, float)), shapes)
         return jax.lax.scan(add, zeros, blocks)[0]
 
+    @property
+    def merit(self) -> Merit:
+        """How people are told the value of the objective."""
+        return self.model.merit(self.objective).merit
+
     @functools.partial(jax.jit, static_argnames="self")
-    def figure_of_merit(self, histograms: Mapping[str, Counts], data: Dataset) -> jax.Array:
-        """Return the objective for given histograms (larger is better).
+    def evaluation(self, histograms: Mapping[str, Counts], data: Dataset) -> Evaluation:
+        """Return the objective for given histograms (larger is better), and whether the fits behind it converged.
 
         Parameters
         ----------
@@ -256,8 +261,20 @@ class Analysis:
         axes = {c.name: c.axis for c in self.channels}
         return self.model.merit(self.objective)(histograms, axes, data.processes, data.typical_weight)
 
+    def figure_of_merit(self, histograms: Mapping[str, Counts], data: Dataset) -> jax.Array:
+        """Return the objective for given histograms; NaN where a fit behind it did not converge.
+
+        Parameters
+        ----------
+        histograms, data
+            As for `evaluation`.
+        """
+        return self.evaluation(histograms, data).believed
+
     def evaluate(self, data: Dataset, parameters: Parameters, reading: Reading) -> jax.Array:
         """Return the objective for given events and parameters (larger is better): the function that is differentiated.
+
+        Where a fit behind it did not converge, it is NaN; `evaluation` of `histograms` tells value and flag.
 
         Parameters
         ----------

@@ -132,7 +132,7 @@ def value_and_gradient(parameters: Parameters, data: Dataset) -> tuple[jax.Array
 def significance(sumw: jax.Array, sumw2: jax.Array, typical_weight: jax.Array) -> jax.Array:
     """Return the significance for a filled histogram; shapes (2, bins + 2) and (2,). Rivals use it as well."""
     counts = Counts(sumw, sumw2)
-    return ANALYSIS.model.discovery({"ht": counts}, {"ht": AXIS}, ("signal", "background"), typical_weight)
+    return ANALYSIS.model.discovery({"ht": counts}, {"ht": AXIS}, ("signal", "background"), typical_weight).value
 
 
 def comparisons(size: Size) -> Iterator[Comparison]:

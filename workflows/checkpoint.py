@@ -104,12 +104,13 @@ class CheckpointFile:
 
 def _told(attempt: Attempt) -> dict[str, Any]:
     history = [dataclasses.asdict(record) for record in attempt.history]
-    return {"best_value": attempt.best_value, "best_step": attempt.best_step, "history": history}
+    found = {"best_value": attempt.best_value, "best_step": attempt.best_step, "failed": attempt.failed}
+    return {**found, "history": history}
 
 
 def _attempt(start: Parameters, best: Parameters, facts: dict[str, Any]) -> Attempt:
     history = tuple(Record(**record) for record in facts["history"])
-    return Attempt(start, best, facts["best_value"], facts["best_step"], history)
+    return Attempt(start, best, facts["best_value"], facts["best_step"], history, facts.get("failed", 0))
 
 
 def _bare(leaf: Any) -> Any:

@@ -18,7 +18,6 @@ from rich.console import Console
 from hepgrad.analysis import Diagnosis, Parameters, Result, Split, check, default_block_size, draw_starts, optimize
 from hepgrad.analysis.data.pool import Pool
 from hepgrad.analysis.optimisation import fingerprint
-from hepgrad.analysis.statistics.objectives import merit
 
 from .backends import Backend, find_backend
 from .cache import Cache
@@ -110,6 +109,8 @@ def run(
         When the data, the output folder or the checkpoint cannot be used.
     FloatingPointError
         When the objective or a derivative becomes NaN or infinite.
+    FitError
+        When a fit does not converge, as for `optimize`.
     """
     given: dict[str, Any] = {"data": data, "steps": steps, "starts": starts, "seed": seed}
     workflow = dataclasses.replace(workflow, **{name: value for name, value in given.items() if value is not None})
@@ -131,7 +132,7 @@ def run(
     chosen = settings(workflow, fileset)
     checkpoint = CheckpointFile(output, chosen)
     saved = checkpoint.load(workflow.parameters, optimizer) if resume else None
-    with progress(console, workflow.steps, merit(workflow.analysis.objective)) as watchers:
+    with progress(console, workflow.steps, workflow.analysis.merit) as watchers:
         result = optimize(
             workflow.analysis,
             events,

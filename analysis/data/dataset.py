@@ -31,7 +31,8 @@ class Dataset:
         int32, shape (blocks, events): index into ``processes``, and ``len(processes)`` for the events that fill up the
         last block.
     typical_weight
-        Shape (processes,): what one simulated event counts for, ``sum(w**2) / sum(w)`` before any selection.
+        Shape (processes,): what one simulated event counts for, ``sum(w**2) / sum(w)`` before any selection; infinite
+        where the weights do not add up to a positive number.
     processes
         Names, in order (static).
     """
@@ -105,9 +106,8 @@ class Dataset:
             process[-1, -missing:] = len(processes)
         pieces = [merged[i] for i in index]
         columns = rg.RecordArray({name: _stack([piece[name] for piece in pieces]) for name in first})
-        typical = [
-            np.sum(np.square(w)) / max(np.sum(w), np.finfo(np.float32).tiny) for w in map(np.asarray, weights.values())
-        ]
+        sums = [(np.sum(np.square(w)), np.sum(w)) for w in map(np.asarray, weights.values())]
+        typical = [sumw2 / sumw if sumw > 0 else np.inf for sumw2, sumw in sums]
         return cls(columns, jnp.asarray(weight), jnp.asarray(process), jnp.asarray(typical, jnp.float32), processes)
 
 

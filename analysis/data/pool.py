@@ -162,13 +162,14 @@ def _about_all(shards: Sequence[Dataset]) -> Dataset:
     sums, processes = [], []
     for shard in shards:
         processes.append(shard.processes)
-        sumw = _sum_of_weights(shard)
-        # a shard's typical weight is sum(w**2) / sum(w)
-        sums.append((sumw, sumw * shard.typical_weight))
+        sumw, sumw2 = _sums_of_weights(shard)
+        typical = shard.typical_weight
+        # a shard's typical weight is sum(w**2) / sum(w), unless that is infinite
+        sums.append((sumw, jnp.where(jnp.isfinite(typical), sumw * typical, sumw2)))
     if len(set(processes)) > 1:
         raise ValueError(f"every shard needs the same processes in the same order, got {processes}")
     sumw, sumw2 = add_up(sums)
-    return without_events(processes[0], sumw2 / jnp.maximum(sumw, np.finfo(np.float32).tiny))
+    return without_events(processes[0], jnp.where(sumw > 0, sumw2 / jnp.where(sumw > 0, sumw, 1), jnp.inf))
 
 
 def without_events(processes: Sequence[str], typical_weight: jax.typing.ArrayLike) -> Dataset:
@@ -186,5 +187,8 @@ def without_events(processes: Sequence[str], typical_weight: jax.typing.ArrayLik
 
 
 @jax.jit
-def _sum_of_weights(data: Dataset) -> jax.Array:
-    return jax.ops.segment_sum(data.weight.ravel(), data.process.ravel(), len(data.processes))
+def _sums_of_weights(data: Dataset) -> tuple[jax.Array, jax.Array]:
+    """Return the sum of the weights and of their squares, shape (processes,) each."""
+    weight, process = data.weight.ravel(), data.process.ravel()
+    sums = jax.ops.segment_sum(jnp.stack([weight, weight**2], axis=1), process, len(data.processes))
+    return sums[:, 0], sums[:, 1]

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..data.pool import Pool
-from ..optimisation.culprit import find_culprit
+from ..optimisation.culprit import find_culprit, find_failure
 from ..optimisation.goal import Goal
 from ..selection.cut import Soft
 from .branches import examine_use
@@ -23,14 +23,14 @@ AGREEMENT = 0.02
 
 
 def examine_gradient(patient: Patient) -> Iterator[Finding]:
-    """Look for free parameters without a derivative in the soft reading.
+    """Look for free parameters without a derivative in the soft reading, and for a fit that fails.
 
     Parameters
     ----------
     patient
         Who is examined.
     """
-    value, slope = patient.slope
+    (value, converged), slope = patient.slope
     if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves((value, slope))):
         culprit = find_culprit(Goal(patient.analysis), Pool.of(patient.data), patient.parameters, Soft())
         yield Finding(
@@ -39,6 +39,15 @@ def examine_gradient(patient: Patient) -> Iterator[Finding]:
             f"the objective is {float(value):g}, and {culprit}",
             "the first step would end the optimisation",
             "guard what divides by zero or takes a root of zero: select the safe values before, not after",
+        )
+        return
+    if not converged:
+        yield Finding(
+            Severity.ERROR,
+            "fit",
+            find_failure(Goal(patient.analysis), Pool.of(patient.data), patient.parameters, Soft()),
+            "a step on a failed fit would lead anywhere, so that the first one would end the optimisation",
+            "give sparse backgrounds more events or fewer bins, and smooth, symmetrise or prune large shape variations",
         )
         return
     unused = {finding.subject: finding for finding in examine_use(patient)}
@@ -68,7 +77,9 @@ def examine_differences(patient: Patient) -> Iterator[Finding]:
     patient
         Who is examined.
     """
-    value, slope = patient.slope
+    (value, converged), slope = patient.slope
+    if not converged:
+        return
     rounding = float(np.finfo(patient.data.weight.dtype).eps) * max(abs(float(value)), 1.0)
     objective = jax.jit(patient.soft_objective)
     for name in patient.parameters.free:
@@ -79,9 +90,18 @@ def examine_differences(patient: Patient) -> Iterator[Finding]:
         def along(step: float, name: str = name, direction: Any = direction) -> float:
             moved = jax.tree.map(lambda x, d: x + step * d, patient.parameters[name], direction)
             free = {**{k: patient.parameters[k] for k in patient.parameters.free}, name: moved}
-            return float(objective(patient.parameters.with_free(free), patient.data))
+            return float(objective(patient.parameters.with_free(free), patient.data).believed)
 
         near, far = ((along(h) - along(-h)) / (2 * h) for h in (STEP, 2 * STEP))
+        if np.isnan(near + far):
+            yield Finding(
+                Severity.WARNING,
+                f"parameter {name}",
+                f"a fit fails when it moves by {2 * STEP:g} of its scale",
+                "the optimisation ends where a fit fails",
+                "give sparse backgrounds more events or fewer bins, and smooth, symmetrise or prune large variations",
+            )
+            continue
         trusted = 3 * abs(near - far) + 10 * rounding / STEP + AGREEMENT * abs(derivative)
         if abs(near - derivative) > trusted:
             yield Finding(

@@ -18,6 +18,7 @@ from ..histogram import Counts
 from ..parameters.parameters import Parameters
 from ..selection.cut import Hard, Soft
 from ..selection.cutflow import Cutflow
+from ..statistics.objectives import Evaluation
 from ..systematics import AlternativeSample
 
 
@@ -80,12 +81,14 @@ class Patient:
         return {channel.name: jax.tree.map(np.asarray, filled[channel.name]) for channel in self.analysis.channels}
 
     @functools.cached_property
-    def slope(self) -> tuple[jax.Array, Parameters]:
+    def slope(self) -> tuple[Evaluation, Parameters]:
         """The objective and its derivatives in the soft reading, in units of the objective per parameter's unit."""
-        return jax.jit(jax.value_and_grad(self.soft_objective))(self.parameters, self.data)
+        evaluate = jax.value_and_grad(lambda *at: tuple(self.soft_objective(*at)), has_aux=True)
+        evaluation, slope = jax.jit(evaluate)(self.parameters, self.data)
+        return Evaluation(*evaluation), slope
 
-    def soft_objective(self, parameters: Parameters, data: Dataset) -> jax.Array:
-        """Return the objective in the soft reading.
+    def soft_objective(self, parameters: Parameters, data: Dataset) -> Evaluation:
+        """Return the objective in the soft reading, and whether its fits converged.
 
         Parameters
         ----------
@@ -94,7 +97,7 @@ class Patient:
         data
             The events.
         """
-        return self.analysis.evaluate(data, parameters, Soft())
+        return self.analysis.evaluation(self.analysis.histograms(data, parameters, Soft()), data)
 
     @functools.cached_property
     def distances(self) -> dict[str, np.ndarray]:

@@ -32,6 +32,9 @@ class Record:
     slopes
         The derivative of the objective with respect to what the optimiser moves before the update: the cut value in
         units of its scale (with `Smooth` bounds, about that). Without weights and edges.
+    failed
+        How many of the evaluations in the hard reading are not to be believed, because a fit behind them did not
+        converge or they are not finite; they are NaN, and the point cannot become the best one.
     """
 
     step: int
@@ -42,6 +45,40 @@ class Record:
     bandwidth: float = math.nan
     validation: float = math.nan
     slopes: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    failed: int = 0
+
+    @property
+    def checks(self) -> int:
+        """How many evaluations in the hard reading were made after the update."""
+        return self.failed + (not math.isnan(self.hard)) + (not math.isnan(self.validation))
+
+
+@dataclasses.dataclass(frozen=True)
+class FitTally:
+    """How many evaluations there were, and how many of them are not to be believed; tallies add up.
+
+    Attributes
+    ----------
+    failed
+        Those whose fits did not converge from any start, or that are not finite.
+    made
+        All of them.
+
+    Examples
+    --------
+    >>> from hepgrad.analysis.optimisation import FitFitTally
+    >>> print(FitFitTally(1, 200) + FitFitTally(2, 3))
+    3 of 203 fits failed
+    """
+
+    failed: int
+    made: int
+
+    def __add__(self, other: FitTally) -> FitTally:
+        return FitTally(self.failed + other.failed, self.made + other.made)
+
+    def __str__(self) -> str:
+        return f"{self.failed} of {self.made} fits failed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +92,13 @@ class Attempt:
     best
         The best point so far, with hard cuts on the events that choose.
     best_value
-        The goal there.
+        The goal there; minus infinity while there is no point whose fits converged.
     best_step
         The number of steps that led there: 0 for the start.
     history
         One record for each step that was made.
+    failed
+        As for `Record`, of the start.
     """
 
     start: Parameters
@@ -67,6 +106,13 @@ class Attempt:
     best_value: float
     best_step: int = 0
     history: tuple[Record, ...] = ()
+    failed: int = 0
+
+    @property
+    def fits(self) -> FitTally:
+        """The evaluations of the objective: at the start, in each step, and with hard cuts after some of them."""
+        checks = sum(record.checks for record in self.history)
+        return FitTally(self.failed + sum(record.failed for record in self.history), 1 + len(self.history) + checks)
 
     def onwards(self, records: Sequence[Record]) -> Attempt:
         """Return the attempt after more steps.
@@ -78,7 +124,7 @@ class Attempt:
         """
         return dataclasses.replace(self, history=(*self.history, *records))
 
-    def with_check(self, parameters: Parameters, hard: float, validation: float) -> Attempt:
+    def with_check(self, parameters: Parameters, hard: float, validation: float, *, failed: int = 0) -> Attempt:
         """Return the attempt with an evaluation of the point that its last step led to.
 
         Parameters
@@ -87,12 +133,14 @@ class Attempt:
             The point.
         hard, validation
             The goal there with hard cuts, on the training events and on the validation events; NaN without any.
+        failed
+            How many of the two are NaN because a fit failed; the point is not eligible then.
         """
         *history, last = self.history
-        history.append(dataclasses.replace(last, hard=hard, validation=validation))
+        history.append(dataclasses.replace(last, hard=hard, validation=validation, failed=failed))
         checked = dataclasses.replace(self, history=tuple(history))
         value = hard if math.isnan(validation) else validation
-        if not value > self.best_value:
+        if failed or not value > self.best_value:
             return checked
         return dataclasses.replace(checked, best=parameters, best_value=value, best_step=len(history))
 

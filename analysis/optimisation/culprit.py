@@ -1,8 +1,9 @@
-"""Which part of an analysis makes a number or a derivative NaN or infinite."""
+"""Which part of an analysis makes a number or a derivative NaN or infinite, or its fit fail."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from ..parameters.parameters import Parameters
 from ..selection.cut import Reading
 from ..selection.event_numbers import event_numbers
 from ..selection.events import Events
+from ..statistics import FitError
+from ..systematics import AlternativeSample, Templates
 from .goal import Goal
 from .programs import Fill
 
@@ -45,11 +48,49 @@ def find_culprit(goal: Goal, pool: Pool, parameters: Parameters, reading: Readin
     return next(suspects, "every part of it is finite on its own, so that their sum or product is too large a number")
 
 
+def find_failure(goal: Goal, pool: Pool, parameters: Parameters, reading: Reading) -> str:
+    """Return a sentence about the fit that does not converge: where it ended, and the largest slopes there.
+
+    Parameters
+    ----------
+    goal, pool, parameters, reading
+        As for `find_culprit`; what makes histograms infinite makes their fit fail.
+    """
+    analysis, about = goal.analysis, pool.about
+    histograms = pool.total(Fill(analysis), parameters, reading)
+    if weightless := list(_weightless(analysis, about)):
+        return weightless[0]
+    if _list(_bad_histograms(histograms.nominal)):
+        return find_culprit(goal, pool, parameters, reading)
+    try:
+        # outside of compiled programs a fit that fails says why
+        axes = {channel.name: channel.axis for channel in analysis.channels}
+        analysis.model.merit(analysis.objective)(histograms, axes, about.processes, about.typical_weight)
+    except FitError as error:
+        return str(error)
+    return f"the objective {analysis.objective!r} says that a fit behind it did not converge, from any of its starts"
+
+
+def _weightless(analysis: Analysis, about: Dataset) -> Iterator[str]:
+    """Yield a sentence when no background has weights from which it follows what one of its events counts for."""
+    sources = [source for source in analysis.model.systematics if isinstance(source, AlternativeSample)]
+    others = {*analysis.model.signal, *(name for source in sources for name in source.samples)}
+    typical = dict(zip(about.processes, about.typical_weight.tolist(), strict=True))
+    backgrounds = [name for name in typical if name not in others]
+    if backgrounds and not any(math.isfinite(typical[name]) for name in backgrounds):
+        names = ", ".join(map(repr, backgrounds))
+        yield (
+            f"the weights of all background ({names}) do not add up to a positive number of expected events, so that "
+            "nothing tells what one simulated event counts for: check the signs of the weights and the cross-section"
+        )
+
+
 def _suspects(goal: Goal, pool: Pool, parameters: Parameters, reading: Reading) -> Iterator[str]:
     analysis = goal.analysis
     objective = getattr(analysis.objective, "__name__", analysis.objective)
     stages = [f"stage {stage.name!r}" for stage in analysis.stages]
     channels = [f"channel {channel.name!r}" for channel in analysis.channels]
+    yield from _weightless(analysis, pool.about)
     templates = pool.total(Fill(analysis), parameters, reading)
     forward = jax.jit(lambda data, block: _forward(analysis, data, block, parameters, reading))
     if _list(_bad_histograms(templates.nominal)):
@@ -62,7 +103,10 @@ def _suspects(goal: Goal, pool: Pool, parameters: Parameters, reading: Reading) 
             if found := _list(_bad_histograms(histograms)):
                 yield f"the systematic variation {source!r} ({side}) makes {found} NaN or infinite"
 
-    derivatives = jax.jit(jax.value_and_grad(goal.of_histograms, argnums=(0, 1)))
+    def value_of(histograms: Templates, parameters: Parameters, about: Dataset) -> jax.Array:
+        return goal.of_histograms(histograms, parameters, about).value
+
+    derivatives = jax.jit(jax.value_and_grad(value_of, argnums=(0, 1)))
     value, (slope, direct) = derivatives(templates, parameters, pool.about)
     if not jnp.isfinite(value):
         yield f"the objective {objective!r} or a penalty is not finite, although all histograms are"

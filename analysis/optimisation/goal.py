@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-import jax
+import jax.numpy as jnp
 
 from ..analysis import Analysis
 from ..data.dataset import Dataset
 from ..data.pool import Pool
 from ..parameters.parameters import Parameters
 from ..selection.cut import Reading
+from ..statistics.objectives import Evaluation
 from ..systematics import Templates
 from .penalty import Penalty
 from .programs import Fill
@@ -31,8 +32,8 @@ class Goal:
     analysis: Analysis
     penalties: tuple[Penalty, ...] = ()
 
-    def of_histograms(self, histograms: Templates, parameters: Parameters, about: Dataset) -> jax.Array:
-        """Return the goal for given histograms (larger is better).
+    def of_histograms(self, histograms: Templates, parameters: Parameters, about: Dataset) -> Evaluation:
+        """Return the goal for given histograms (larger is better), and whether to believe it.
 
         Parameters
         ----------
@@ -43,12 +44,13 @@ class Goal:
         about
             The events that they are filled from, for their processes and typical weights.
         """
-        merit = self.analysis.figure_of_merit(histograms, about)
+        merit = self.analysis.evaluation(histograms, about)
         cost = (penalty(self.analysis, about.processes, histograms, parameters) for penalty in self.penalties)
-        return merit - sum(cost, start=0)
+        value = merit.value - sum(cost, start=0)
+        return Evaluation(value, merit.converged & jnp.isfinite(value))
 
-    def evaluate(self, pool: Pool, parameters: Parameters, reading: Reading) -> jax.Array:
-        """Return the goal for given events (larger is better).
+    def evaluate(self, pool: Pool, parameters: Parameters, reading: Reading) -> Evaluation:
+        """Return the goal for given events (larger is better), and whether to believe it.
 
         Parameters
         ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import optax
@@ -12,11 +13,11 @@ from ..data.pool import Pool
 from ..data.split import Split
 from ..parameters.bounds import Bounds, Projection
 from ..parameters.parameters import Parameters
-from ..statistics.objectives import merit
+from ..selection.cut import Hard
 from .attempt import best_of
 from .checkpoint import Checkpoint
 from .goal import Goal
-from .loop import Course, Watcher
+from .loop import Course, Watcher, failed
 from .penalty import Penalty
 from .plan import Plan
 from .result import Point, Result
@@ -102,6 +103,10 @@ def optimize(
     ------
     FloatingPointError
         When the objective or a derivative is not finite; names the step, the stage that began it, and the parameters.
+    FitError
+        When a fit that a step rests on does not converge, from any of its starts; names the step, the parameters, and
+        where the fit ended. So too when there is no converged fit at the optimum with hard cuts on the held-out events,
+        or at any point that was checked with hard cuts. At one of these points a failure costs no more than the point.
     ValueError
         When every parameter is frozen, a number of steps is not positive, or several steps per call are to go over
         shards.
@@ -127,10 +132,13 @@ def optimize(
         now = course.to_the_end(course.begin(another, (*now.finished, now.attempt)))
 
     attempts = (*now.finished, now.attempt)
-    soft, held_out = plan.reading(steps - 1), Pool.of(data.held_out)
-    ends = (parameters, best_of(attempts).best)
-    start, optimum = (Point.of(analysis, course.train, held_out, end, soft) for end in ends)
-    return Result(start, optimum, attempts, merit(analysis.objective))
+    soft, held_out, best = plan.reading(steps - 1), Pool.of(data.held_out), best_of(attempts)
+    if not math.isfinite(best.best_value):
+        raise failed("every point that was checked with hard cuts", goal, course.choosing, best.best, Hard())
+    start, optimum = (Point.of(analysis, course.train, held_out, end, soft) for end in (parameters, best.best))
+    if not optimum.hard_held_out.converged:
+        raise failed("the optimum, with hard cuts on held-out events", Goal(analysis), held_out, best.best, Hard())
+    return Result(start, optimum, attempts, analysis.merit)
 
 
 def _course(

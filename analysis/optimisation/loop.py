@@ -13,10 +13,13 @@ import numpy as np
 from ..data.pool import Pool
 from ..parameters.parameter import Parameter
 from ..parameters.parameters import Parameters
-from ..selection.cut import Hard
+from ..selection.cut import Hard, Reading
+from ..statistics import FitError
+from ..statistics.objectives import Evaluation
 from .attempt import Attempt, Record
 from .checkpoint import Checkpoint
-from .culprit import find_culprit
+from .culprit import find_culprit, find_failure
+from .goal import Goal
 from .plan import Plan
 from .steps import Advance, Descent, Trace
 
@@ -66,6 +69,11 @@ class Course:
     watchers: Sequence[Watcher]
     save: Callable[[Checkpoint], None] | None
 
+    @property
+    def choosing(self) -> Pool:
+        """The events on which hard cuts are compared."""
+        return self.validation or self.train
+
     def begin(self, start: Parameters, finished: tuple[Attempt, ...] = ()) -> Checkpoint:
         """Return the state before the first step.
 
@@ -75,9 +83,18 @@ class Course:
             Where to start.
         finished
             Descents from earlier starts.
+
+        Raises
+        ------
+        FloatingPointError
+            When the goal with hard cuts is not finite there. A fit that fails is counted; the steps may lead away.
         """
-        value = self.hard(self.validation or self.train, start)
-        return Checkpoint(self.descent.start(start), Attempt(start, start, value), finished)
+        pool = self.choosing
+        goal = self.hard(pool, start)
+        if not np.isfinite(goal.value):
+            raise not_finite("the start", float(goal.value), self.descent.goal, pool, start, Hard())
+        value, failed = (float(goal.value), 0) if goal.converged else (-math.inf, 1)
+        return Checkpoint(self.descent.start(start), Attempt(start, start, value, failed=failed), finished)
 
     def to_the_end(self, now: Checkpoint) -> Checkpoint:
         """Return the state after the last step.
@@ -91,6 +108,8 @@ class Course:
         ------
         FloatingPointError
             When the goal or a derivative is not finite.
+        FitError
+            When a fit does not converge from any of its starts.
         """
         while not self.plan.is_over(now.attempt):
             done = len(now.attempt.history)
@@ -117,16 +136,16 @@ class Course:
         present = self.descent.at(position.coordinates)
         made = int(trace.made)
         if made < last - first:
-            self._give_up(first + made, present, float(trace.goals[made]))
+            self._give_up(first + made, present, float(trace.goals[made]), finite=bool(trace.finite))
         attempt = now.attempt.onwards(self._records(first, factors, trace))
         if self.plan.checks(last):
-            hard = self.hard(self.train, present)
-            validation = math.nan if self.validation is None else self.hard(self.validation, present)
-            attempt = attempt.with_check(present, hard, validation)
+            goals = [self.hard(pool, present) for pool in (self.train, self.validation) if pool is not None]
+            hard, validation = [*(float(goal.believed) for goal in goals), math.nan][:2]
+            attempt = attempt.with_check(present, hard, validation, failed=sum(not goal.converged for goal in goals))
         return Checkpoint(position, attempt, now.finished)
 
-    def hard(self, pool: Pool, parameters: Parameters) -> float:
-        """Return the goal with hard cuts.
+    def hard(self, pool: Pool, parameters: Parameters) -> Evaluation:
+        """Return the goal with hard cuts, and whether to believe it.
 
         Parameters
         ----------
@@ -135,7 +154,7 @@ class Course:
         parameters
             The cut values.
         """
-        return float(self.descent.goal.evaluate(pool, parameters, Hard()))
+        return self.descent.goal.evaluate(pool, parameters, Hard())
 
     def _records(self, first: int, factors: np.ndarray, trace: Trace) -> list[Record]:
         goals, (values, slopes) = np.asarray(trace.goals), jax.tree.map(np.asarray, (trace.values, trace.slopes))
@@ -154,6 +173,40 @@ class Course:
 
         return [record(i) for i in range(len(factors))]
 
-    def _give_up(self, step: int, parameters: Parameters, value: float) -> NoReturn:
-        culprit = find_culprit(self.descent.goal, self.train, parameters, self.plan.reading(step))
-        raise FloatingPointError(f"step {step}: the objective is {value:g}; {culprit}; at {parameters!r}")
+    def _give_up(self, step: int, parameters: Parameters, value: float, *, finite: bool) -> NoReturn:
+        goal, reading = self.descent.goal, self.plan.reading(step)
+        if not finite:
+            raise not_finite(f"step {step}", value, goal, self.train, parameters, reading)
+        raise failed(f"step {step}", goal, self.train, parameters, reading)
+
+
+def not_finite(
+    where: str, value: float, goal: Goal, pool: Pool, parameters: Parameters, reading: Reading
+) -> FloatingPointError:
+    """Return the error to raise where a goal or a derivative is NaN or infinite; it names the culprit.
+
+    Parameters
+    ----------
+    where
+        At which step, or point.
+    value
+        The goal.
+    goal, pool, parameters, reading
+        As for `find_culprit`.
+    """
+    culprit = find_culprit(goal, pool, parameters, reading)
+    return FloatingPointError(f"{where}: the objective is {value:g}; {culprit}; at {parameters!r}")
+
+
+def failed(where: str, goal: Goal, pool: Pool, parameters: Parameters, reading: Reading) -> FitError:
+    """Return the error to raise where a fit failed from all its starts; it says where the fit ended.
+
+    Parameters
+    ----------
+    where
+        At which step, or point.
+    goal, pool, parameters, reading
+        As for `find_failure`.
+    """
+    reason = find_failure(goal, pool, parameters, reading)
+    return FitError(f"{where}: there is no figure of merit, because a fit failed: {reason}; at {parameters!r}")

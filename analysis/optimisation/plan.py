@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import jax.numpy as jnp
 import numpy as np
@@ -114,5 +113,5 @@ class Plan:
             So far.
         """
         done = len(attempt.history)
-        late = [r for r in attempt.history[attempt.best_step :] if not math.isnan(r.hard)]
+        late = [record for record in attempt.history[attempt.best_step :] if record.checks]
         return done >= self.steps or (self.patience is not None and len(late) >= self.patience)

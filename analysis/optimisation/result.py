@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+import operator
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,8 +19,12 @@ from ..printing import as_text
 from ..selection.cut import Hard, Reading
 from ..selection.cutflow import Cutflow
 from ..statistics.objectives import Merit
-from .attempt import Attempt, Record, best_of
+from .attempt import Attempt, FitTally, Record, best_of
+from .goal import Goal
+from .loop import not_finite
 from .programs import Count, Fill
+
+EVALUATIONS = ("soft_train", "soft_held_out", "hard_train", "hard_held_out")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,16 +34,19 @@ class Evaluation:
     Attributes
     ----------
     objective
-        The figure of merit.
+        The figure of merit; NaN where a fit behind it did not converge.
     histograms
         By channel, of shape (processes, bins + 2).
     yields
         Expected selected events by process, under- and overflow included, in the first channel.
+    converged
+        Whether all fits behind the figure of merit converged.
     """
 
     objective: float
     histograms: Mapping[str, Counts]
     yields: Mapping[str, float]
+    converged: bool = True
 
     @classmethod
     def of(cls, analysis: Analysis, pool: Pool, parameters: Parameters, reading: Reading) -> Evaluation:
@@ -53,11 +62,19 @@ class Evaluation:
             The cut values.
         reading
             What a cut means.
+
+        Raises
+        ------
+        FloatingPointError
+            When the figure of merit is not finite; names the cause.
         """
         histograms = pool.total(Fill(analysis), parameters, reading)
+        merit = analysis.evaluation(histograms, pool.about)
+        if not np.isfinite(merit.value):
+            raise not_finite("the result", float(merit.value), Goal(analysis), pool, parameters, reading)
         first = histograms[analysis.channels[0].name]
         yields = dict(zip(pool.about.processes, np.asarray(first.sumw.sum(axis=-1), float).tolist(), strict=True))
-        return cls(float(analysis.figure_of_merit(histograms, pool.about)), histograms, yields)
+        return cls(float(merit.believed), histograms, yields, bool(merit.converged))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +157,12 @@ class Result:
         return self.best.history
 
     @property
+    def fits(self) -> FitTally:
+        """How many evaluations of the objective there were in all descents and at both points, and how many failed."""
+        told = [getattr(point, which).converged for point in (self.start, self.optimum) for which in EVALUATIONS]
+        return functools.reduce(operator.add, (a.fits for a in self.attempts), FitTally(told.count(False), len(told)))
+
+    @property
     def gain(self) -> float:
         """How many times better the optimum is than the start, with hard cuts on events the optimiser never saw."""
         return self.merit.gain(self.start.hard_held_out.objective, self.optimum.hard_held_out.objective)
@@ -151,12 +174,14 @@ class Result:
 
     def _merit_table(self) -> Table:
         table = _table(self.merit.title, "cuts", "events", right=("start", "optimised", "gain"))
+        if self.fits.failed:
+            table.caption, table.caption_justify = f"{self.fits}; what rests on one is not told", "left"
         for reading in ("soft", "hard"):
             for half in ("train", "held_out"):
                 a, b = (getattr(p, f"{reading}_{half}").objective for p in (self.start, self.optimum))
                 gain = self.merit.gain(a, b)
                 style = "bold" if (reading, half) == ("hard", "held_out") else None
-                told = (f"{self.merit.of(value):.3f}" for value in (a, b))
+                told = (self.merit.text(value, ".3f") for value in (a, b))
                 better = "-" if math.isnan(gain) else f"{gain:.3f}"
                 table.add_row(reading, half.replace("_", "-"), *told, better, style=style)
         return table
@@ -181,7 +206,8 @@ class Result:
         for number, attempt in enumerate(self.attempts, 1):
             steps = (str(len(attempt.history)), str(attempt.best_step))
             style = "bold" if attempt is self.best else None
-            table.add_row(str(number), *steps, f"{self.merit.of(attempt.best_value):.3f}", style=style)
+            value = attempt.best_value if math.isfinite(attempt.best_value) else math.nan
+            table.add_row(str(number), *steps, self.merit.text(value, ".3f"), style=style)
         return table
 
     def __str__(self) -> str:

@@ -43,10 +43,11 @@ def over_shards(descent: Descent, pool: Pool) -> Advance:
 
     @jax.jit
     def of_whole(histograms: Templates, parameters: Parameters, about: Dataset) -> Any:
-        def loss(histograms: Templates, parameters: Parameters) -> jax.Array:
-            return -goal.of_histograms(histograms, parameters, about)
+        def loss(histograms: Templates, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
+            value, converged = goal.of_histograms(histograms, parameters, about)
+            return -value, converged
 
-        return jax.value_and_grad(loss, argnums=(0, 1))(histograms, parameters)
+        return jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)(histograms, parameters)
 
     @jax.jit
     def to_coordinates(coordinates: Coordinates, *slopes: Parameters) -> Coordinates:
@@ -64,12 +65,13 @@ def over_shards(descent: Descent, pool: Pool) -> Advance:
         coordinates = position.coordinates
         parameters = at(coordinates)
         histograms = pool.total(fill, parameters, reading)
-        value, (of_histograms, direct) = of_whole(histograms, parameters, about)
+        (value, converged), (of_histograms, direct) = of_whole(histograms, parameters, about)
         slope = to_coordinates(coordinates, direct, pool.total(pull_back, parameters, reading, of_histograms))
-        finite = bool(all_finite((value, slope)))
+        finite = all_finite((value, slope))
+        good = bool(finite & converged)
         values, slopes = jax.tree.map(lambda x: x[None], traced(coordinates, slope))
-        trace = Trace(jnp.asarray(finite, jnp.int32), -value[None], values, slopes)
-        return (move(position, value, slope) if finite else position), trace
+        trace = Trace(jnp.asarray(good, jnp.int32), -value[None], finite, values, slopes)
+        return (move(position, value, slope) if good else position), trace
 
     return advance
 

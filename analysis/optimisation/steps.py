@@ -43,10 +43,12 @@ class Trace:
     Attributes
     ----------
     made
-        How many were made: fewer than asked for when the goal or a derivative was not finite, and the position is then
-        the one where that happened.
+        How many were made: fewer than asked for when the goal or a derivative was not finite, or a fit behind them did
+        not converge; the position is then the one where that happened.
     goals
-        Shape (steps,): the goal before each update; NaN for a step that was not made.
+        Shape (steps,): the goal before each update; NaN for a step that was not tried.
+    finite
+        Whether goal and derivatives of the last step that was tried were, scalar bool.
     values
         By parameter, without weights, of shape (steps, ...): the values before each update.
     slopes
@@ -55,6 +57,7 @@ class Trace:
 
     made: jax.Array
     goals: jax.Array
+    finite: jax.Array
     values: dict[str, jax.Array]
     slopes: dict[str, jax.Array]
 
@@ -175,10 +178,11 @@ def make_step(descent: Descent) -> jax.stages.Wrapped:
         How a step is made.
     """
 
-    def loss(coordinates: Coordinates, data: Dataset, reading: Soft) -> jax.Array:
+    def loss(coordinates: Coordinates, data: Dataset, reading: Soft) -> tuple[jax.Array, jax.Array]:
         parameters = descent.at(coordinates)
         histograms = descent.goal.analysis.histograms(data, parameters, reading)
-        return -descent.goal.of_histograms(histograms, parameters, data)
+        goal = descent.goal.of_histograms(histograms, parameters, data)
+        return -goal.value, goal.converged
 
     @jax.jit
     def step(position: Position, data: Dataset, factors: jax.Array, number: jax.Array) -> tuple[Position, Trace]:
@@ -186,27 +190,35 @@ def make_step(descent: Descent) -> jax.stages.Wrapped:
             position, trace, _ = carry
             i = trace.made
             reading = Soft(*factors[i])
-            value, slope = jax.value_and_grad(loss)(position.coordinates, data, reading)
+            (value, converged), slope = jax.value_and_grad(loss, has_aux=True)(position.coordinates, data, reading)
             finite = all_finite((value, slope))
-            moved = descent.move(position, value, slope, value_fn=lambda c: loss(c, data, reading))
+            good = finite & converged
+
+            def along_a_line(coordinates: Coordinates) -> jax.Array:
+                value, converged = loss(coordinates, data, reading)
+                # no line search stops at a point whose fit failed
+                return jnp.where(converged, value, jnp.inf)
+
+            moved = descent.move(position, value, slope, value_fn=along_a_line)
             values, slopes = jax.tree.map(
                 lambda all_, now: all_.at[i].set(now),
                 (trace.values, trace.slopes),
                 descent.traced(position.coordinates, slope),
             )
-            seen = Trace(i + finite, trace.goals.at[i].set(-value), values, slopes)
-            stay = jax.tree.map(lambda new, old: jnp.where(finite, new, old), moved, position)
-            return stay, seen, finite
+            seen = Trace(i + good, trace.goals.at[i].set(-value), finite, values, slopes)
+            stay = jax.tree.map(lambda new, old: jnp.where(good, new, old), moved, position)
+            return stay, seen, good
 
         def goes_on(carry: tuple[Position, Trace, jax.Array]) -> jax.Array:
-            _, trace, finite = carry
-            return finite & (trace.made < number)
+            _, trace, good = carry
+            return good & (trace.made < number)
 
         most = factors.shape[0]
         traced = jax.eval_shape(descent.traced, position.coordinates, position.coordinates)
-        value = jax.eval_shape(loss, position.coordinates, data, Soft(*factors[0]))
+        value, _ = jax.eval_shape(loss, position.coordinates, data, Soft(*factors[0]))
         values, slopes = jax.tree.map(lambda s: jnp.zeros((most, *s.shape), s.dtype), traced)
-        nothing = Trace(jnp.zeros((), jnp.int32), jnp.full(most, jnp.nan, value.dtype), values, slopes)
+        goals, finite = jnp.full(most, jnp.nan, value.dtype), jnp.asarray(True)
+        nothing = Trace(jnp.zeros((), jnp.int32), goals, finite, values, slopes)
         position, trace, _ = jax.lax.while_loop(goes_on, one, (position, nothing, jnp.asarray(True)))
         return position, trace
 

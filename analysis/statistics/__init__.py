@@ -23,4 +23,6 @@ from .histfactory import ShapeSys as ShapeSys
 from .histfactory import StatError as StatError
 from .histfactory import from_workspace as from_workspace
 from .histfactory import to_workspace as to_workspace
+from .statistical_model import FigureOfMerit as FigureOfMerit
+from .statistical_model import StatisticalModel as StatisticalModel
 from .template_model import TemplateModel as TemplateModel

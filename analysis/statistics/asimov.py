@@ -35,6 +35,11 @@ class BackgroundOnlyFit:
     gamma: jax.Array
     converged: jax.Array
 
+    @property
+    def significance(self) -> jax.Array:
+        """The square root of `q0`, scalar; its derivative at 0 is 0."""
+        return _safe_sqrt(self.q0)
+
 
 def discovery_significance(
     signal: jax.Array,
@@ -105,7 +110,7 @@ def discovery_significance(
         background_variance=background_variance,
         background_floor=background_floor,
     )
-    return _safe_sqrt(fit.q0)
+    return fit.significance
 
 
 def background_only_fit(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +11,10 @@ import numpy as np
 
 from ..histogram import Axis, Counts
 from ..systematics import Source
-from .asimov import discovery_significance
-
-# of histograms by channel, their axes, the names of the processes, and what an event of each counts for
-FigureOfMerit: TypeAlias = Callable[[Mapping[str, Counts], Mapping[str, Axis], Sequence[str], jax.Array], jax.Array]
+from .asimov import background_only_fit
+from .histfactory import Model
+from .objectives import Discovery, Evaluation
+from .statistical_model import FigureOfMerit, heaviest_event
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +54,11 @@ class CountingModel:
         """The sources that need histograms of their own: none."""
         return ()
 
+    @property
+    def clips_yields(self) -> bool:
+        """Whether a process that counts for less than nothing in a bin counts for nothing there: no, it is added up."""
+        return False
+
     def merit(self, objective: object) -> FigureOfMerit:
         """Return a figure of merit as a function of histograms, their axes, the processes and their typical weights.
 
@@ -72,7 +76,16 @@ class CountingModel:
             raise ValueError(
                 f"a CountingModel has no objective {objective!r}, only 'discovery'; a TemplateModel has others"
             )
-        return self.discovery
+        return FigureOfMerit(Discovery().merit, lambda *data: Evaluation.of(self.discovery(*data)))
+
+    def likelihood(
+        self,
+        histograms: Mapping[str, Counts],
+        axes: Mapping[str, Axis],
+        processes: Sequence[str],
+        typical_weight: jax.Array,
+    ) -> Model | None:
+        """Return None: what is profiled here is no HistFactory model."""
 
     def discovery(
         self,
@@ -80,8 +93,8 @@ class CountingModel:
         axes: Mapping[str, Axis],
         processes: Sequence[str],
         typical_weight: jax.Array,
-    ) -> jax.Array:
-        """Return the expected discovery significance on Asimov data.
+    ) -> Evaluation:
+        """Return the expected discovery significance on Asimov data, and whether its fit converged.
 
         Parameters
         ----------
@@ -105,7 +118,7 @@ class CountingModel:
         is_signal = jnp.array([name in self.signal for name in processes])[:, None]
         # statistics in the highest precision that is enabled
         precise = jax.tree.map(lambda x: x.astype(jnp.result_type(float)), dict(histograms))
-        heaviest = jnp.max(jnp.where(is_signal[:, 0], 0, typical_weight))
+        heaviest = heaviest_event(typical_weight[np.array([name not in self.signal for name in processes])])
 
         def total(chosen: jax.Array, counts: Counts) -> Counts:
             return jax.tree.map(lambda x: jnp.sum(jnp.where(chosen, x, 0), axis=0), counts)
@@ -116,12 +129,13 @@ class CountingModel:
             variance = jnp.maximum(axes[name].select(background.sumw2), one_event(background, heaviest))
             bins.append((axes[name].select(signal.sumw), axes[name].select(background.sumw), variance))
         signal_yields, background_yields, variances = (jnp.concatenate(part) for part in zip(*bins, strict=True))
-        return discovery_significance(
+        fit = background_only_fit(
             signal_yields,
             background_yields,
             background_uncertainty=self.background_uncertainty,
             background_variance=variances,
         )
+        return Evaluation(fit.significance, fit.converged)
 
 
 def one_event(background: Counts, otherwise: jax.Array) -> jax.Array:

@@ -13,11 +13,12 @@ import numpy as np
 from ..histogram import Axis, Counts
 from ..systematics import Source, Templates, mirrored
 from .blueprint import Blueprint
-from .counting_model import FigureOfMerit, average_weight
+from .counting_model import average_weight
 from .histfactory import Model
 from .histfactory import Templates as Packed
-from .objectives import Objective
+from .objectives import Choice
 from .objectives import objective as as_objective
+from .statistical_model import FigureOfMerit, heaviest_event
 
 # A bin that the simulation leaves empty is taken to hold this part of an event of average weight.
 EMPTY_BIN = 0.1
@@ -85,7 +86,12 @@ class TemplateModel:
                 f"{list(self.signal)}; the background has the uncertainty of its statistics in any case"
             )
 
-    def merit(self, objective: str | Objective | Callable[[Model], jax.Array]) -> FigureOfMerit:
+    @property
+    def clips_yields(self) -> bool:
+        """Whether a process that counts for less than nothing in a bin counts for nothing there."""
+        return True
+
+    def merit(self, objective: Choice) -> FigureOfMerit:
         """Return a figure of merit as a function of templates, their axes, the processes and their typical weights.
 
         Parameters
@@ -99,7 +105,17 @@ class TemplateModel:
             When there is none of this name.
         """
         chosen = as_objective(objective)
-        return lambda *data: chosen(self.build(*data))
+        return FigureOfMerit(chosen.merit, lambda *data: chosen.evaluate(self.build(*data)))
+
+    def likelihood(
+        self,
+        histograms: Mapping[str, Counts],
+        axes: Mapping[str, Axis],
+        processes: Sequence[str],
+        typical_weight: jax.Array,
+    ) -> Model | None:
+        """Return what `build` returns: this model is a likelihood."""
+        return self.build(histograms, axes, processes, typical_weight)
 
     def build(
         self,
@@ -146,7 +162,7 @@ def _packed(blueprint: Blueprint, counts: Counts, typical_weight: jax.Array) -> 
 
     # what is missing to the floors goes to the largest background of a channel
     is_background = blueprint.is_background[:, None]
-    heaviest = jnp.max(typical_weight, where=blueprint.is_background, initial=-jnp.inf)
+    heaviest = heaviest_event(jnp.where(blueprint.is_background, typical_weight, jnp.inf))
     sums, sums2 = (_dot(x, blueprint.channel_of_cells.astype(dtype)) for x in (sumw[0], sumw2))
     event2 = average_weight(*(jnp.sum(x, axis=0, where=is_background) for x in (sums, sums2)), heaviest) ** 2
     event2 = event2[layout.channel_of_bin]

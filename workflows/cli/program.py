@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         The exit code: 0; 1 when `check` or `cache verify` found an error; 2 when something that the user gave cannot be
-        used.
+        used, or a run ended without a result, because a fit did not converge or a number is not finite.
     """
     arguments = _parser().parse_args(argv)
     try:
@@ -40,8 +40,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             with compile_cache(enabled=getattr(arguments, "compile_cache", False)):
                 return int(arguments.carry_out(arguments))
     except (InputError, FloatingPointError) as error:
-        print(f"hepgrad: {error}", file=sys.stderr)
-        return 2
+        return _failed(error)
+    except RuntimeError as error:
+        # imported here, because the parser answers faster than JAX is loaded
+        from hepgrad.analysis import FitError
+
+        if not isinstance(error, FitError):
+            raise
+        return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    print(f"hepgrad: {error}", file=sys.stderr)
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:

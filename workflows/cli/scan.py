@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +78,18 @@ def carry_out(arguments: argparse.Namespace) -> int:
         console.print(found.table())
         folder = RunFolder.create(output, overwrite=arguments.overwrite)
         header = ["objective", *found.points[0]]
-        rows = zip(found.objectives.tolist(), found.points, strict=True)
+        # the cell of a trial that has no objective is empty
+        told = ("" if math.isnan(value) else value for value in found.objectives.tolist())
+        rows = zip(told, found.points, strict=True)
         folder.write_csv("trials.csv", header, ([value, *point.values()] for value, point in rows))
         if isinstance(found.best, Parameters):
             folder.write_text("best.json", found.best.to_json())
-        facts = {"train": found.train, "held_out": found.held_out, "seconds_of_trials": found.seconds}
+        halves = {"train": found.train, "held_out": found.held_out}
+        facts: dict[str, Any] = {
+            **{name: [None if math.isnan(value) else value for value in half] for name, half in halves.items()},
+            "fits": dataclasses.asdict(found.fits),
+            "seconds_of_trials": found.seconds,
+        }
         folder.finish(run_facts({**chosen, **how, **facts}, workflow.title, found.seconds))
     console.print(f"all points are in {output / 'trials.csv'}", highlight=False, markup=False, soft_wrap=True)
     return 0

@@ -63,8 +63,8 @@ def plot_channel(result: Result, subject: Subject, channel: Channel, observation
         label_axes(top, subject, shown="Data and prediction" if data else "Simulation")
         place: Style = {"transform": top.transAxes, "va": "top"}
         top.text(0.04, 0.95, title, fontweight="bold", **place)
-        merit = result.merit.of(point.hard_held_out.objective)
-        top.text(0.04, 0.885, f"expected {result.merit.short} {merit:.3g}", fontsize=10, **place)
+        merit = result.merit.text(point.hard_held_out.objective, ".3g")
+        top.text(0.04, 0.885, f"expected {result.merit.short} {merit}", fontsize=10, **place)
         bottom.set_xlabel(channel.axis.title or channel.observable, loc="right")
     # limits first: the logarithmic scale refuses to find its own where no event passes
     grid[0, 0].set_ylim(*_y_range(counted, order, signals, data))

@@ -43,8 +43,10 @@ def plot_objective(result: Result, subject: Subject) -> Figure:
     top.axhline(start, color=START_COLOR, ls="--", lw=1.2, label="starting cuts (hard, training events)")
     best = result.best.best_step
     top.plot([best], [told(result.optimum.hard_train.objective)], "*", ms=14, label="result", **points)
-    a, b = (told(point.hard_held_out.objective) for point in (result.start, result.optimum))
-    label = rf"hard cuts, held-out events: {a:.2f} $\rightarrow$ {b:.2f}"
+    held_out = [point.hard_held_out.objective for point in (result.start, result.optimum)]
+    a, b = (told(value) for value in held_out)
+    label = r" $\rightarrow$ ".join(result.merit.text(value, ".2f") for value in held_out)
+    label = f"hard cuts, held-out events: {label}"
     top.plot([0, best], [a, b], "D", ms=7, mfc="none", mec="black", label=label, clip_on=False, zorder=4)
     top.set_ylabel(result.merit.title, loc="top")
     top.set_ylim(0, 1.08 * top.get_ylim()[1])

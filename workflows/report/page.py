@@ -114,7 +114,8 @@ def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
     flows = _flows(result, stored)
     # heading, and what is below it; an empty section is left out
     sections = {
-        "Result": _paragraphs([f"{stored.improvement}.", *subject.notes]) + _side_by_side(map(html_table, tables)),
+        "Result": _paragraphs([f"{stored.improvement}.", *_fits(result), *subject.notes])
+        + _side_by_side(map(html_table, tables)),
         "Plots": drawn(channel_plots(result, subject, observation)),
         "Convergence": drawn(history_plots(result, subject)),
         "Overtraining": f"<p>{OVERTRAINING}</p>\n"
@@ -153,12 +154,19 @@ def _facts(subject: Subject, facts: dict[str, Any]) -> list[str]:
 
 
 def _headline(result: Result) -> str:
-    start, optimum = (result.merit.of(point.hard_held_out.objective) for point in points(result).values())
+    start, optimum = (result.merit.text(point.hard_held_out.objective, ".2f") for point in points(result).values())
     gain = "" if math.isnan(result.gain) else f", {result.gain:.2f} times better"
     return (
         f"{html.escape(result.merit.title)} with hard cuts on events that the optimiser never saw: "
-        f"<b>{start:.2f} &rarr; {optimum:.2f}</b>{gain}."
+        f"<b>{start} &rarr; {optimum}</b>{gain}."
     )
+
+
+def _fits(result: Result) -> list[str]:
+    """Return a sentence about fits that failed, if any did."""
+    if not result.fits.failed:
+        return []
+    return [f"{result.fits}, of all evaluations of the optimisation: no number that rests on one of them is told."]
 
 
 def _flows(result: Result, stored: StoredResult) -> dict[str, Cutflow]:

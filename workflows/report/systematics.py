@@ -97,8 +97,9 @@ def plot_impacts(rows: list[dict[str, str]], parameter: str) -> Figure:
     chosen = [row for row in rows if row["parameter"] != parameter][:SHOWN][::-1]
     names = [row["parameter"] for row in chosen]
     columns = ("pull", "constraint", "prefit_down", "prefit_up", "postfit_down", "postfit_up")
+    # no impact is drawn of a parameter whose fits did not converge
     pull, constraint, pre_down, pre_up, post_down, post_up = (
-        np.array([float(row[name]) for row in chosen]) for name in columns
+        np.array([float(row[name] or "nan") for row in chosen]) for name in columns
     )
     places = np.arange(len(chosen))
     figure = new_figure(9, 1.4 + 0.36 * len(chosen))

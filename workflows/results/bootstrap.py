@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import Any
 
 import jax
@@ -14,11 +15,14 @@ from hepgrad import ragged as rg
 from hepgrad.analysis import Analysis, Cuts, Dataset, Events, Hard, Parameters, Result, stage
 from hepgrad.analysis.data.pool import Pool
 from hepgrad.analysis.data.split import Part
-from hepgrad.analysis.statistics.objectives import Merit
+from hepgrad.analysis.optimisation import FitTally
+from hepgrad.analysis.statistics.objectives import NO_FIT, Evaluation, Merit
 
 COLUMN = "bootstrap"
 # numbers of times that are kept side by side: replicas times events of a block
 AT_ONCE = 500_000
+# of the replicas: when the fits of more than this share fail, the spread of the others is not that of all
+FAILED_AT_MOST = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +36,15 @@ class Improvement:
     start, optimum
         The figure of merit at both points.
     start_uncertainty, optimum_uncertainty
-        From the number of simulated events: the spread over the replicas.
+        From the number of simulated events: the spread over the replicas; NaN when the fits of too many failed.
     gain
-        By how much the optimum is better; positive whether larger or smaller figures are.
+        By how much the optimum is better; positive whether larger or smaller figures are, NaN where either is.
     gain_uncertainty
         Its spread. Both points see the same replicas, so it is not that of two independent numbers.
     replicas
         How many.
+    start_failed, optimum_failed
+        How many of them have no figure of merit, because a fit did not converge from any of its starts.
     """
 
     merit: Merit
@@ -49,6 +55,8 @@ class Improvement:
     gain: float
     gain_uncertainty: float
     replicas: int
+    start_failed: int = 0
+    optimum_failed: int = 0
 
     @classmethod
     def of(cls, result: Result, analysis: Analysis, sample: Part, *, replicas: int, seed: int = 0) -> Improvement:
@@ -76,12 +84,18 @@ class Improvement:
             result.merit,
             start,
             optimum,
-            float(np.std(replicated[0], ddof=1)),
-            float(np.std(replicated[1], ddof=1)),
+            _spread(replicated[0]),
+            _spread(replicated[1]),
             sign * (optimum - start),
-            float(np.std(replicated[1] - replicated[0], ddof=1)),
+            _spread(replicated[1] - replicated[0]),
             replicas,
+            *(int(np.isnan(figures).sum()) for figures in replicated),
         )
+
+    @property
+    def fits(self) -> FitTally:
+        """The evaluations of the replicas of both points, and how many failed."""
+        return FitTally(self.start_failed + self.optimum_failed, 2 * self.replicas)
 
     @property
     def is_significant(self) -> bool:
@@ -89,14 +103,33 @@ class Improvement:
         return self.gain > self.gain_uncertainty
 
     def __str__(self) -> str:
-        verdict = "more" if self.is_significant else "not more"
-        before = f"{self.start:.4g} +- {self.start_uncertainty:.2g} with the starting cuts"
-        after = f"{self.optimum:.4g} +- {self.optimum_uncertainty:.2g} with the optimised ones"
+        before = f"{_told(self.start, self.start_uncertainty)} with the starting cuts"
+        after = f"{_told(self.optimum, self.optimum_uncertainty)} with the optimised ones"
+        gain = ""
+        if not np.isnan(self.gain):
+            verdict = "more" if self.is_significant else "not more"
+            gain = f"; better by {_told(self.gain, self.gain_uncertainty)}"
+            if not np.isnan(self.gain_uncertainty):
+                gain += f", {verdict} than its uncertainty from simulated statistics"
+        fits = f", {self.fits}" if self.fits.failed else ""
         return (
-            f"{self.merit.title}, hard cuts, held-out events: {before}, {after}; better by {self.gain:.4g} +- "
-            f"{self.gain_uncertainty:.2g}, {verdict} than its uncertainty from simulated statistics "
-            f"({self.replicas} bootstrap replicas)"
+            f"{self.merit.title}, hard cuts, held-out events: {before}, {after}{gain} "
+            f"({self.replicas} bootstrap replicas{fits})"
         )
+
+
+def _spread(figures: np.ndarray) -> float:
+    """Return the standard deviation over the replicas that have a figure; NaN when too few do."""
+    known = figures[~np.isnan(figures)]
+    if len(known) < max(2, (1 - FAILED_AT_MOST) * len(figures)):
+        return math.nan
+    return float(np.std(known, ddof=1))
+
+
+def _told(value: float, uncertainty: float) -> str:
+    if math.isnan(value):
+        return NO_FIT
+    return f"{value:.4g} +- " + ("(unknown: too many fits failed)" if math.isnan(uncertainty) else f"{uncertainty:.2g}")
 
 
 @stage(reads=(COLUMN,), name=COLUMN)
@@ -130,7 +163,7 @@ def bootstrap(
     Returns
     -------
     np.ndarray
-        Shape (replicas,).
+        Shape (replicas,); NaN where a fit did not converge.
 
     Examples
     --------
@@ -151,7 +184,8 @@ def bootstrap(
     """
     pool = Pool.of(sample)
     templates = pool.total(_Replicas(analysis.insert(_resample), replicas), parameters, np.int64(seed))
-    return np.asarray(_merits(analysis, templates, pool.about))
+    merits = _merits(analysis, templates, pool.about)
+    return np.asarray(merits.believed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,5 +210,5 @@ class _Replicas:
 
 
 @functools.partial(jax.jit, static_argnames="analysis")
-def _merits(analysis: Analysis, templates: Any, about: Dataset) -> jax.Array:
-    return jax.lax.map(lambda each: analysis.figure_of_merit(each, about), templates)
+def _merits(analysis: Analysis, templates: Any, about: Dataset) -> Evaluation:
+    return jax.lax.map(lambda each: analysis.evaluation(each, about), templates)

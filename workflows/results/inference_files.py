@@ -13,7 +13,7 @@ from hepgrad.analysis import Analysis, Dataset, FitError, HistoSys, Model, NormS
 from hepgrad.analysis.statistics.inference import Impacts, asimov_data, breakdown, impacts
 
 from ..errors import InputWarning
-from .likelihood import model_at, observed_data
+from .likelihood import likelihood_at, observed_data
 from .observation import Observation
 from .run_folder import RunFolder
 
@@ -21,13 +21,15 @@ SOURCE_COLUMNS = ("point", "channel", "process", "source", "type", "yield", "dow
 FITTED = ("value", "uncertainty")
 PULL_COLUMNS = ("fit", "parameter", *FITTED, "pull", "constraint")
 # of `Impacts`, by parameter
-IMPACTS = ("pull", "constraint", "prefit_down", "prefit_up", "postfit_down", "postfit_up", "converged")
+MOVED = ("prefit_down", "prefit_up", "postfit_down", "postfit_up")
+IMPACTS = ("pull", "constraint", *MOVED, "converged")
+TITLES = {"asimov": "Asimov", "observed": "observed"}
 
 
 def write_inference(
     folder: RunFolder, result: Result, analysis: Analysis, about: Dataset, observation: Observation | None
 ) -> None:
-    """Write what the likelihood of a `TemplateModel` says, from hard histograms of held-out events.
+    """Write what a likelihood says, from hard histograms of held-out events; nothing for a model that is not one.
 
     ``workspace.json`` is the likelihood with the optimised cuts in the format of pyhf, ``systematics.csv`` tells what
     one standard deviation of each source does to each yield, ``impacts.csv`` has pulls and impacts,
@@ -42,7 +44,7 @@ def write_inference(
     result
         What the optimisation found.
     analysis
-        What was optimised, with a `TemplateModel`.
+        What was optimised.
     about
         Held-out events, for their processes and typical weights.
     observation
@@ -55,7 +57,9 @@ def write_inference(
     """
     # likelihoods need double precision, whatever the rest of the program computes in
     with jax.enable_x64(True):
-        start, optimum = (model_at(point, analysis, about) for point in (result.start, result.optimum))
+        start, optimum = (likelihood_at(point, analysis, about) for point in (result.start, result.optimum))
+        if start is None or optimum is None:
+            return
         samples: dict[str, Any] = {"asimov": asimov_data(optimum, 1.0)}
         if observation is not None:
             samples["observed"] = observed_data(optimum, analysis, observation.optimum)
@@ -69,6 +73,9 @@ def write_inference(
             # compiled, because it then tells which fits did not converge instead of giving up all of them
             compiled = jax.jit(impacts)
             fits = {name: compiled(optimum, sample) for name, sample in samples.items()}
+            for name, fitted in fits.items():
+                if not fitted.best.converged:
+                    raise FitError(f"the fit to the {TITLES[name]} data did not converge from any of its starts")
             folder.write_csv("impacts.csv", ("parameter", *FITTED, *IMPACTS), impact_rows(list(fits.values())[-1]))
             rows = (row for name, fitted in fits.items() for row in pull_rows(name, fitted))
             folder.write_csv("pulls.csv", PULL_COLUMNS, rows)
@@ -106,6 +113,8 @@ def source_rows(point: str, model: Model) -> Iterator[tuple[str, str, str, str, 
 def impact_rows(result: Impacts) -> Iterator[tuple[Any, ...]]:
     """Yield one row for each parameter, those that matter most first and those without an impact last.
 
+    The impacts of a parameter whose fits did not converge are empty.
+
     Parameters
     ----------
     result
@@ -114,7 +123,11 @@ def impact_rows(result: Impacts) -> Iterator[tuple[Any, ...]]:
     order = list(dict.fromkeys([*result.ranking(), *result.names]))
     columns = [result.best.parameters, result.best.uncertainties, *(getattr(result, name) for name in IMPACTS)]
     for name in order:
-        yield name, *(np.asarray(column)[result.names.index(name)].item() for column in columns)
+        told = [np.asarray(column)[result.names.index(name)].item() for column in columns]
+        if not told[-1]:
+            fitted = len(told) - 1 - len(MOVED)
+            told[fitted:-1] = [""] * len(MOVED)
+        yield name, *told
 
 
 def pull_rows(fit: str, result: Impacts) -> Iterator[tuple[Any, ...]]:

@@ -7,7 +7,18 @@ from collections.abc import Mapping
 import jax
 
 from hepgrad.analysis import Analysis, Counts, Dataset, Model, Point
-from hepgrad.analysis.statistics import TemplateModel
+
+
+def likelihood_at(point: Point, analysis: Analysis, about: Dataset) -> Model | None:
+    """Return the likelihood of hard cuts on held-out events; None for a statistical model that is not one.
+
+    Parameters
+    ----------
+    point, analysis, about
+        As for `model_at`.
+    """
+    axes = {channel.name: channel.axis for channel in analysis.channels}
+    return analysis.model.likelihood(point.hard_held_out.histograms, axes, about.processes, about.typical_weight)
 
 
 def model_at(point: Point, analysis: Analysis, about: Dataset) -> Model:
@@ -18,7 +29,7 @@ def model_at(point: Point, analysis: Analysis, about: Dataset) -> Model:
     point
         Cut values, and what they achieve.
     analysis
-        What was optimised, with a `TemplateModel`.
+        What was optimised, with a `TemplateModel` or another likelihood.
     about
         Held-out events, for their processes and typical weights.
 
@@ -27,10 +38,10 @@ def model_at(point: Point, analysis: Analysis, about: Dataset) -> Model:
     TypeError
         When the model is no likelihood.
     """
-    if not isinstance(analysis.model, TemplateModel):
+    model = likelihood_at(point, analysis, about)
+    if model is None:
         raise TypeError(f"a likelihood needs a TemplateModel, got {type(analysis.model).__name__}")
-    axes = {channel.name: channel.axis for channel in analysis.channels}
-    return analysis.model.build(point.hard_held_out.histograms, axes, about.processes, about.typical_weight)
+    return model
 
 
 def observed_data(model: Model, analysis: Analysis, counts: Mapping[str, Counts]) -> jax.Array:

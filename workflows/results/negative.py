@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from hepgrad.analysis import Analysis, Point
-from hepgrad.analysis.statistics import TemplateModel
 
 
 def negative_bins(analysis: Analysis, point: Point) -> list[str]:
@@ -21,7 +20,7 @@ def negative_bins(analysis: Analysis, point: Point) -> list[str]:
     point
         Where to look.
     """
-    if not isinstance(analysis.model, TemplateModel):
+    if not analysis.model.clips_yields:
         return []
     processes = list(point.hard_held_out.yields)
     lines = []

@@ -18,9 +18,9 @@ from hepgrad.analysis import Analysis, Attempt, Dataset, Evaluation, Optimisable
 from hepgrad.analysis.data.pool import Pool
 from hepgrad.analysis.data.split import Part
 from hepgrad.analysis.histogram import to_hist
+from hepgrad.analysis.optimisation import EVALUATIONS
 from hepgrad.analysis.optimisation.programs import Count
 from hepgrad.analysis.selection.cutflow import Cutflow
-from hepgrad.analysis.statistics import TemplateModel
 
 from ..errors import InputError
 from .bootstrap import Improvement
@@ -28,7 +28,6 @@ from .inference_files import write_inference
 from .observation import Observation
 from .run_folder import RunFolder
 
-EVALUATIONS = ("soft_train", "soft_held_out", "hard_train", "hard_held_out")
 HISTOGRAMS = "histograms.json"
 PARAMETER_COLUMNS = ("parameter", "start", "optimum", "lowest", "highest", "unit", "frozen", "label")
 # attributes of `Record` and the columns that hold them
@@ -39,6 +38,7 @@ RECORDED = {
     "bandwidth": "bandwidth",
     "hard": "hard_objective",
     "validation": "validation_objective",
+    "failed": "failed_fits",
 }
 SLOPE = "slope:"
 COUNTED = ("weighted", "weighted_uncertainty", "raw")
@@ -77,6 +77,7 @@ def write_results(
     folder.write_csv("parameters.csv", PARAMETER_COLUMNS, parameter_rows(result))
     told = {**objectives_and_yields(result), "improvement": improvement_table(improvement)}
     told["merit"] = dataclasses.asdict(result.merit)
+    told["fits"] = dataclasses.asdict(result.fits)
     told["descents"] = [descent_entry(attempt) for attempt in result.attempts]
     folder.write_json("result.json", told)
     names, slopes = list(result.start.parameters.numbers()), list(result.history[0].slopes)
@@ -106,8 +107,7 @@ def write_results(
         folder.write_json("observed.json", observation.numbers())
         histograms |= observation.named_histograms(result, analysis)
     write_histograms(folder, histograms)
-    if isinstance(analysis.model, TemplateModel):
-        write_inference(folder, result, analysis, about, observation)
+    write_inference(folder, result, analysis, about, observation)
 
 
 def soft_cutflows(result: Result, analysis: Analysis, sample: Part) -> dict[str, Cutflow]:
@@ -171,7 +171,7 @@ def parameter_rows(result: Result) -> Iterator[tuple[Any, ...]]:
 
 
 def descent_entry(attempt: Attempt) -> dict[str, Any]:
-    """Return where a descent began, the best point that it found, and after how many steps.
+    """Return where a descent began, the best point that it found and after how many steps, and how its fits went.
 
     Parameters
     ----------
@@ -179,7 +179,8 @@ def descent_entry(attempt: Attempt) -> dict[str, Any]:
         The descent.
     """
     ends = {name: getattr(attempt, name).to_dict() for name in ("start", "best")}
-    return {**ends, "best_value": _finite(attempt.best_value), "best_step": attempt.best_step}
+    found = {"best_value": _finite(attempt.best_value), "best_step": attempt.best_step}
+    return {**ends, **found, "start_failed": bool(attempt.failed), "fits": dataclasses.asdict(attempt.fits)}
 
 
 def history_row(descent: int, record: Record, names: Sequence[str], slopes: Sequence[str]) -> list[Any]:
@@ -202,6 +203,8 @@ def history_row(descent: int, record: Record, names: Sequence[str], slopes: Sequ
 def objectives_and_yields(result: Result) -> dict[str, Any]:
     """Return the objective and the yields of both points in both readings on both halves, and the gain.
 
+    An objective whose fits did not converge is None.
+
     Parameters
     ----------
     result
@@ -209,7 +212,8 @@ def objectives_and_yields(result: Result) -> dict[str, Any]:
     """
 
     def told(evaluation: Evaluation) -> dict[str, Any]:
-        return {"objective": _finite(evaluation.objective), "yields": dict(evaluation.yields)}
+        objective = {"objective": _finite(evaluation.objective), "converged": evaluation.converged}
+        return {**objective, "yields": dict(evaluation.yields)}
 
     told_points = {
         name: {which: told(getattr(point, which)) for which in EVALUATIONS} for name, point in points(result).items()
@@ -226,12 +230,13 @@ def improvement_table(improvement: Improvement) -> dict[str, Any]:
         With hard cuts on held-out events.
     """
     figures = {field.name: getattr(improvement, field.name) for field in dataclasses.fields(improvement)}
-    figures = {name: _finite(value) for name, value in figures.items() if name not in ("merit", "replicas")}
+    counted = ("replicas", "start_failed", "optimum_failed")
+    figures = {name: _finite(value) for name, value in figures.items() if name not in ("merit", *counted)}
     return {
         "figure": improvement.merit.title,
         **figures,
         "exceeds_uncertainty": improvement.is_significant,
-        "replicas": improvement.replicas,
+        **{name: getattr(improvement, name) for name in counted},
     }
 
 

@@ -15,13 +15,14 @@ import jax.numpy as jnp
 
 from hepgrad.analysis import Attempt, Counts, Cutflow, Evaluation, Parameters, Point, Record, Result
 from hepgrad.analysis.histogram import from_hist
+from hepgrad.analysis.optimisation import EVALUATIONS
 from hepgrad.analysis.selection.cutflow import Tally
 from hepgrad.analysis.statistics.objectives import Merit
 
 from ..errors import InputError
 from .bootstrap import Improvement
 from .observation import Observation, Strength
-from .run_files import COUNTED, EVALUATIONS, RECORDED, SLOPE, read_histograms
+from .run_files import COUNTED, RECORDED, SLOPE, read_histograms
 
 Histograms = Mapping[str, hist.Hist[Any]]
 Rows = list[dict[str, str]]
@@ -100,9 +101,11 @@ def _read(folder: Path) -> StoredResult:
         Attempt(
             start.replace(**entry["start"]),
             start.replace(**entry["best"]),
-            _number(entry["best_value"]),
+            -math.inf if entry["best_value"] is None else entry["best_value"],
             entry["best_step"],
             tuple(_record(row, start) for row in history if int(row["descent"]) == number),
+            # runs of earlier versions did not tell of fits that failed
+            int(entry.get("start_failed", False)),
         )
         for number, entry in enumerate(told["descents"], 1)
     )
@@ -147,7 +150,8 @@ def _evaluation(point: str, which: str, told: dict[str, Any], histograms: Histog
         channel: Counts(jnp.stack([c.sumw for c in each]), jnp.stack([c.sumw2 for c in each]))
         for channel, each in counts.items()
     }
-    return Evaluation(_number(told["objective"]), stacked, told["yields"])
+    objective = _number(told["objective"])
+    return Evaluation(objective, stacked, told["yields"], told.get("converged", not math.isnan(objective)))
 
 
 def _cutflow(rows: Rows, point: str, reading: str) -> Cutflow:
@@ -164,15 +168,20 @@ def _cutflow(rows: Rows, point: str, reading: str) -> Cutflow:
 
 
 def _record(row: Mapping[str, str], parameters: Parameters) -> Record:
-    numbers = {name: float(row[column] or math.nan) for name, column in RECORDED.items() if name != "step"}
+    whole = ("step", "failed")
+    numbers = {name: float(row[column] or math.nan) for name, column in RECORDED.items() if name not in whole}
     values = {name: float(row[name]) for name in parameters.numbers()}
     slopes = {name.removeprefix(SLOPE): float(value) for name, value in row.items() if name.startswith(SLOPE)}
-    return Record(int(row["step"]), **numbers, values=values, slopes=slopes)
+    return Record(
+        int(row["step"]), **numbers, values=values, slopes=slopes, failed=int(row.get(RECORDED["failed"]) or 0)
+    )
 
 
 def _improvement(told: dict[str, Any], merit: Merit) -> Improvement:
-    names = [field.name for field in dataclasses.fields(Improvement) if field.name not in ("merit", "replicas")]
-    return Improvement(merit, **{name: _number(told[name]) for name in names}, replicas=told["replicas"])
+    counted = ("replicas", "start_failed", "optimum_failed")
+    names = [field.name for field in dataclasses.fields(Improvement) if field.name not in ("merit", *counted)]
+    counts: dict[str, Any] = {name: told.get(name, 0) for name in counted}
+    return Improvement(merit, **{name: _number(told[name]) for name in names}, **counts)
 
 
 def _observation(path: Path, histograms: Histograms) -> Observation | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
@@ -18,7 +19,7 @@ from hepgrad.analysis import Parameters, Projection
 
 from ..errors import InputError
 
-# yields points between 0 and 1, shape (dimensions,), and is sent the objective of each
+# yields points between 0 and 1, shape (dimensions,), and is sent the objective of each, NaN for one that has none
 Proposal: TypeAlias = Generator[np.ndarray, float, None]
 # above, Optuna's estimators for each dimension on its own take longer than most evaluations
 MANY_DIMENSIONS = 100
@@ -215,7 +216,11 @@ def from_optuna(space: Space, number: int, seed: int) -> Proposal:
     study = optuna.create_study(direction="maximize", sampler=sampler)
     for _ in range(number):
         trial = study.ask()
-        study.tell(trial, (yield np.array([trial.suggest_float(str(i), 0, 1) for i in range(space.dimensions)])))
+        objective = yield np.array([trial.suggest_float(str(i), 0, 1) for i in range(space.dimensions)])
+        if math.isnan(objective):
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        else:
+            study.tell(trial, objective)
 
 
 PROPOSALS: dict[str, Callable[[Space, int, int], Any]] = {

@@ -12,11 +12,12 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from rich.table import Table
 
-from hepgrad.analysis import Analysis, Hard, Parameters, Split
+from hepgrad.analysis import Analysis, FitError, Hard, Parameters, Split
 from hepgrad.analysis.data.pool import Pool
+from hepgrad.analysis.optimisation import FitTally
 from hepgrad.analysis.optimisation.programs import Fill
 from hepgrad.analysis.printing import as_text
-from hepgrad.analysis.statistics.objectives import Merit, merit
+from hepgrad.analysis.statistics.objectives import Merit
 
 from ..errors import InputError
 from .proposals import PROPOSALS, Box, Space
@@ -35,7 +36,8 @@ class Contest:
     space
         Where others are looked for.
     train, held_out
-        The objective of a point with hard cuts (larger is better), on either half of the events; NaN where it has none.
+        The objective of a point with hard cuts (larger is better), on either half of the events; NaN where it has none,
+        because a fit did not converge or it is not finite.
     merit
         How the objective is told.
     """
@@ -58,11 +60,12 @@ class Scan:
     points
         Cut values of every trial by name, in order; the start is the first. Weights of networks are not among them.
     objectives
-        Shape (trials,): the objective with hard cuts on the training events (larger is better).
+        Shape (trials,): the objective with hard cuts on the training events (larger is better); NaN where it has none,
+        because a fit did not converge or it is not finite.
     best
-        The point of the best trial.
+        The point of the best trial that has one.
     train, held_out
-        The objective of the start and of the best trial, on either half.
+        The objective of the start and of the best trial, on either half; NaN where it has none.
     seconds
         How long the trials took, without compilation.
     merit
@@ -78,6 +81,11 @@ class Scan:
     seconds: float
     merit: Merit
 
+    @property
+    def fits(self) -> FitTally:
+        """The trials, and how many of them have no objective."""
+        return FitTally(int(np.isnan(self.objectives).sum()), len(self.objectives))
+
     def table(self) -> Table:
         """Return the start beside the best trial."""
         table = Table(
@@ -86,7 +94,9 @@ class Scan:
         for column in ("events", "start", "best trial"):
             table.add_column(column, justify="left" if column == "events" else "right")
         for name, values in (("train", self.train), ("held-out", self.held_out)):
-            table.add_row(name, *(f"{self.merit.of(value):.4g}" for value in values))
+            table.add_row(name, *(self.merit.text(value, ".4g") for value in values))
+        if self.fits.failed:
+            table.caption, table.caption_justify = str(self.fits), "left"
         return table
 
     def __str__(self) -> str:
@@ -129,6 +139,8 @@ def scan(
     ------
     InputError
         When nothing can be scanned, a grid needs more trials, or Optuna is not installed.
+    FitError
+        When no point has an objective on the training events, because no fit converged.
 
     Examples
     --------
@@ -149,7 +161,7 @@ def scan(
     Parameters(x=5)
     """
     train, held_out = (_hard_objective(analysis, Pool.of(sample)) for sample in (data.train, data.held_out))
-    contest = Contest(parameters, Box.around(parameters, also), train, held_out, merit(analysis.objective))
+    contest = Contest(parameters, Box.around(parameters, also), train, held_out, analysis.merit)
     return search(contest, method=method, trials=trials, seed=seed)
 
 
@@ -165,7 +177,7 @@ def search(contest: Contest, *, method: Method = "random", trials: int = 500, se
 
     Raises
     ------
-    InputError
+    InputError, FitError
         As for `scan`.
     """
     if method not in PROPOSALS:
@@ -173,25 +185,29 @@ def search(contest: Contest, *, method: Method = "random", trials: int = 500, se
 
     def objective_of(point: Any) -> float:
         objective = contest.train(point)
-        return -math.inf if math.isnan(objective) else objective
+        return objective if math.isfinite(objective) else math.nan
 
     start = objective_of(contest.start)
     began = time.monotonic()
-    best, points, objectives = contest.start, [contest.space.numbers(contest.start)], [start]
+    best, highest = contest.start, -math.inf if math.isnan(start) else start
+    points, objectives = [contest.space.numbers(contest.start)], [start]
     proposal = PROPOSALS[method](contest.space, trials - 1, seed)
     with contextlib.suppress(StopIteration):
         vector = next(proposal)
         while True:
             point = contest.space.at(vector)
             objective = objective_of(point)
-            if objective > max(objectives):
-                best = point
+            if objective > highest:
+                best, highest = point, objective
             points.append(contest.space.numbers(point))
             objectives.append(objective)
             vector = proposal.send(objective)
     seconds = time.monotonic() - began
+    if not math.isfinite(highest):
+        told = f"none of {len(objectives)} points has a {contest.merit.short}"
+        raise FitError(f"{told}: no fit converged, or no value is finite; `hepgrad check` may tell why")
     held_out = contest.held_out(contest.start), contest.held_out(best)
-    train = start, max(objectives)
+    train = start, highest
     return Scan(method, tuple(points), np.array(objectives), best, train, held_out, seconds, contest.merit)
 
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..fit.restarts import STARTS, from_several_starts
 from ..histfactory.layout import ModelLayout
 from ..histfactory.model import Model
 from ..histfactory.templates import is_known
@@ -82,6 +83,7 @@ def fit(
     fixed: Mapping[str, Any] | None = None,
     init: Mapping[str, Any] | jax.Array | None = None,
     max_steps: int = 100,
+    starts: int = STARTS,
 ) -> FitResult:
     r"""Find the parameters with the highest likelihood, inside their bounds.
 
@@ -101,6 +103,9 @@ def fit(
         Where to start: a vector of all parameters, or values by name; ``model.initial`` for those not named.
     max_steps
         Evaluations of the Hessian at most; well-behaved fits take about five.
+    starts
+        A fit that does not converge is tried again from other starts, up to so many in all; the best of them counts
+        (see `restarts.from_several_starts`).
 
     Returns
     -------
@@ -135,14 +140,21 @@ def fit(
     _check_start(model, start, free)
     data = jnp.concatenate(model.split(data))
     # compiled on its own, so that eager derivatives do not compile it again
-    minimum = _minimise(*jax.lax.stop_gradient((model, data, start)), free, model.bounds, max_steps=max_steps)
+    minimum = _minimise(*jax.lax.stop_gradient((model, data, start)), free, max_steps=max_steps, starts=starts)
     result = _result(model, data, start, free, minimum)
     if is_known(result.converged) and not result.converged:
         raise FitError(explanation(model, data, minimum))
     return result
 
 
-_minimise = jax.jit(minimise)
+@functools.partial(jax.jit, static_argnames="starts")
+def _minimise(
+    model: Model, data: jax.Array, start: jax.Array, free: jax.Array, *, max_steps: int, starts: int
+) -> Minimum:
+    def attempt(start: jax.Array) -> Minimum:
+        return minimise(model, data, start, free, model.bounds, max_steps=max_steps)
+
+    return from_several_starts(attempt, model, start, free, starts=starts)
 
 
 @jax.jit

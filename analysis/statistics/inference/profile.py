@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ..fitting.newton import minimise
+from ..fit.restarts import from_several_starts
+from ..fitting.newton import Minimum, minimise
 from ..histfactory import Model
 
 STEPS = 100  # of a fit, at most
@@ -57,5 +58,9 @@ def profile_point(
         A point nearby, where the fit starts.
     """
     start, free = last.parameters.at[index].set(value), (~model.fixed).at[index].set(False)
-    minimum = minimise(model, data, start, free, model.bounds, max_steps=STEPS)
+
+    def attempt(start: jax.Array) -> Minimum:
+        return minimise(model, data, start, free, model.bounds, max_steps=STEPS)
+
+    minimum = from_several_starts(attempt, model, start, free)
     return ProfilePoint(2 * minimum.value, 2 * minimum.gradient[index], minimum.parameters, minimum.converged)

@@ -14,6 +14,7 @@ from ..inference.guards import poi_of, warn_if_single
 from ..inference.limits import crossing, expected_excess
 from .contract import Evaluation, Objective
 from .floor import FLOOR, floored
+from .presentation import Merit
 
 _WORST = 1e6  # a limit above counts as this: the signal has no effect
 
@@ -52,6 +53,11 @@ class CLs(Objective):
     mu: float = 1.0
     band: float = 0.0
     floor: float = FLOOR
+
+    @property
+    def merit(self) -> Merit:
+        """How people are told the value."""
+        return Merit("Expected CLs", "CLs", logarithmic=True)
 
     def evaluate(self, model: Model) -> Evaluation:
         """Return minus the logarithm of CLs and whether the fit converged."""
@@ -101,6 +107,12 @@ class Limit(Objective):
     def __post_init__(self) -> None:
         if not 0 < self.level < 1:
             raise ValueError(f"level must lie between 0 and 1 (0.05 for 95 % confidence), got {self.level}")
+
+    @property
+    def merit(self) -> Merit:
+        """How people are told the value."""
+        title = f"Expected upper limit on the signal strength ({1 - self.level:.0%} CL)"
+        return Merit(title, "upper limit", logarithmic=True)
 
     def evaluate(self, model: Model) -> Evaluation:
         """Return minus the logarithm of the limit and whether the fits converged."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
 from ..histfactory import Model
+from .presentation import Merit
 
 
 class Evaluation(NamedTuple):
@@ -28,6 +29,41 @@ class Evaluation(NamedTuple):
     value: jax.Array
     converged: jax.Array
 
+    @property
+    def believed(self) -> jax.Array:
+        """The value, or NaN where a fit behind it did not converge: what may be told without the flag."""
+        return jnp.where(self.converged, self.value, jnp.nan)
+
+    @classmethod
+    def of(cls, result: Judgement) -> Evaluation:
+        """Return what a function of the user returned, with the flag that it had, or else whether it is finite.
+
+        Parameters
+        ----------
+        result
+            A value, or an evaluation, which is not to be believed either unless it is finite.
+
+        Raises
+        ------
+        ValueError
+            When the value is not one number.
+
+        Examples
+        --------
+        >>> import jax.numpy as jnp
+        >>> from hepgrad.analysis.statistics.objectives import Evaluation
+        >>> [bool(Evaluation.of(value).converged) for value in (jnp.array(2.0), jnp.array(jnp.nan))]
+        [True, False]
+        """
+        value, converged = result if isinstance(result, Evaluation) else Evaluation(result, jnp.asarray(True))
+        if jnp.shape(value) != ():
+            raise ValueError(f"an objective must return one number, got an array of shape {jnp.shape(value)}")
+        return cls(jnp.asarray(value), jnp.isfinite(value) & converged)
+
+
+# what a function of the user may return
+Judgement: TypeAlias = jax.Array | Evaluation
+
 
 class Objective(abc.ABC):
     """A figure of merit of a statistical model; larger is better.
@@ -35,7 +71,7 @@ class Objective(abc.ABC):
     Objectives are functions of the model's templates only: data enter as Asimov data, so nothing is unblinded. They
     work inside `jit` and under `value_and_grad` with respect to the model. A fit that fails cannot raise an error
     there, nor may it spoil the parameters of the optimiser with NaN: `evaluate` returns a flag with the value, for the
-    optimiser to act on. Calling the objective returns the value alone.
+    optimiser to act on. Calling the objective returns the value alone, NaN where the flag is false.
 
     Examples
     --------
@@ -60,9 +96,14 @@ class Objective(abc.ABC):
             Built from the histograms under optimisation.
         """
 
+    @property
+    def merit(self) -> Merit:
+        """How people are told the value."""
+        return Merit("Objective", "objective")
+
     def __call__(self, model: Model) -> jax.Array:
-        """Return the value alone, scalar."""
-        return self.evaluate(model).value
+        """Return the value alone, scalar; NaN where a fit did not converge."""
+        return self.evaluate(model).believed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +113,8 @@ class UserObjective(Objective):
     Attributes
     ----------
     function
-        From a model to a scalar, larger is better; differentiable by JAX.
+        From a model to a scalar, larger is better, or to an `Evaluation`, the scalar and whether to believe it;
+        differentiable by JAX.
 
     Examples
     --------
@@ -83,11 +125,8 @@ class UserObjective(Objective):
     10.0
     """
 
-    function: Callable[[Model], jax.Array]
+    function: Callable[[Model], Judgement]
 
     def evaluate(self, model: Model) -> Evaluation:
-        """Return the value of the function; the flag is whether it is finite."""
-        value = self.function(model)
-        if jnp.shape(value) != ():
-            raise ValueError(f"an objective must return one number, got an array of shape {jnp.shape(value)}")
-        return Evaluation(value, jnp.isfinite(value))
+        """Return the value of the function; the flag is its own, or else whether the value is finite."""
+        return Evaluation.of(self.function(model))

@@ -12,6 +12,7 @@ from ..inference.guards import poi_of, warn_if_single
 from ..inference.roots import safe_sqrt
 from .contract import Evaluation, Objective
 from .floor import FLOOR, floored
+from .presentation import Merit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,11 @@ class Discovery(Objective):
 
     mu: float = 1.0
     floor: float = FLOOR
+
+    @property
+    def merit(self) -> Merit:
+        """How people are told the value."""
+        return Merit("Expected discovery significance", "significance")
 
     def evaluate(self, model: Model) -> Evaluation:
         """Return Z and whether the fit converged."""

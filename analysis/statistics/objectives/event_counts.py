@@ -17,6 +17,7 @@ from ..inference.guards import poi_of
 from ..inference.roots import safe_sqrt
 from .contract import Evaluation, Objective
 from .floor import FLOOR, floored
+from .presentation import Merit
 
 
 class ExpectedCounts(NamedTuple):
@@ -51,6 +52,11 @@ class CountingObjective(Objective):
     """
 
     floor: float = FLOOR
+
+    @property
+    def merit(self) -> Merit:
+        """How people are told the value."""
+        return Merit("Expected significance from counts", "significance")
 
     def evaluate(self, model: Model) -> Evaluation:
         """Return Z; there is nothing to converge."""

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 
-import jax
-
-from ..histfactory import Model
-from .cls import CLs, Limit
-from .contract import Objective
-from .discovery import Discovery
-from .event_counts import CountingObjective
-from .registry import objective as as_objective
-from .sigma import Sigma
+# what stands in place of a number that rests on a fit that did not converge
+NO_FIT = "no fit"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +21,13 @@ class Merit:
         In one word or two, for a line.
     logarithmic
         Whether the objective is minus the logarithm of the figure, which is then the better the smaller it is.
+
+    Examples
+    --------
+    >>> from hepgrad.analysis.statistics.objectives import Merit
+    >>> limit = Merit("Expected upper limit", "upper limit", logarithmic=True)
+    >>> limit.text(0.0, ".2f"), limit.text(float("nan"), ".2f")
+    ('1.00', 'no fit')
     """
 
     title: str
@@ -45,6 +44,18 @@ class Merit:
         """
         return math.exp(-value) if self.logarithmic else value
 
+    def text(self, value: float, digits: str) -> str:
+        """Return the figure for people; that of a fit that did not converge is not told.
+
+        Parameters
+        ----------
+        value
+            Of the objective; NaN where a fit behind it did not converge.
+        digits
+            How the number is written, such as ``".3f"``.
+        """
+        return NO_FIT if math.isnan(value) else format(self.of(value), digits)
+
     def gain(self, before: float, after: float) -> float:
         """Return how many times better a value is than another; NaN where that means nothing.
 
@@ -56,36 +67,3 @@ class Merit:
         if self.logarithmic:
             return math.exp(after - before)
         return after / before if before > 0 else math.nan
-
-
-def merit(choice: str | Objective | Callable[[Model], jax.Array]) -> Merit:
-    """Return how to tell the value of an objective.
-
-    Parameters
-    ----------
-    choice
-        As for `objective`.
-
-    Examples
-    --------
-    >>> from hepgrad.analysis.statistics.objectives import merit
-    >>> merit("discovery").title
-    'Expected discovery significance'
-    >>> sigma = merit("sigma_mu")
-    >>> print(f"{sigma.short}: {sigma.of(-2.0):.2f}, {sigma.gain(-2.0, -1.9):.3f} times better than before")
-    sigma(mu): 7.39, 1.105 times better than before
-    """
-    chosen = as_objective(choice)
-    if isinstance(chosen, Sigma):
-        name = chosen.parameter or "mu"
-        return Merit(f"Expected uncertainty of {name}", f"sigma({name})", logarithmic=True)
-    if isinstance(chosen, Limit):
-        title = f"Expected upper limit on the signal strength ({1 - chosen.level:.0%} CL)"
-        return Merit(title, "upper limit", logarithmic=True)
-    if isinstance(chosen, CLs):
-        return Merit("Expected CLs", "CLs", logarithmic=True)
-    if isinstance(chosen, Discovery):
-        return Merit("Expected discovery significance", "significance")
-    if isinstance(chosen, CountingObjective):
-        return Merit("Expected significance from counts", "significance")
-    return Merit("Objective", "objective")

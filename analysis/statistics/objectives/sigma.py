@@ -12,6 +12,7 @@ from ..inference.curvature import fisher_information, profiled_direction
 from ..inference.guards import component
 from .contract import Evaluation, Objective
 from .floor import FLOOR, floored
+from .presentation import Merit
 
 _WORST = 1e6  # an uncertainty above counts as this: the parameter has no effect
 
@@ -52,6 +53,12 @@ class Sigma(Objective):
 
     parameter: str | None = None
     floor: float = FLOOR
+
+    @property
+    def merit(self) -> Merit:
+        """How people are told the value."""
+        name = self.parameter or "mu"
+        return Merit(f"Expected uncertainty of {name}", f"sigma({name})", logarithmic=True)
 
     def evaluate(self, model: Model) -> Evaluation:
         """Return minus the logarithm of the uncertainty; there is nothing to converge."""

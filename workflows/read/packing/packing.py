@@ -214,7 +214,7 @@ def fill(frame: Frame, strands: Sequence[Strand], blocks: int, chosen: range, in
 
 
 def typical_weights(strands: Sequence[Strand], processes: int) -> np.ndarray:
-    """Return what one event of each process counts for, ``sum(w**2) / sum(w)``.
+    """Return what one event of each process counts for, ``sum(w**2) / sum(w)``; infinite unless the sum is positive.
 
     Parameters
     ----------
@@ -228,7 +228,8 @@ def typical_weights(strands: Sequence[Strand], processes: int) -> np.ndarray:
         for piece in strand.pieces:
             weight = _Range(strand, piece, 0, piece.events).weight()
             sums[:, strand.process] += weight.sum(), np.square(weight).sum()
-    return sums[1] / np.maximum(sums[0], np.finfo(np.float32).tiny)
+    positive = sums[0] > 0
+    return np.where(positive, sums[1] / np.where(positive, sums[0], 1), np.inf)
 
 
 def pack(strands: Sequence[Strand], shape: Shape, places: Sequence[Place], processes: Sequence[str]) -> Dataset:

@@ -6,6 +6,7 @@ import abc
 import copy
 import dataclasses
 import io
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -99,6 +100,10 @@ class Study(abc.ABC):
         ------
         InputError
             When the output folder cannot be used.
+        FloatingPointError
+            When a number is NaN or infinite.
+        FitError
+            When a fit does not converge.
         """
         output = RUNS / self.name if output is None else Path(output)
         console = Console(quiet=quiet)
@@ -106,6 +111,10 @@ class Study(abc.ABC):
         RunFolder.check(output, overwrite=overwrite)
         console.print(self.title, highlight=False, markup=False)
         findings = self.measure(console)
+        if wrong := _not_finite(findings.numbers, ""):
+            raise FloatingPointError(
+                f"{self.name}: {wrong[0]} is NaN or infinite, there is no result; try another seed, or more steps"
+            )
         console.print(*findings.tables, sep="\n")
 
         folder = RunFolder.create(output, overwrite=overwrite)
@@ -123,6 +132,19 @@ class Study(abc.ABC):
         folder.finish(run_facts(settings, self.title, time.monotonic() - started))
         console.print(f"the tables are in {folder.path / 'tables.md'}", highlight=False, markup=False, soft_wrap=True)
         return findings
+
+
+def _not_finite(numbers: Any, place: str) -> list[str]:
+    """Return the places of numbers that are NaN or infinite, such as ``rows.0.cls``."""
+    if isinstance(numbers, float):
+        return [] if math.isfinite(numbers) else [place]
+    if isinstance(numbers, Mapping):
+        inner: Any = numbers.items()
+    elif isinstance(numbers, Sequence) and not isinstance(numbers, str):
+        inner = enumerate(numbers)
+    else:
+        return []
+    return [wrong for key, value in inner for wrong in _not_finite(value, f"{place}.{key}".lstrip("."))]
 
 
 def as_markdown(tables: Sequence[Table]) -> str:

@@ -102,8 +102,8 @@ def train(
         done, mean = int(steps[-1]) + 1, float(jnp.mean(losses))
         if not math.isfinite(mean):
             raise FloatingPointError(
-                f"the loss became {mean} before step {done}; try another seed, or a learning rate below "
-                f"{training.learning_rate}"
+                f"the loss became {mean} before step {done}, which a fit that does not converge from any of its starts "
+                f"makes it too; try another seed, or a learning rate below {training.learning_rate}"
             )
         watch(done, mean)
     return weights

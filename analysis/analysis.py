@@ -24,6 +24,7 @@ from .stages.needs import branch_names, check_needs, needed_branches
 from .statistics import CountingModel, Model, TemplateModel
 from .statistics.objectives import Objective
 from .systematics import Histograms, Templates, fill_templates
+from .systematics.confined import confined
 
 # columns, weight and process of the events of one block
 Block: TypeAlias = tuple[rg.RecordArray, jax.Array, jax.Array]
@@ -224,7 +225,8 @@ class Analysis:
 
             # probabilities of 1 before any selection are made here, where they cost no memory
             events = Events.of(columns, weight)
-            return fill_templates(self.model.systematics, events, lambda e: self.select(e, parameters, reading), fill)
+            systematics = confined(self.model.systematics, process, data.processes)
+            return fill_templates(systematics, events, lambda e: self.select(e, parameters, reading), fill)
 
         blocks = (data.columns, data.weight, data.process)
         if data.blocks == 1:

@@ -24,6 +24,7 @@ from .stages.needs import branch_names, check_needs, needed_branches
 from .statistics import StatisticalModel
 from .statistics.objectives import Evaluation, Merit
 from .systematics import Templates, fill_templates
+from .systematics.confined import confined
 
 # columns, weight and process of the events of one block
 Block: TypeAlias = tuple[rg.RecordArray, jax.Array, jax.Array]
@@ -227,8 +228,9 @@ class Analysis:
 
             # probabilities of 1 before any selection are made here, where they cost no memory
             events = Events.of(columns, weight)
+            systematics = confined(self.model.systematics, process, data.processes)
             cells = [(channel.name, channel.cells) for channel in self.channels]
-            return fill_templates(self.model.systematics, events, select, fill, cells)
+            return fill_templates(systematics, events, select, fill, cells)
 
         blocks = (data.columns, data.weight, data.process)
         if data.blocks == 1:

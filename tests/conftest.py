@@ -18,6 +18,12 @@ def _compile_cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["HEPGRAD_COMPILE_CACHE"] = str(tmp_path_factory.mktemp("compiled"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare how often the tests of ``tests/fuzz`` try, and where they write down how often they held."""
+    parser.addoption("--tries", type=int, default=5, help="how often each attack of tests/fuzz is tried (default: 5)")
+    parser.addoption("--counts", metavar="FILE", help="the page whose table of attacks is brought up to date")
+
+
 @pytest.fixture
 def x64() -> Iterator[None]:
     """Compute in double precision for the duration of one test."""

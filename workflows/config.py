@@ -9,21 +9,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import tomli_w
 
-from hepgrad.analysis import Edges, Optimisable, Parameters
+from hepgrad.analysis import Edges, Optimisable, Parameter, Parameters
 
 from .errors import InputError
+from .ranges import RANGES
+from .read.agreement import NOT_FINITE
 from .read.process import Process
+from .setting_types import check_entry, names, one_of, table_of_numbers, text
 from .workflow import Workflow
 
 # nested dictionaries, as TOML has them
 Settings: TypeAlias = dict[str, Any]
 
-NUMBERS = (
-    *("luminosity", "energy", "steps", "learning_rate", "weight_decay", "check_every", "block_size", "draws", "starts"),
-    *("seed", "replicas"),
-)
+NUMBERS = tuple(RANGES)
 
 
 def read_settings(path: str | Path) -> Settings:
@@ -72,14 +73,15 @@ def parse_settings(assignments: Iterable[str]) -> Settings:
     {'anneal': {'stop': 0.05}, 'parameters': {'met': {'value': 80}}, 'data': 'my_events'}
     """
     settings: Settings = {}
-    for text in assignments:
-        key, equals, value = text.partition("=")
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
         if not (key and equals and value):
-            raise InputError(f"expected KEY=VALUE, got {text!r}; for instance anneal.stop=0.05")
+            raise InputError(f"expected KEY=VALUE, got {assignment!r}; for instance anneal.stop=0.05")
         try:
-            parsed = tomllib.loads(f"value = {value}")["value"]
+            read = tomllib.loads(f"value = {value}")
         except tomllib.TOMLDecodeError:
-            parsed = value
+            read = {}
+        parsed = read["value"] if len(read) == 1 else value
         for part in reversed(key.strip().split(".")):
             parsed = {part: parsed}
         settings = merged(settings, _spelt_out(parsed))
@@ -134,17 +136,22 @@ def configured(workflow: Workflow, settings: Settings, *, origin: str) -> Workfl
     if name != workflow.name:
         raise InputError(f"{origin}: these are settings of the workflow {name!r}, not of {workflow.name!r}")
     try:
-        changes: dict[str, Any] = {key: _number(settings[key], there[key]) for key in NUMBERS if key in settings}
+        changes: dict[str, Any] = {key: settings[key] for key in NUMBERS if key in settings}
+        for key, value in changes.items():
+            RANGES[key].check(value, key)
         if "experiment" in settings:
-            changes["experiment"] = str(settings["experiment"])
+            changes["experiment"] = text(settings["experiment"], "experiment")
         if "skim" in settings:
             changes["skim"] = _skim(settings["skim"], workflow)
+        if "not_finite" in settings:
+            changes["not_finite"] = one_of(NOT_FINITE, settings["not_finite"], "not_finite")
         if "data" in settings:
-            changes["data"] = Path(settings["data"])
+            changes["data"] = Path(text(settings["data"], "data"))
         if "anneal" in settings:
+            table_of_numbers(settings["anneal"], "anneal")
             changes["anneal"] = dataclasses.replace(workflow.anneal, **settings["anneal"])
         if "parameters" in settings:
-            changes["parameters"] = _parameters(workflow.parameters, settings["parameters"], origin)
+            changes["parameters"] = _parameters(workflow.parameters, settings["parameters"])
         if "processes" in settings:
             changes["processes"] = [_process(p, settings["processes"].get(p.name, {})) for p in workflow.processes]
         return dataclasses.replace(workflow, **changes)
@@ -166,6 +173,7 @@ def effective_settings(workflow: Workflow) -> Settings:
         **{key: getattr(workflow, key) for key in NUMBERS},
         "experiment": workflow.experiment,
         "skim": _skim_word(workflow),
+        "not_finite": workflow.not_finite,
         "anneal": dataclasses.asdict(workflow.anneal),
         "parameters": {
             name: _entry(spec, workflow.parameters, name) for name, spec in workflow.parameters.specs.items()
@@ -210,13 +218,6 @@ def _check_keys(settings: Mapping[str, Any], there: Mapping[str, Any], origin: s
             raise InputError(f"{origin}: {prefix + key!r} must be {expected}, got {value!r}")
 
 
-def _number(value: Any, present: Any) -> float:
-    whole = not isinstance(present, float)
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        raise ValueError(f"expected a {'whole ' * whole}number, got {value!r}")
-    return value
-
-
 def _skim_word(workflow: Workflow) -> str:
     """Return the skim as a word: a function has none that would find it again."""
     return "own" if callable(workflow.skim) else workflow.skim or "none"
@@ -224,22 +225,24 @@ def _skim_word(workflow: Workflow) -> str:
 
 def _skim(word: Any, workflow: Workflow) -> Any:
     choices = {"none": None, "loosest": "loosest", **({"own": workflow.skim} if callable(workflow.skim) else {})}
-    if word not in choices:
-        raise ValueError(f"skim must be {' or '.join(map(repr, choices))}, got {word!r}")
-    return choices[word]
+    return choices[one_of(tuple(choices), word, "skim")]
 
 
-def _parameters(parameters: Parameters, changes: Mapping[str, Any], origin: str) -> Parameters:
+def _parameters(parameters: Parameters, changes: Mapping[str, Any]) -> Parameters:
     specs: dict[str, Optimisable] = {}
     for name, spec in parameters.specs.items():
         change = dict(changes.get(name, {}))
         if "value" in change and isinstance(spec, Edges):
             change["edges"] = change.pop("value")
+        check_entry(change, f"parameters.{name}")
+        if isinstance(spec, Parameter) and np.shape(change.get("value", spec.value)) != spec.shape:
+            what = f"an array of shape {spec.shape}" if spec.shape else "one number"
+            raise ValueError(f"parameters.{name}: expected {what}, got {change['value']!r}")
         try:
             entry = spec.to_entry(parameters.stored(name)) | change
             specs[name] = type(spec).from_entry(entry, spec.value) if change else spec
         except (TypeError, ValueError) as error:
-            raise InputError(f"{origin}: parameter {name!r}: {error}") from error
+            raise ValueError(f"parameter {name!r}: {error}") from error
     kept = {name: parameters.stored(name) for name in parameters if name not in changes}
     return Parameters(**specs).replace(**kept)
 
@@ -261,4 +264,7 @@ def _spelt_out(settings: Settings) -> Settings:
 
 
 def _process(process: Process, change: Mapping[str, Any]) -> Process:
-    return dataclasses.replace(process, datasets=tuple(change["datasets"])) if change else process
+    if not change:
+        return process
+    where = f"processes.{process.name}.datasets"
+    return dataclasses.replace(process, datasets=names(change["datasets"], where))

@@ -256,6 +256,7 @@ def load_events(
         layout=workflow.layout,
         skim=skim,
         skip_bad_files=skip_bad_files,
+        not_finite=workflow.not_finite,
         cache=None if cache is None else Cache(Path(cache)),
     )
     if backend is None or isinstance(backend, str):
@@ -320,6 +321,7 @@ def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
         },
         "source": {} if workflow.source is None else workflow.source.settings(),
         "split": "in each sample, events with an even index train and those with an odd one are held out",
+        "not_finite": workflow.not_finite,
         **fingerprint(workflow.analysis, workflow.parameters),
         "steps": workflow.steps,
         "optimizer": {

@@ -13,7 +13,9 @@ import optax
 from hepgrad.analysis import Analysis, Anneal, Parameters, Weights
 from hepgrad.analysis.systematics import AlternativeSample
 
+from .ranges import RANGES
 from .read import NANOAOD, Fileset, Ingredients, Layout, simulated
+from .read.agreement import NOT_FINITE, NotFinite
 from .read.process import Process as Process
 from .source import EventSource
 
@@ -76,12 +78,16 @@ class Workflow:
     skim
         Drops events and objects of a file that no cut values could accept, when they are read; ``"loosest"`` derives
         from the analysis which events these are (see `hepgrad.workflows.skim.Loosest`).
+    not_finite
+        What becomes of events with NaN or infinite values in a column that stages read: ``"refuse"``, ``"drop"`` or
+        ``"keep"``, see `load`.
 
     Raises
     ------
     ValueError
         When two processes share a name, no process is the signal, the statistical model has another signal, or there
-        are fewer than two replicas, less than no draws, or a negative weight decay.
+        are fewer than two replicas, less than no draws, or a negative weight decay; when another number is out of
+        range, NaN or infinite.
     """
 
     name: str
@@ -108,6 +114,7 @@ class Workflow:
     cross_sections: Mapping[str, float] = dataclasses.field(default_factory=dict)
     replicas: int = 100
     skim: Callable[[ak.Array], ak.Array] | Literal["loosest"] | None = None
+    not_finite: NotFinite = "refuse"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "processes", tuple(self.processes))
@@ -118,6 +125,12 @@ class Workflow:
             raise ValueError(f"workflow {self.name!r}: the weight decay cannot be negative, got {self.weight_decay}")
         if self.replicas < 2:
             raise ValueError(f"workflow {self.name!r}: the bootstrap needs at least two replicas, got {self.replicas}")
+        for name, allowed in RANGES.items():
+            allowed.check(getattr(self, name), f"workflow {self.name!r}: {name}")
+        if self.not_finite not in NOT_FINITE:
+            raise ValueError(
+                f"workflow {self.name!r}: not_finite must be one of {', '.join(NOT_FINITE)}, got {self.not_finite!r}"
+            )
         names = [process.name for process in self.processes]
         if len(set(names)) < len(names):
             raise ValueError(f"workflow {self.name!r}: every process needs a name of its own, got {names}")

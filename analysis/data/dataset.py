@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import awkward as ak
@@ -13,6 +13,8 @@ import numpy as np
 
 from hepgrad import ragged as rg
 
+from ..precision import largest_beyond
+from ..ranking import with_ranking
 from ..selection.events import Events
 
 
@@ -62,7 +64,8 @@ class Dataset:
         Parameters
         ----------
         samples
-            For each process, one record per event: collections (``Jet``), records (``MET``), numbers.
+            For each process, one record per event: collections (``Jet``), records (``MET``), numbers. Collections with
+            a ``pt`` need not be sorted by it: their leading object is the one with the highest pT all the same.
         weights
             For each process, the event weights, shape (events,).
         block_size
@@ -73,7 +76,7 @@ class Dataset:
         ------
         ValueError
             For a process without events, without weights, with a weight that is not finite, or with other columns
-            than the first one.
+            than the first one; for numbers that are too large for the precision in which JAX computes.
 
         Examples
         --------
@@ -89,7 +92,7 @@ class Dataset:
         first = samples[processes[0]].fields
         for name, sample in samples.items():
             _check_sample(name, sample, weights.get(name), first)
-        merged = ak.concatenate([samples[p] for p in processes])
+        merged = with_ranking(ak.concatenate([samples[p] for p in processes]))
         weight = np.concatenate([np.asarray(weights[p], np.float32) for p in processes])
         process = np.repeat(np.arange(len(processes), dtype=np.int32), [len(samples[p]) for p in processes])
 
@@ -105,7 +108,7 @@ class Dataset:
             weight[-1, -missing:] = 0
             process[-1, -missing:] = len(processes)
         pieces = [merged[i] for i in index]
-        columns = rg.RecordArray({name: _stack([piece[name] for piece in pieces]) for name in first})
+        columns = rg.RecordArray({name: _stack([piece[name] for piece in pieces]) for name in merged.fields})
         sums = [(np.sum(np.square(w)), np.sum(w)) for w in map(np.asarray, weights.values())]
         typical = [sumw2 / sumw if sumw > 0 else np.inf for sumw2, sumw in sums]
         return cls(columns, jnp.asarray(weight), jnp.asarray(process), jnp.asarray(typical, jnp.float32), processes)
@@ -130,8 +133,28 @@ def _check_sample(name: str, sample: ak.Array, weight: Any, columns: list[str]) 
     bad = int(np.count_nonzero(~np.isfinite(weight)))
     if bad:
         raise ValueError(f"process {name!r}: {bad} of {len(weight)} event weights are NaN or infinite")
+    for place, values in _floats(sample):
+        wanted = np.dtype(jax.dtypes.canonicalize_dtype(values.dtype))
+        if (largest := largest_beyond([values], wanted)) is not None:
+            raise ValueError(
+                f"process {name!r}: values of {place} up to {largest:g} do not fit into {wanted}, where they would be "
+                "infinite; enable jax_enable_x64, or correct them"
+            )
+    if (largest := largest_beyond([np.asarray(weight)], np.dtype(np.float32))) is not None:
+        raise ValueError(f"process {name!r}: event weights up to {largest:g} do not fit into float32")
     if sample.fields != columns:
         raise ValueError(f"process {name!r} has the columns {sample.fields}, the first process has {columns}")
+
+
+def _floats(sample: ak.Array) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the columns of floating-point numbers, flat, by name."""
+    for name in sample.fields:
+        for field in sample[name].fields or [""]:
+            column = sample[name][field] if field else sample[name]
+            if not column.fields:
+                values = np.asarray(ak.flatten(column, axis=None))
+                if values.dtype.kind == "f":
+                    yield f"{name}_{field}" if field else name, values
 
 
 def _stack(pieces: list[ak.Array]) -> Any:

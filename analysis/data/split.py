@@ -110,17 +110,35 @@ def split(
     return Split(**{name: part(index) for index, name in enumerate(parts)})
 
 
+def mixed(numbers: np.ndarray) -> np.ndarray:
+    """Return numbers in which every bit depends on all bits of the given ones: the finaliser of splitmix64.
+
+    Parameters
+    ----------
+    numbers
+        uint64, of any shape; sums are modulo ``2**64``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hepgrad.analysis.data.split import mixed
+    >>> mixed(np.zeros(1, np.uint64))
+    array([16294208416658607535], dtype=uint64)
+    """
+    x = numbers + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
 def _fraction(process: str, numbers: Any, events: int) -> np.ndarray:
-    """Return a number in [0, 1) for each event number: the finaliser of splitmix64, which mixes all bits."""
+    """Return a number in [0, 1) for each event number."""
     numbers = np.asarray(numbers)
     if numbers.shape != (events,) or numbers.dtype.kind not in "iu":
         raise ValueError(
             f"process {process!r} needs {events} integer event numbers, got {numbers.dtype} of shape {numbers.shape}"
         )
-    x = numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return (x ^ (x >> np.uint64(31))) / 2.0**64
+    return mixed(numbers.astype(np.uint64)) / 2.0**64
 
 
 def _to_the_whole(process: str, weight: np.ndarray, kept: np.ndarray, part: str) -> np.ndarray:

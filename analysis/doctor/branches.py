@@ -12,6 +12,7 @@ from hepgrad import ragged as rg
 
 from ..data.dataset import Dataset
 from ..parameters.parameters import Parameters
+from ..ranking import PT, RANKING
 from ..selection.cut import Hard
 from .diagnosis import Finding, Severity
 from .patient import Patient
@@ -81,4 +82,6 @@ def _branches(columns: rg.RecordArray) -> Iterator[tuple[str, bool]]:
         content: Any = column.content if isinstance(column, rg.RaggedArray) else column
         fields = content.columns if isinstance(content, rg.RecordArray) else {"": content}
         for field, leaves in fields.items():
-            yield f"{name}_{field}" if field else name, any(jax.tree.leaves(leaves))
+            # who leads follows from the pT
+            known_as = PT if field == RANKING else field
+            yield f"{name}_{known_as}" if field else name, any(jax.tree.leaves(leaves))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Protocol
 
 
@@ -49,7 +50,7 @@ class Anneal:
     stop: float = 0.1
 
     def __post_init__(self) -> None:
-        if not 0 < self.stop <= self.start:
+        if not 0 < self.stop <= self.start < math.inf:
             raise ValueError(f"widths must be positive and shrink, got start={self.start}, stop={self.stop}")
 
     def __call__(self, step: int, steps: int) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..histogram import Axis, free_of_edges, ordered_edges
 from ..selection.cut import Reading
-from .optimisable import Optimisable, as_words, known, take_entry
+from .optimisable import Optimisable, as_words, check_description, known, take_entry
 
 DESCRIPTION = ("narrowest", "scale", "frozen", "unit", "label", "description")
 
@@ -77,8 +77,13 @@ class Edges(Optimisable):
         array = np.asarray(edges.edges if isinstance(edges, Axis) else edges, float)
         if array.ndim != 1 or array.size < 3:
             raise ValueError(f"needs the edges of at least two bins, got shape {array.shape}")
+        if not np.all(np.isfinite(array)):
+            raise ValueError(f"edges must be finite, got {array.tolist()}")
         if not self.scale > 0:
             raise ValueError(f"scale must be positive, got {self.scale}")
+        if not self.narrowest >= 0:
+            raise ValueError(f"narrowest cannot be negative, got {self.narrowest}")
+        check_description(self)
         ends = {"start": float(array[0]), "stop": float(array[-1]), "bins": array.size - 1}
         for name, value in {**ends, "value": free_of_edges(array, narrowest=self.narrowest)}.items():
             object.__setattr__(self, name, value)

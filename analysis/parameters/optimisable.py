@@ -155,6 +155,30 @@ class Optimisable(abc.ABC):
         return jax.tree.map(lambda leaf: leaf * jnp.asarray(self.scale, jnp.asarray(leaf).dtype), scaled)
 
 
+def check_description(spec: Optimisable) -> None:
+    """Raise an error when what describes an entry is of another type than it should be.
+
+    Parameters
+    ----------
+    spec
+        The entry.
+
+    Raises
+    ------
+    TypeError
+        For a switch that is no bool, such as the text "False", or a text that is none.
+    ValueError
+        For a scale that is infinite.
+    """
+    if not isinstance(spec.frozen, bool | np.bool_):
+        raise TypeError(f"frozen must be True or False, got {spec.frozen!r}")
+    for name in ("unit", "label", "description"):
+        if not isinstance(getattr(spec, name), str):
+            raise TypeError(f"{name} must be a text, got {getattr(spec, name)!r}")
+    if not np.all(np.isfinite(np.asarray(spec.scale, float))):
+        raise ValueError(f"scale must be finite, got {spec.scale}")
+
+
 def known(value: Any) -> bool:
     """Return whether a value is more than a tracer: numbers that can be checked, printed and written.
 

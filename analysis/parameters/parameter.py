@@ -12,7 +12,7 @@ import numpy as np
 
 from ..selection.cut import Reading
 from ..selection.threshold import Threshold, ThresholdArray
-from .optimisable import Optimisable, as_words, hashable, known, take_entry
+from .optimisable import Optimisable, as_words, check_description, hashable, known, take_entry
 
 # tables show the elements of arrays of at most this size
 SHORT = 6
@@ -82,16 +82,17 @@ class Parameter(Optimisable):
         self._set("shape", value.shape)
         if len(self.bounds) != 2:
             raise ValueError(f"bounds are a lowest and a highest value, got {self.bounds}")
-        low, high = (np.asarray(bound, float) for bound in self.bounds)
+        low, high = (_numbers(bound, "a bound") for bound in self.bounds)
         if not np.all(np.isfinite(low) & np.isfinite(high) & (low < high)):
             raise ValueError(f"bounds must be finite and increasing, got {self.bounds}")
         self._set("bounds", (hashable(low), hashable(high)) if low.ndim or high.ndim else tuple(self.bounds))
         for name, share in (("width", 20), ("scale", 10)):
-            given = np.asarray(getattr(self, name), float)
+            given = _numbers(getattr(self, name), name)
             given = np.where(np.isnan(given), (high - low) / share, given)
             if not np.all(given > 0):
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
             self._set(name, hashable(given))
+        check_description(self)
         for name in ("width", "scale"):
             _broadcast(getattr(self, name), value.shape, name)
         self.checked(value)
@@ -177,7 +178,7 @@ def _entry_names() -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(Parameter) if field.init)
 
 
-def _numbers(value: Any) -> np.ndarray:
+def _numbers(value: Any, name: str = "the value") -> np.ndarray:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, jax.errors.TracerArrayConversionError):
@@ -188,7 +189,7 @@ def _numbers(value: Any) -> np.ndarray:
             "with and without, or blend the two with a number between 0 and 1"
         )
     if array.dtype.kind not in "iuf":
-        raise TypeError(f"the value must be a number or an array of numbers, not {value!r}")
+        raise TypeError(f"{name} must be a number or an array of numbers, not {value!r}")
     return array.astype(float)
 
 

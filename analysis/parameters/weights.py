@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..selection.cut import Reading
-from .optimisable import Optimisable, take_entry
+from .optimisable import Optimisable, check_description, take_entry
 
 DESCRIPTION = ("scale", "frozen", "label", "description")
 
@@ -74,6 +74,7 @@ class Weights(Optimisable):
     def __post_init__(self) -> None:
         if not self.scale > 0:
             raise ValueError(f"scale must be positive, got {self.scale}")
+        check_description(self)
         leaves = jax.tree_util.tree_leaves_with_path(self.value)
         if not leaves:
             raise TypeError("a network needs at least one array of weights")

@@ -99,7 +99,7 @@ def joint_systems(first: Objects, second: Objects, *, capacity: int | None = Non
     names = MEMBERS[:2]
     parts = [
         rg.zip({"object": objects.array, "probability": objects.probability}, depth_limit=2)
-        for objects in (first, second)
+        for objects in (first.leading_first(), second.leading_first())
     ]
     chosen = rg.cartesian(dict(zip(names, parts, strict=True)), capacity=capacity)
     members = rg.zip({name: chosen[name].object for name in names}, depth_limit=2)
@@ -139,7 +139,7 @@ def limited(objects: Objects, max_objects: int | None) -> Objects:
     array, probability = (
         dataclasses.replace(x, offsets=offsets, max_length=max_objects) for x in (array, objects.probability)
     )
-    return Objects(array, probability)
+    return dataclasses.replace(objects, array=array, probability=probability)
 
 
 def _with_kinematics(systems: Objects, names: Sequence[str]) -> Objects:

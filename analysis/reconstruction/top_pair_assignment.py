@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from hepgrad import ragged as rg
 
 from ..kinematics.momenta import Momentum
+from ..ranking import in_order
 from ..selection.cut import Pass, as_probability
 from ..selection.objects import Objects
 from .object_systems import MEMBERS, limited
@@ -116,7 +117,8 @@ def top_pairs(
         "btagged": rg.ones_like(jets.probability) if btagged is None else as_probability(btagged, jets.probability),
         "position": rg.local_index(jets.array, axis=1),
     }
-    sets = rg.combinations(rg.zip(of_jet), 4, fields=MEMBERS, capacity=capacity)
+    ranked = rg.zip(of_jet) if jets.order is None else in_order(rg.zip(of_jet), jets.order)
+    sets = rg.combinations(ranked, 4, fields=MEMBERS, capacity=capacity)
     members = [getattr(sets, name).content for name in MEMBERS]
     of_event = (rg.broadcast_arrays(sets.first.px, part)[1] for part in (lepton + neutrino).components)
     candidates = _candidates(members, Momentum(*(part.content for part in of_event)), masses)

@@ -17,6 +17,7 @@ import numpy as np
 from hepgrad import ragged as rg
 from hepgrad.ragged.remembered import remembered
 
+from ..ranking import in_order
 from .counting import whole_number
 
 
@@ -24,6 +25,7 @@ class Expectations(abc.ABC):
     """The part of `Objects` that computes event quantities from a field."""
 
     probability: rg.RaggedArray
+    order: rg.RaggedArray | None
 
     @abc.abstractmethod
     def __getitem__(self, name: str) -> rg.RaggedArray: ...
@@ -79,20 +81,23 @@ class Expectations(abc.ABC):
         fill_value
             As for `leading`.
         """
-        values, probability = _in_order(self[field], self[field], self.probability, ascending=True)
+        values, probability = self._ranked(self[field], self.probability)
+        values, probability = _in_order(values, values, probability, ascending=True)
         return _expectation(rg.nth_probability(probability, 1), values, fill_value)
 
     def leading(self, field: str, *, by: str | None = None, fill_value: float | None = None) -> jax.Array:
         """Return the expected value of a field of the leading selected object, per event.
 
-        Object i leads with probability ``p_i prod_{j before i} (1 - p_j)``.
+        Object i leads with probability ``p_i prod_{j before i} (1 - p_j)``. Which one comes before the other is told by
+        the pT as it was read: shifts of systematic sources do not change it.
 
         Parameters
         ----------
         field
             Name of a field.
         by
-            Name of the field whose largest value leads; by default the first in the row does.
+            Name of the field whose largest value leads; by default the pT in a collection as it was read, and the first
+            in the row in others (see `Objects`).
         fill_value
             The value in events without such an object, which enters the expectation with their probability.
             Without it the expectation is conditional on there being one (and 0 where there cannot be one), which is
@@ -144,10 +149,15 @@ class Expectations(abc.ABC):
         n = whole_number(n, "nth")
         if n < 1:
             raise ValueError(f"nth: places count from 1, the leading object's, got {n}")
-        values, probability = self[field], self.probability
+        values, probability = self._ranked(self[field], self.probability)
         if by is not None:
-            values, probability = _in_order(self[by], values, probability, ascending=False)
+            (key,) = self._ranked(self[by])
+            values, probability = _in_order(key, values, probability, ascending=False)
         return _expectation(rg.nth_probability(probability, n), values, fill_value)
+
+    def _ranked(self, *arrays: rg.RaggedArray) -> list[rg.RaggedArray]:
+        """Return the arrays with what belongs to the leading object first."""
+        return [array if self.order is None else in_order(array, self.order) for array in arrays]
 
 
 def _in_order(by: rg.RaggedArray, *arrays: rg.RaggedArray, ascending: bool) -> tuple[rg.RaggedArray, ...]:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from hepgrad import ragged as rg
 
+from ..ranking import RANKING, in_order
 from .counting import Counting
 from .cut import Pass, as_probability
 from .expectations import Expectations
@@ -25,8 +26,10 @@ class Objects(Counting, Expectations):
     """One collection, such as the jets: records in rows, one row per event, and each object's pass probability.
 
     `select` multiplies probabilities and removes nothing. Fields are attributes (``jets.pt``), or items where a method
-    has the name (``jets["count"]``). Objects keep the order in which they are stored: "leading" is the first one in the
-    row that passes, the highest pT in NanoAOD's convention.
+    has the name (``jets["count"]``). Objects stay where they are stored, so that columns with positions, such as
+    ``Muon_jetIdx``, point at what they are meant to. "Leading" is the one with the highest pT that passes in a
+    collection as it was read, and otherwise the first one in the row that passes: of what `ordered_by` or `concatenate`
+    returned, and of collections without a ``pt``.
 
     Attributes
     ----------
@@ -34,6 +37,9 @@ class Objects(Counting, Expectations):
         The objects' fields, ragged.
     probability
         Ragged, in [0, 1]: the probability that the object was selected.
+    order
+        Ragged integers: the position of the leading object, of the subleading one, and so on; None when that is the
+        order of the rows.
 
     Examples
     --------
@@ -50,6 +56,7 @@ class Objects(Counting, Expectations):
 
     array: rg.RaggedArray
     probability: rg.RaggedArray
+    order: rg.RaggedArray | None = None
 
     @classmethod
     def of(cls, array: rg.RaggedArray) -> Objects:
@@ -58,7 +65,7 @@ class Objects(Counting, Expectations):
         Parameters
         ----------
         array
-            Ragged records.
+            Ragged records, in the order in which they lead unless a data set says another one.
 
         Raises
         ------
@@ -67,10 +74,13 @@ class Objects(Counting, Expectations):
         """
         if not isinstance(array, rg.RaggedArray) or not array.fields:
             raise TypeError("a collection needs records in rows, such as ak.zip({'pt': ..., 'eta': ...})")
+        order = None
+        if RANKING in array.fields:
+            order, array = array[RANKING], array[[name for name in array.fields if name != RANKING]]
         dtype = jnp.result_type(
             *(leaf for leaf in jax.tree.leaves(array.content) if leaf.dtype.kind == "f"), jnp.float32
         )
-        return cls(array, array.with_content(jnp.ones(array.capacity, dtype)))
+        return cls(array, array.with_content(jnp.ones(array.capacity, dtype)), order)
 
     @property
     def fields(self) -> list[str]:
@@ -164,17 +174,82 @@ class Objects(Counting, Expectations):
         Parameters
         ----------
         field
-            Name of a field of numbers; of equal ones the one stored first stays first.
+            Name of a field of numbers; of equal ones the one that led stays first.
         ascending
             Whether the smallest comes first.
         """
-        both = self._joined()[rg.argsort(self[field], ascending=ascending)]
+        ranked = self.leading_first()
+        both = ranked._joined()[rg.argsort(ranked[field], ascending=ascending)]
         return Objects(both.object, both.probability)
+
+    def leading_first(self) -> Objects:
+        """Return the collection with the leading object first in each row, the subleading one second, and so on.
+
+        For what looks at rows itself, such as ``rg.firsts``. Positions (``Muon_jetIdx``) no longer point into it.
+
+        Examples
+        --------
+        >>> import awkward as ak, jax, numpy as np
+        >>> import hepgrad.ragged as rg
+        >>> from hepgrad.analysis import Dataset
+        >>> jets = ak.zip({"pt": [[30.0, 50.0], [40.0]]})
+        >>> data = Dataset.from_awkward({"ttbar": ak.zip({"Jet": jets}, depth_limit=1)}, {"ttbar": np.ones(2)})
+        >>> stored = jax.tree.map(lambda leaf: leaf[0], data.events.Jet)
+        >>> rg.to_list(stored.pt), rg.to_list(stored.leading_first().pt)
+        ([[30.0, 50.0], [40.0]], [[50.0, 30.0], [40.0]])
+        """
+        if self.order is None:
+            return self
+        both = in_order(self._joined(), self.order)
+        return Objects(both.object, both.probability)
+
+    def at(self, positions: rg.RaggedArray, *, fill_value: float = 0) -> Objects:
+        """Return the objects that positions point at, such as the jet of each muon: ``jets.at(muons.jetIdx)``.
+
+        Selecting the other collection with them is plain: ``muons.select(jets.at(muons.jetIdx).btag < 0.2)``.
+
+        Parameters
+        ----------
+        positions
+            Ragged integers, counted in the order of the file. A negative one, or one beyond the last object, points
+            nowhere.
+        fill_value
+            What all fields have where nothing is pointed at.
+
+        Returns
+        -------
+        Objects
+            With the rows of the positions. Each has the probability of the object that is pointed at, and 0 where
+            there is none.
+
+        Examples
+        --------
+        >>> import hepgrad.ragged as rg
+        >>> from hepgrad.analysis import Objects
+        >>> jets = Objects.of(rg.from_lists([[{"pt": 30.0}, {"pt": 50.0}], []]))
+        >>> muons = Objects.of(rg.from_lists([[{"jetIdx": 1}, {"jetIdx": -1}], [{"jetIdx": -1}]]))
+        >>> found = jets.select(jets.pt > 40.0).at(muons.jetIdx, fill_value=-1.0)
+        >>> rg.to_list(found.pt), rg.to_list(found.probability)
+        ([[50.0, -1.0], [-1.0]], [[1.0, 0.0], [0.0]])
+        """
+        pointing, counts = positions.content, self.array.counts
+        most = self.array.capacity
+        there = (pointing >= 0) & (pointing < counts.at[positions.row_ids].get(mode="fill", fill_value=0))
+        begin = self.array.offsets.at[positions.row_ids].get(mode="clip")
+        places = jnp.clip(jnp.where(there, begin + pointing, 0), 0, max(most - 1, 0))
+
+        def taken(leaf: jax.Array, otherwise: float) -> jax.Array:
+            fill = jnp.asarray(otherwise, leaf.dtype)
+            return jnp.where(there, leaf[places], fill) if most else jnp.full(places.shape, fill)
+
+        array = positions.with_content(jax.tree.map(lambda leaf: taken(leaf, fill_value), self.array.content))
+        return Objects(array, positions.with_content(taken(self.probability.content, 0)))
 
     def combinations(self, n: int, *, fields: Sequence[str] | None = None, capacity: int | None = None) -> Objects:
         """Return every choice of ``n`` objects of an event, selected with the product of their probabilities.
 
-        Numbers and sums of them are exact expectations (``count``, ``sum``). Choices that share an object pass or fail
+        The first member of a choice leads the second one, and so on. Numbers and sums of choices are exact expectations
+        (``count``, ``sum``). Choices that share an object pass or fail
         together, which quantities of several choices (``at_least``, ``leading``) neglect in the soft reading.
 
         Parameters
@@ -201,7 +276,7 @@ class Objects(Counting, Expectations):
         >>> pairs.select(pairs.first.charge * pairs.second.charge < 0).count()
         Array([2., 0.], dtype=float32)
         """
-        chosen = rg.combinations(self._joined(), n, fields=fields, capacity=capacity)
+        chosen = rg.combinations(self.leading_first()._joined(), n, fields=fields, capacity=capacity)
         members = {name: chosen[name] for name in chosen.fields}
         probability = functools.reduce(operator.mul, (member.probability for member in members.values()))
         array = rg.zip({name: member.object for name, member in members.items()}, depth_limit=2)
@@ -234,7 +309,8 @@ class Objects(Counting, Expectations):
         [[30.0, 20.0], [10.0]]
         """
         names = list(collections[0].fields if fields is None else fields)
-        both = rg.concatenate([dataclasses.replace(c, array=c.array[names])._joined() for c in collections], axis=1)
+        parts = [dataclasses.replace(c, array=c.array[names]).leading_first()._joined() for c in collections]
+        both = rg.concatenate(parts, axis=1)
         return cls(both.object, both.probability)
 
     def _joined(self) -> rg.RaggedArray:

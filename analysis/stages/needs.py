@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..ranking import RANKING
 from .contract import AnyStage
 
 # a message lists at most so many names
@@ -83,6 +84,7 @@ def branch_names(columns: Mapping[str, Any]) -> list[str]:
         f"{name}_{field}" if field else name
         for name, column in columns.items()
         for field in getattr(column, "fields", None) or [""]
+        if field != RANKING
     ]
 
 

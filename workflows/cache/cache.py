@@ -99,11 +99,18 @@ class Cache:
                 warnings.warn(f"{error}; it is read again from its files", InputWarning, stacklevel=2)
                 shutil.rmtree(place)
         reader = SampleReader(sample, request)
-        with _writable(self.folder), part_folder(self.folder, name) as folder:
-            writer = EntryWriter(folder)
+        with (
+            _writable(self.folder),
+            part_folder(self.folder, name) as folder,
+            contextlib.closing(EntryWriter(folder)) as writer,
+        ):
             for halves in reader:
                 writer.append(halves)
-            entry = writer.finish(key, sample.name, reader.events)
+            if key is not None and not reader.bad and key_of(sample, request) != key:
+                raise InputError(
+                    f"sample {sample.name!r}: a file changed while it was read; read it again when nobody writes to it"
+                )
+            entry = writer.finish(key, sample.name, reader.totals)
             if key is None and not reader.bad:
                 warnings.warn(
                     f"sample {sample.name!r} is not kept in the cache: a server tells nothing by which a change of its "

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from ..errors import InputError
 from ..read.packing.columns import Columns, Place
 from ..read.reader import HALVES, StoredSample
+from ..read.totals import Totals
 from .key import FORMAT, digest
 from .shard import EVENTS, ShardWriter, check_shard, file_name, open_shard
 
@@ -33,8 +34,8 @@ class Entry:
     folder
         Where it is.
     manifest
-        What it is: ``key``, ``sample``, ``created``, ``columns``, ``read`` (events before the skim), and for each half
-        its shards with their files, number of items, types and checksums.
+        What it is: ``key``, ``sample``, ``created``, ``columns``, ``read`` (`Totals` before the skim), and for each
+        half its shards with their files, number of items, types and checksums.
     """
 
     folder: Path
@@ -84,7 +85,7 @@ class Entry:
             [open_shard(self.folder / str(half) / shard["folder"], shard, places) for shard in shards]
             for half, shards in enumerate(self.manifest["halves"])
         )
-        return StoredSample((even, odd), self.manifest["read"], key=self.manifest["key"])
+        return StoredSample((even, odd), Totals.from_json(self.manifest["read"]), key=self.manifest["key"])
 
     def faults(self) -> list[str]:
         """Return what is wrong with the files, having read all of them; nothing when they are as they were written."""
@@ -186,7 +187,13 @@ class EntryWriter:
             self._shards[half].append(writer.close())
             self._writers[half] = None
 
-    def finish(self, key: Any, sample: str, read: int) -> Entry:
+    def close(self) -> None:
+        """Close what is open, when the entry will not be finished."""
+        for writer in self._writers:
+            if writer is not None:
+                writer.abandon()
+
+    def finish(self, key: Any, sample: str, read: Totals) -> Entry:
         """Complete all files, write the manifest, and return the entry, still in its temporary place.
 
         Parameters
@@ -196,14 +203,14 @@ class EntryWriter:
         sample
             The name of the sample.
         read
-            How many events were read.
+            What was read, before the skim.
         """
         for half in range(HALVES):
             self._close(half)
         manifest = {
             "key": key,
             "sample": sample,
-            "read": read,
+            "read": read.as_json(),
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "columns": [list(place) for place in self._columns],
             "halves": self._shards,

@@ -7,21 +7,16 @@ import hashlib
 import importlib.metadata
 import json
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
-
-import fsspec
 
 from hepgrad.analysis.optimisation.fingerprint import description
 
-from ..read.files.paths import is_remote
 from ..read.reader import Request
 from ..read.sample import Sample
+from ..read.state import state_of
 
 # of the files of the cache; other versions are never read
-FORMAT = 1
-# what servers call the state of a file; the first one they tell is used
-STATES = ("ETag", "etag", "mtime", "Last-Modified", "LastModified")
+FORMAT = 2
 DIGITS = 24
 # servers are asked about so many files at a time
 REQUESTS = 16
@@ -46,7 +41,7 @@ def key_of(sample: Sample, request: Request) -> dict[str, Any] | None:
         None when a file is not there, or its server tells nothing by which a change would be noticed.
     """
     with ThreadPoolExecutor(REQUESTS) as threads:
-        files = list(threads.map(_state, sample.files))
+        files = list(threads.map(state_of, sample.files))
     if not all(files):
         return None
     return {
@@ -57,6 +52,8 @@ def key_of(sample: Sample, request: Request) -> dict[str, Any] | None:
         "columns": sorted(request.of(sample)),
         "weight": sample.weight,
         "keep": description(sample.keep),
+        # those that are refused or kept are in the columns; which of them there are stands in the entry
+        "not_finite": "drop" if request.not_finite == "drop" else "keep",
         "layout": dataclasses.asdict(request.layout),
         # a skim may say itself what decides which events it keeps
         "skim": getattr(request.skim, "key", None) or description(request.skim),
@@ -78,16 +75,3 @@ def digest(key: Any) -> str:
     True
     """
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:DIGITS]
-
-
-def _state(file: str) -> dict[str, Any] | None:
-    try:
-        if is_remote(file):
-            system, path = fsspec.core.url_to_fs(file)
-            about = system.info(path)
-            state = next((str(about[name]) for name in STATES if about.get(name)), None)
-            return {"path": file, "bytes": about["size"], "state": state} if state else None
-        about = Path(file).stat()
-        return {"path": str(Path(file).resolve()), "bytes": about.st_size, "state": str(about.st_mtime_ns)}
-    except Exception:  # file systems raise what they like; the reader says what is wrong with the file
-        return None

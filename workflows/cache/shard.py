@@ -72,6 +72,10 @@ class ShardWriter:
             self._files[name] = _Growing(stream, dtype, offsets=offsets)
         return self._files[name]
 
+    def abandon(self) -> None:
+        """Close the files as they are."""
+        self._open.close()
+
     def close(self) -> dict[str, Any]:
         """Complete the files, and return what describes them, as JSON can hold it."""
         with self._open:

@@ -143,7 +143,10 @@ def _reading(workflow: Workflow, columns: Iterable[str]) -> str:
     layout = workflow.layout
     renamed = {column: layout.branch(column) for column in sorted(columns) if layout.branch(column) != column}
     factors = {column: layout.factor(column) for column in sorted(columns) if layout.factor(column) != 1.0}
-    how = {"tree": workflow.tree, "separator": layout.separator, "renamed": renamed, "factors": factors}
+    how: dict[str, Any] = {"tree": workflow.tree, "separator": layout.separator, "renamed": renamed, "factors": factors}
+    defaults = {column: layout.default(column) for column in sorted(columns) if layout.default(column) is not None}
+    if defaults:
+        how["defaults"] = defaults
     return f"READING = {pprint.pformat(how, width=100, sort_dicts=False)}"
 
 

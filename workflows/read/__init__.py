@@ -13,5 +13,6 @@ from .layout import FLAT as FLAT
 from .layout import NANOAOD as NANOAOD
 from .layout import Layout as Layout
 from .loading import load as load
+from .lumi_mask import LumiMask as LumiMask
 from .sample import Keep as Keep
 from .sample import Sample as Sample

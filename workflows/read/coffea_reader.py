@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from ..errors import InputError
-from .events import as_records, warn_unsorted
+from .events import as_records, branches_of
 from .files.tree import iterate_tree, require_branches
+from .identity import Halves, Identities
+from .kinds import Kinds
 from .packing.columns import Columns
-from .reader import ReadProgress, Request, StoredSample, alternating, even_and_odd
+from .reader import HALVES, ReadProgress, Request, StoredSample, chosen, chunk_totals
 from .sample import Sample
+from .totals import FileTotals, Totals
 
 if TYPE_CHECKING:
     from coffea.processor import Runner, WorkItem
@@ -72,11 +76,6 @@ class CoffeaReader:
         ------
         InputError
             As `hepgrad.workflows.load` does for files; when bad files are to be skipped, or coffea fails.
-
-        Warns
-        -----
-        InputWarning
-            When a collection had to be sorted.
         """
         from coffea.nanoevents import BaseSchema
 
@@ -108,7 +107,7 @@ class _Processor:
 
     @property
     def branches(self) -> list[str]:
-        return list(dict.fromkeys(map(self.request.layout.branch, self.request.of(self.sample))))
+        return branches_of(self.request.of(self.sample), self.request.layout)[0]
 
     def __call__(self, entries: Any) -> dict[Key, _Chunk | InputError]:
         """Return the columns of a chunk, or what is wrong with it: exceptions lose their type on the way back."""
@@ -118,8 +117,12 @@ class _Processor:
         result: _Chunk | InputError
         try:
             require_branches(file, self.branches, request.tree, entries.fields)
-            events, unsorted = as_records(file, entries, request.of(sample), request.layout)
-            result = _Chunk(alternating(events, sample, request, file), unsorted)
+            events = as_records(file, entries, request.of(sample), request.layout)
+            halves = chosen(events[::HALVES], sample, request), chosen(events[1::HALVES], sample, request)
+            totals = chunk_totals(events, sample, request, file) + FileTotals(uuid=str(about.get("fileuuid", "")))
+            kinds = Kinds()
+            kinds.check(file, events)
+            result = _Chunk(halves, totals, kinds, Identities.of(entries, self.branches, request.layout))
         except InputError as error:
             result = error
         return {(index, about["entrystart"]): result}
@@ -127,29 +130,38 @@ class _Processor:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Chunk:
-    """Every other event of a chunk and the rest, and by collection how many events had to be sorted."""
+    """Every other event of a chunk and the rest, and what there is to know of all of them."""
 
     alternate: tuple[Columns, Columns]
-    unsorted: Counter[str]
+    totals: FileTotals
+    kinds: Kinds
+    identities: Identities | None
 
 
 def _assembled(
     sample: Sample, request: Request, items: Sequence[WorkItem], found: dict[Key, _Chunk | InputError]
 ) -> StoredSample:
     """Put chunks in order, which need not be the one in which they came."""
+    halves, kinds = Halves(sample), Kinds()
+    files = [FileTotals() for _ in sample.files]
     lengths = {(int(item.dataset), item.entrystart): len(item) for item in items}
     events, chunks = 0, []
-    unsorted: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for key, length in sorted(lengths.items()):
         chunk = found[key]
         if isinstance(chunk, InputError):
             raise chunk
-        chunks.append(even_and_odd(chunk.alternate, events))
-        unsorted[key[0]] += chunk.unsorted
+        file = sample.files[key[0]]
+        kinds.agree(chunk.kinds)
+        odd = halves.odd(length, chunk.identities, file)
+        if (odd != ((events + np.arange(length)) % HALVES == 1)).any():
+            raise InputError(
+                f"sample {sample.name!r}: event numbers of {file} were there before, and coffea's chunks cannot be "
+                "divided so that they stay together; read it without coffea"
+            )
+        one, other = chunk.alternate
+        chunks.append((other, one) if events % HALVES else (one, other))
+        files[key[0]] += chunk.totals
         events += length
-    for index, wrong in unsorted.items():
-        within = sum(length for (other, _), length in lengths.items() if other == index)
-        warn_unsorted(sample.files[index], wrong, within)
     if request.watch is not None:
         request.watch(ReadProgress(sample.name, len(sample.files), len(sample.files), events))
-    return StoredSample.of(chunks, events)
+    return StoredSample.of(chunks, Totals((events - events // HALVES, events // HALVES), files))

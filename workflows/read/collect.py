@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from hepgrad.analysis import Split
 
 from ..errors import InputError
+from .agreement import NotFinite, check_totals
+from .files.paths import check_distinct
 from .ingredient import Ingredients
 from .layout import NANOAOD, Layout
 from .packing.blocks import Frame
 from .packing.columns import Place
-from .packing.packing import Shape, Strand, frame_of, pack
+from .packing.packing import Shape, Strand, frame_of, pack, with_rankings
 from .reader import ReadWatcher, Request, Skim, StoredSample
 from .sample import Sample
 
@@ -42,7 +44,7 @@ class Collected:
     halves
         The parts of all processes, for training and held out.
     places
-        The columns that become columns of data sets.
+        The columns that become columns of data sets, and those that tell which object leads.
     processes
         Their names.
     keys
@@ -99,6 +101,8 @@ class Recipe:
         Drops events and objects that no cut values could accept, as soon as they are read.
     skip_bad_files
         Go on without files that cannot be read.
+    not_finite
+        What becomes of events with NaN or infinite values; see `hepgrad.workflows.load`.
     cache
         Where samples are kept for the next time; nowhere by default.
     """
@@ -109,6 +113,7 @@ class Recipe:
     layout: Layout = NANOAOD
     skim: Skim | None = None
     skip_bad_files: bool = False
+    not_finite: NotFinite = "refuse"
     cache: SampleCache | None = None
 
     def request(self, watch: ReadWatcher | None = None) -> Request:
@@ -120,7 +125,15 @@ class Recipe:
             Is told how far the reading has come.
         """
         branches = tuple(self.branches)
-        return Request(branches, self.tree, self.layout, self.skip_bad_files, skim=self.skim, watch=watch)
+        return Request(
+            branches,
+            self.tree,
+            self.layout,
+            self.skip_bad_files,
+            skim=self.skim,
+            not_finite=self.not_finite,
+            watch=watch,
+        )
 
     def samples(self) -> list[Sample]:
         """Return the samples that are read; one may serve several processes."""
@@ -136,9 +149,16 @@ class Recipe:
             Which one.
         watch
             Is told how far the reading has come.
+
+        Raises
+        ------
+        InputError
+            As `hepgrad.workflows.load` does.
         """
         read = StoredSample.read if self.cache is None else self.cache.read
-        return read(sample, self.request(watch))
+        stored = read(sample, self.request(watch))
+        check_totals(sample, stored.totals, self.not_finite, complete=stored.fraction == 1)
+        return stored
 
     def collect(self, watch: ReadWatcher | None = None) -> Collected:
         """Read everything.
@@ -154,7 +174,10 @@ class Recipe:
             As `hepgrad.workflows.load` does.
         """
         request = self.request(watch)
+        for process, ingredients in self.ingredients.items():
+            _check_files(process, [ingredient.sample for ingredient in ingredients])
         stored = {sample: self.read(sample, watch) for sample in self.samples()}
+        _check_depths(stored)
         halves: tuple[list[Strand], list[Strand]] = ([], [])
         keys = []
         for index, (process, ingredients) in enumerate(self.ingredients.items()):
@@ -165,10 +188,40 @@ class Recipe:
                         f"sample {sample.name!r} has one event, at least two are needed: one to train on and one to "
                         "hold out"
                     )
+                if not all(whole.totals.halves):
+                    raise InputError(
+                        f"sample {sample.name!r}: by their numbers all {whole.events} events are one event, of which "
+                        "none can be held out; if the numbers mean something else, map `event` to another branch in "
+                        "the layout"
+                    )
                 keys.append(whole.key)
                 for strands, pieces, factor in zip(halves, whole.halves, whole.factors, strict=True):
                     if pieces:
                         strands.append(Strand(index, pieces, scale * factor, request.weight(sample)))
             if not all(any(strand.process == index for strand in half) for half in halves):
                 raise InputError(f"process {process!r}: no events are left to train on, or none to hold out")
-        return Collected(halves, request.places(), list(self.ingredients), tuple(keys))
+        return Collected(halves, with_rankings(halves, request.places()), list(self.ingredients), tuple(keys))
+
+
+def _check_files(process: str, samples: Sequence[Sample]) -> None:
+    """Refuse a process to which a file adds the same events twice, by way of two samples."""
+    for keep in dict.fromkeys(sample.keep for sample in samples):
+        same = [sample for sample in samples if sample.keep == keep]
+        names = ", ".join(repr(sample.name) for sample in same)
+        check_distinct([file for sample in same for file in sample.files], f"process {process!r} (samples {names})")
+
+
+def _check_depths(stored: Mapping[Sample, StoredSample]) -> None:
+    """Refuse samples of which one holds lists where another one holds numbers."""
+    first: dict[Place, tuple[Sample, bool]] = {}
+    for sample, whole in stored.items():
+        piece = next((pieces[0] for pieces in whole.halves if pieces), None)
+        for place in () if piece is None else piece.values:
+            is_list = place[0] in piece.offsets
+            other, was_list = first.setdefault(place, (sample, is_list))
+            if is_list != was_list:
+                lists, numbers = (sample, other) if is_list else (other, sample)
+                raise InputError(
+                    f"{'_'.join(filter(None, place))} holds a list for each event in {lists.files[0]} (sample "
+                    f"{lists.name!r}) and one value for each event in {numbers.files[0]} (sample {numbers.name!r})"
+                )

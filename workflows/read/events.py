@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import awkward as ak
 import numpy as np
 
-from ..errors import InputError, InputWarning
-from .files.paths import PathLike, expanded, is_remote
+from ..errors import InputError
+from .files.paths import PathLike, check_distinct, expanded, is_remote
 from .files.tree import CHUNK, iterate_tree
+from .kinds import Kinds
 from .layout import NANOAOD, Layout
 
 # more entries than any file has
@@ -28,8 +28,8 @@ def read_events(
     underscore stays by itself, such as the counter ``nJet``. Other layouts of files than NanoAOD's are described by
     `Layout`. Numbers keep the type they have in the file.
 
-    "Leading" means first, so each collection with a ``pt`` has to be stored by falling ``pt``, which is NanoAOD's
-    convention. A collection that is not is sorted here, with a warning.
+    Objects stay in the order of the file, whatever it is, so that columns with positions (``Muon_jetIdx``) point at
+    what they are meant to. `hepgrad.analysis.Objects` finds the leading object all the same.
 
     Parameters
     ----------
@@ -52,12 +52,7 @@ def read_events(
     InputError
         When a file is missing, truncated or damaged, or not a ROOT file; when it has no such tree or lacks branches
         (lists those that are there, most similar first); when there are no events; when branches of one collection
-        disagree on the number of objects.
-
-    Warns
-    -----
-    InputWarning
-        When a collection had to be sorted.
+        disagree on the number of objects; when a file is there twice, or files hold columns of different types.
 
     Examples
     --------
@@ -72,15 +67,14 @@ def read_events(
     >>> read_events("example.root", ["MET_pt"], layout=FLAT).fields
     ['MET_pt']
     """
-    paths = expanded(path)
-    chunks = [
-        events
-        for file in paths
+    paths, chunks, kinds = expanded(path), [], Kinds()
+    check_distinct(paths, "the list of files")
+    for file in paths:
         # all is to be in memory anyway; in chunks a server need not deliver twice what came through
-        for events in iterate_events(
-            file, branches, tree=tree, layout=layout, chunk=CHUNK if is_remote(file) else WHOLE
-        )
-    ]
+        chunk = CHUNK if is_remote(file) else WHOLE
+        for events in iterate_events(file, branches, tree=tree, layout=layout, chunk=chunk):
+            kinds.check(file, events)
+            chunks.append(events)
     if not chunks:
         raise InputError(f"{', '.join(paths)}: tree {tree!r} has no events")
     return ak.concatenate(chunks) if len(chunks) > 1 else chunks[0]
@@ -114,19 +108,26 @@ def iterate_events(
     InputError
         As for `read_events`, but for an empty tree.
     """
-    branches = list(dict.fromkeys(map(layout.branch, columns)))
-    unsorted: Counter[str] = Counter()
-    events = 0
-    for entries in iterate_tree(path, branches, tree=tree, chunk=chunk):
-        events += len(entries)
-        chosen, wrong = as_records(path, entries, columns, layout)
-        unsorted += wrong
-        yield chosen
-    warn_unsorted(path, unsorted, events)
+    needed, optional = branches_of(columns, layout)
+    for entries in iterate_tree(path, needed, tree=tree, chunk=chunk, beside=optional):
+        yield as_records(path, entries, columns, layout)
 
 
-def as_records(path: str, entries: ak.Array, columns: Sequence[str], layout: Layout) -> tuple[ak.Array, Counter[str]]:
-    """Return entries of a tree as events, and by collection in how many of them it had to be sorted.
+def branches_of(columns: Sequence[str], layout: Layout) -> tuple[list[str], list[str]]:
+    """Return the branches that a file must have, and those that it may have.
+
+    Parameters
+    ----------
+    columns, layout
+        As for `read_events`.
+    """
+    optional = [layout.branch(column) for column in columns if layout.default(column) is not None]
+    needed = [layout.branch(column) for column in columns if layout.default(column) is None]
+    return list(dict.fromkeys(needed)), list(dict.fromkeys(optional))
+
+
+def as_records(path: str, entries: ak.Array, columns: Sequence[str], layout: Layout) -> ak.Array:
+    """Return entries of a tree as events.
 
     Parameters
     ----------
@@ -147,34 +148,24 @@ def as_records(path: str, entries: ak.Array, columns: Sequence[str], layout: Lay
     for column in dict.fromkeys(columns):
         name, field = layout.field(column)
         groups.setdefault(name, {})[field] = column
-        values[column] = _scaled(entries[layout.branch(column)], layout.factor(column))
-    fields = {name: _field(path, name, members, values) for name, members in groups.items()}
-    unsorted: Counter[str] = Counter()
-    for name in [name for name, field in fields.items() if field.ndim > 1 and "pt" in field.fields]:
-        fields[name], unsorted[name] = _by_falling_pt(fields[name])
-    return ak.zip(fields, depth_limit=1), unsorted
+        if layout.branch(column) in entries.fields or layout.default(column) is None:
+            values[column] = _scaled(entries[layout.branch(column)], layout.factor(column))
+    for members in groups.values():
+        there = [values[column] for column in members.values() if column in values]
+        for column in members.values():
+            if column not in values:
+                values[column] = _filled(layout.default(column), there, len(entries))
+    return ak.zip({name: _field(path, name, members, values) for name, members in groups.items()}, depth_limit=1)
 
 
-def warn_unsorted(path: str, unsorted: Counter[str], events: int) -> None:
-    """Warn of collections that were not stored by falling pt.
-
-    Parameters
-    ----------
-    path
-        The file.
-    unsorted
-        By collection, in how many of its events.
-    events
-        How many there are in all.
-    """
-    for name, wrong in unsorted.items():
-        if wrong:
-            warnings.warn(
-                f"{path}: {name} is not stored by falling pt in {wrong} of {events} events; it is sorted now, so that "
-                "'leading' means highest pt",
-                InputWarning,
-                stacklevel=3,
-            )
+def _filled(default: Any, beside: Sequence[ak.Array], events: int) -> ak.Array:
+    """Return a default for each object where the fields beside it are lists, and else for each event."""
+    kind = np.bool_ if isinstance(default, bool) else np.int32 if isinstance(default, int) else np.float32
+    lists = next((values for values in beside if values.ndim > 1), None)
+    if lists is None:
+        return ak.Array(np.full(events, default, kind))
+    counts = ak.num(lists)
+    return ak.unflatten(np.full(int(ak.sum(counts)), default, kind), counts)
 
 
 def _scaled(values: ak.Array, factor: float) -> ak.Array:
@@ -203,18 +194,3 @@ def _field(path: str, name: str, members: dict[str, str], values: dict[str, ak.A
         raise InputError(
             f"{path}: the branches {', '.join(branches)} do not have the same number of objects in every event"
         ) from error
-
-
-def _by_falling_pt(collection: ak.Array) -> tuple[ak.Array, int]:
-    """Return a collection in that order, and in how many events it was not."""
-    pt = collection.pt
-    content, counts = ak.to_numpy(ak.flatten(pt)), ak.to_numpy(ak.num(pt))
-    # where an object has a higher pt than the one before it in the same event; NaN is in no order
-    starts = np.cumsum(counts) - counts
-    rising = np.append(False, content[1:] > content[:-1])
-    rising[starts[starts < len(content)]] = False
-    if not rising.any():
-        return collection, 0
-    events = np.repeat(np.arange(len(counts)), counts)
-    wrong = len(np.unique(events[rising]))
-    return collection[ak.argsort(pt, axis=1, ascending=False, stable=True)], wrong

@@ -7,16 +7,13 @@ import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ..errors import InputError
-from .files.paths import expanded, is_remote
-from .sample import WEIGHT, Sample
+from .described import NOMINAL, SEPARATOR, as_described, described_sample
+from .sample import Sample
+from .unique_keys import without_repetitions
 
 FILE_NAME = "fileset.json"
-NOMINAL = "nominal"
-# between a sample and its variation
-SEPARATOR = ":"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,12 +50,22 @@ class Fileset:
         Besides ``files`` a sample has, each where it applies,
 
         - ``xsec_pb``: the cross-section in pb;
-        - ``sumw_total``: the sum of the weights of all generated events. The weights are the column ``genWeight``;
+        - ``sumw_total``: the sum of the weights of all generated events. The weights are the column ``genWeight``. It
+          may be left out where the files say it themselves, as those of NanoAOD do (in the tree ``Runs``);
         - ``nevts_total``: the number of generated events, for samples without ``sumw_total``. Every event counts the
           same then, which is the AGC's own convention;
         - ``lumi_pb``: instead of all these, the luminosity in 1/pb that the weights stand for already. Every event
           counts 1 unless ``weight`` says otherwise: collision data;
+        - ``lumi_mask``: for collision data, the path of a JSON file with the certified luminosity blocks as CMS
+          publishes them, ``{"273158": [[1, 12], [20, 30]]}``: only events in them are taken. Needs the columns ``run``
+          and ``luminosityBlock``;
         - ``weight``: another column for the weights, or null where every event counts the same.
+
+        Filesets of coffea are read as well: an entry is a list of files then, or an object whose ``files`` are the keys
+        of an object; of its ``metadata`` the keys above are taken.
+
+        Other keys are refused, but for notes: ``comment``, ``description``, ``metadata`` and such, and keys that begin
+        with an underscore.
 
         Parameters
         ----------
@@ -68,28 +75,39 @@ class Fileset:
         Raises
         ------
         InputError
-            When the file is missing, is not JSON, or does not have this layout; names the sample.
+            When the file is missing, is not JSON, or does not have this layout; names the sample. When a key is
+            unknown or there twice, a sample has a file twice, or what its files hold does not add up to the whole.
         """
         source = Path(path)
         if source.is_dir():
             source = source / FILE_NAME
         try:
-            content = json.loads(source.read_text(encoding="utf-8"))
+            # what is no regular file might be waited for without end
+            if source.exists() and not source.is_file():
+                raise InputError(
+                    f"{source} is not a regular file; it has to be JSON that says which files hold which sample"
+                )
+            content = json.loads(source.read_text(encoding="utf-8"), object_pairs_hook=without_repetitions)
         except FileNotFoundError:
             raise InputError(f"there is no file {source}; it has to say which ROOT files hold which sample") from None
-        except (OSError, UnicodeDecodeError) as error:
+        except InputError as error:
+            raise error if str(source) in str(error) else InputError(f"{source}: {error}") from None
+        except (OSError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"{source} cannot be read: {error}") from error
         except json.JSONDecodeError as error:
             raise InputError(f"{source} is not JSON: {error}") from error
         if not isinstance(content, dict) or not content:
             raise InputError(f"{source}: expected an object with one entry per sample, got {type(content).__name__}")
         samples: dict[str, Sample] = {}
-        for name, entry in content.items():
-            nominal = _sample(name, entry.get(NOMINAL) if isinstance(entry, dict) else None, source)
+        for name, written in content.items():
+            entry = as_described(written)
+            nominal = described_sample(name, entry.get(NOMINAL) if isinstance(entry, dict) else None, source)
+            if name in samples:
+                raise InputError(f"{source}: sample {name!r} is described twice, also as a variation; rename one")
             samples[name] = nominal
             for variation, described in entry.items():
                 if variation != NOMINAL:
-                    varied = _sample(f"{name}{SEPARATOR}{variation}", described, source)
+                    varied = described_sample(f"{name}{SEPARATOR}{variation}", described, source)
                     samples[varied.name] = _with_cross_section(varied, nominal.cross_section)
         return cls(source, samples)
 
@@ -129,64 +147,3 @@ def _with_cross_section(sample: Sample, cross_section: float | None) -> Sample:
     if sample.cross_section is not None or sample.luminosity is not None:
         return sample
     return dataclasses.replace(sample, cross_section=cross_section)
-
-
-def _sample(name: str, entry: Any, source: Path) -> Sample:
-    base, _, variation = name.partition(SEPARATOR)
-    files = entry.get("files") if isinstance(entry, dict) else None
-    if not isinstance(files, list) or not files or not all(_is_file(file) for file in files):
-        raise InputError(
-            f'{source}: sample {name!r} must look like {{"{variation or NOMINAL}": {{"files": '
-            f'[{{"path": "{base}.root"}}]}}}} and list at least one file'
-        )
-    described = [file if isinstance(file, dict) else {"path": file} for file in files]
-    keys = ("xsec_pb", "sumw_total", "nevts_total", "lumi_pb")
-    numbers = {key: _number(entry.get(key), key, name, source) for key in keys}
-    every_event_alike = numbers["sumw_total"] is None and (
-        numbers["nevts_total"] is not None or numbers["lumi_pb"] is not None
-    )
-    weight = entry.get("weight", None if every_event_alike else WEIGHT)
-    if not isinstance(weight, str | None):
-        raise InputError(f"{source}: weight of sample {name!r} must be the name of a column or null, got {weight!r}")
-    total, share = ("sumw_total", "sumw") if weight else ("nevts_total", "nevts")
-    paths = [expanded(_resolve(str(file["path"]), source.parent)) for file in described]
-    return Sample(
-        name,
-        tuple(path for each in paths for path in each),
-        source,
-        cross_section=numbers["xsec_pb"],
-        sum_of_weights=numbers[total],
-        weight=weight or "",
-        luminosity=numbers["lumi_pb"],
-        shares=_shares(described, paths, (share, "nevts"), name, source),
-    )
-
-
-def _shares(
-    described: list[dict[str, Any]], paths: list[list[str]], keys: tuple[str, ...], name: str, source: Path
-) -> tuple[float, ...] | None:
-    """Return the numbers by the first key that every file has, when each entry is one file."""
-    if any(len(each) > 1 for each in paths):
-        return None
-    for key in keys:
-        found = [_number(file.get(key), key, name, source) for file in described]
-        shares = tuple(number for number in found if number is not None)
-        if len(shares) == len(found):
-            return shares
-    return None
-
-
-def _is_file(file: Any) -> bool:
-    return (isinstance(file, dict) and "path" in file) or isinstance(file, str)
-
-
-def _number(value: Any, key: str, name: str, source: Path) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{source}: {key} of sample {name!r} must be a number, got {value!r}")
-    return float(value)
-
-
-def _resolve(path: str, folder: Path) -> str:
-    return path if is_remote(path) else str(folder / path)

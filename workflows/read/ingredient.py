@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import InputError
 from .fileset import Fileset
 from .process import Process
+from .runs import with_sum_of_files
 from .sample import Sample
 
 
@@ -37,6 +38,9 @@ Ingredients: TypeAlias = Mapping[str, Sequence[Ingredient]]
 def simulated(processes: Sequence[Process], fileset: Fileset, luminosity: float) -> Ingredients:
     """Return what processes are made of that are nothing but simulated samples.
 
+    The sum of weights of a sample for which the fileset says none is taken from its files, if these say it themselves
+    (in the tree ``Runs`` of NanoAOD).
+
     Parameters
     ----------
     processes
@@ -53,9 +57,8 @@ def simulated(processes: Sequence[Process], fileset: Fileset, luminosity: float)
     """
     if not (np.isfinite(luminosity) and luminosity > 0):
         raise InputError(f"the luminosity must be positive, got {luminosity} /pb")
-    return {
-        process.name: [
-            Ingredient(sample, sample.events_per_weight(luminosity)) for sample in process.samples(fileset).values()
-        ]
-        for process in processes
-    }
+    found: dict[str, list[Ingredient]] = {}
+    for process in processes:
+        samples = map(with_sum_of_files, process.samples(fileset).values())
+        found[process.name] = [Ingredient(sample, sample.events_per_weight(luminosity)) for sample in samples]
+    return found

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import TypeVar
+
+Value, Other = TypeVar("Value"), TypeVar("Other")
 
 STAR = "*"
 
@@ -26,6 +29,9 @@ class Layout:
         the name. A name without a star goes before all others, otherwise the first entry that fits counts.
     factors
         By column, with or without a star, what its values are multiplied by, such as 0.001 from MeV to GeV.
+    defaults
+        By column, with or without a star, what stands for it in files that lack its branch: False for a trigger that
+        did not exist yet, a number for a variable of other versions.
 
     Examples
     --------
@@ -40,11 +46,18 @@ class Layout:
     ('AnalysisJetsAuxDyn.pt', 0.001, 1.0)
     >>> tutorial.field("Jet_px"), Layout(separator="").field("pt_1")
     (('Jet', 'px'), ('pt_1', ''))
+
+    A trigger that some files lack:
+
+    >>> eras = Layout(defaults={"HLT_*": False})
+    >>> eras.default("HLT_IsoMu24"), eras.default("Jet_pt")
+    (False, None)
     """
 
     separator: str = "_"
     branches: Mapping[str, str] = dataclasses.field(default_factory=dict)
     factors: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    defaults: Mapping[str, float | bool] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for column, branch in self.branches.items():
@@ -85,9 +98,23 @@ class Layout:
         column
             As stages read it.
         """
-        if column in self.factors:
-            return self.factors[column]
-        return next((factor for pattern, factor in self.factors.items() if _rest(pattern, column) is not None), 1.0)
+        return _first_that_fits(self.factors, column, 1.0)
+
+    def default(self, column: str) -> float | bool | None:
+        """Return what stands for a column in files that lack its branch; None where that is an error.
+
+        Parameters
+        ----------
+        column
+            As stages read it.
+        """
+        return _first_that_fits(self.defaults, column, None)
+
+
+def _first_that_fits(entries: Mapping[str, Value], column: str, otherwise: Other) -> Value | Other:
+    if column in entries:
+        return entries[column]
+    return next((value for pattern, value in entries.items() if _rest(pattern, column) is not None), otherwise)
 
 
 def _rest(pattern: str, column: str) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hepgrad.analysis import Split
 
+from .agreement import NotFinite
 from .collect import Recipe, SampleCache
 from .fileset import Fileset
 from .ingredient import simulated
@@ -25,13 +26,15 @@ def load(
     layout: Layout = NANOAOD,
     skim: Skim | None = None,
     skip_bad_files: bool = False,
+    not_finite: NotFinite = "refuse",
     cache: SampleCache | None = None,
     watch: ReadWatcher | None = None,
 ) -> Split:
     """Read, normalise and split events.
 
     A simulated event counts for ``cross_section * luminosity * genWeight / sum_of_weights`` (see `Sample`). In each
-    sample the events with an even index are for training and those with an odd one are held out. Both halves stand for
+    sample the events with an even index are for training and those with an odd one are held out; events that have the
+    same number (run, luminosity block, event; where there are such columns) are in one half. Both halves stand for
     the full luminosity: weights are multiplied by the number of the sample's events over the number in the half (2, for
     an even number), which leaves the expectation of every yield unchanged.
 
@@ -59,6 +62,9 @@ def load(
         Drops events and objects that no cut values could accept, as soon as they are read.
     skip_bad_files
         Go on without files that cannot be read.
+    not_finite
+        What becomes of events with NaN or infinite values in a column that is read: "refuse" (an error that counts them
+        by column), "drop" (these events are left out, as by a selection), or "keep".
     cache
         Where samples are kept for the next time (`hepgrad.workflows.cache.Cache`); nowhere by default.
     watch
@@ -72,13 +78,16 @@ def load(
     Raises
     ------
     InputError
-        As from `read_events` and `Sample.events_per_weight`, and for weights that are NaN or infinite (names sample,
-        file and their number) and samples with fewer than two events.
+        As from `read_events` and `Sample.events_per_weight`; for weights that are NaN or infinite (names sample,
+        file and their number) and samples with fewer than two events; when what was read contradicts what the fileset
+        or the files say (`check_totals`), or an event is there twice.
 
     Warns
     -----
     InputWarning
-        For every file that was skipped.
+        For every file that was skipped, and for NaN or infinite values that are dropped or kept.
     """
-    recipe = Recipe(simulated(processes, fileset, luminosity), branches, tree, layout, skim, skip_bad_files, cache)
+    recipe = Recipe(
+        simulated(processes, fileset, luminosity), branches, tree, layout, skim, skip_bad_files, not_finite, cache
+    )
     return recipe.collect(watch).packed(block_size)

@@ -30,6 +30,11 @@ class Process:
         Name of the sample whose cross-section it is normalised to; by default each of its samples has its own. For an
         alternative simulation of a process whose rate is measured, not predicted.
 
+    Raises
+    ------
+    ValueError
+        When a sample is there twice.
+
     Examples
     --------
     >>> from hepgrad.workflows import Process
@@ -47,6 +52,8 @@ class Process:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "datasets", tuple(self.datasets) or (self.name,))
+        if twice := [name for name in dict.fromkeys(self.datasets) if self.datasets.count(name) > 1]:
+            raise ValueError(f"process {self.name!r} has the sample {twice[0]!r} twice; its events would count twice")
         object.__setattr__(self, "label", self.label or self.name)
 
     def samples(self, fileset: Fileset) -> dict[str, Sample]:

@@ -12,11 +12,17 @@ import awkward as ak
 import numpy as np
 
 from ..errors import InputError, InputWarning
-from .events import iterate_events
-from .files.tree import CHUNK, BadFile
+from .agreement import NotFinite
+from .events import as_records, branches_of
+from .files.tree import CHUNK, BadFile, iterate_tree
+from .finite import finite_events, not_finite
+from .identity import Halves, Identities, identity_branches
+from .kinds import Kinds
 from .layout import NANOAOD, Layout
 from .packing.columns import Columns, Place
-from .sample import Sample
+from .runs import generated_weights
+from .sample import WEIGHT, Sample
+from .totals import FileTotals, Totals
 
 HALVES = 2
 
@@ -63,6 +69,8 @@ class Request:
         Events at a time, or the size that their uncompressed branches have in memory.
     skim
         Drops events and objects of a chunk that no cut values could accept.
+    not_finite
+        What becomes of events with NaN or infinite values; see `hepgrad.workflows.load`.
     watch
         Is told how far it has come after every chunk.
     """
@@ -73,6 +81,7 @@ class Request:
     skip_bad_files: bool = False
     chunk: int | str = CHUNK
     skim: Skim | None = None
+    not_finite: NotFinite = "refuse"
     watch: ReadWatcher | None = dataclasses.field(default=None, compare=False)
 
     def of(self, sample: Sample) -> tuple[str, ...]:
@@ -103,6 +112,8 @@ class Request:
 class SampleReader:
     """Iterates over the events of a sample in pairs of chunks: events with an even index, and those with an odd one.
 
+    Where the files have event numbers, events with the same number go with the first one of them (see `Halves`).
+
     A file that cannot be read ends the reading, unless the request says to skip bad files. Then what was read of it
     before the fault counts, what follows is left out, and `fraction` tells by how much the sum of the weights of the
     sample has to be multiplied to stand for what was read: the sum over the files of (share of the sample) x (share
@@ -119,32 +130,61 @@ class SampleReader:
     ----------
     bad
         By file that was skipped, the reason.
-    events
-        How many events were read so far, before the skim.
+    totals
+        What was read so far, before the skim.
 
     Raises
     ------
     InputError
         While iterating: for bad files, unless they are skipped; when all are bad; when the fileset does not say
-        which part of the sample a skipped file is; for weights that are NaN or infinite; when there are no events.
+        which part of the sample a skipped file is; for weights that are NaN or infinite; for events that are there
+        twice; when files hold columns of different types; when there are no events.
     """
 
     def __init__(self, sample: Sample, request: Request) -> None:
         self._sample, self._request = sample, request
         self._missing: dict[int, float] = {}
         self.bad: dict[str, str] = {}
-        self.events = 0
+        self._files = [FileTotals() for _ in sample.files]
+        self._halves = [0] * HALVES
+
+    @property
+    def events(self) -> int:
+        """How many events were read so far, before the skim."""
+        return sum(self._halves)
+
+    @property
+    def totals(self) -> Totals:
+        """What was read so far, before the skim."""
+        return Totals((self._halves[0], self._halves[1]), tuple(self._files))
 
     def __iter__(self) -> Iterator[tuple[Columns, Columns]]:
         sample, request = self._sample, self._request
+        halves, kinds = Halves(sample), Kinds()
         for index, file in enumerate(sample.files):
-            columns = request.of(sample)
-            chunks = iterate_events(file, columns, tree=request.tree, layout=request.layout, chunk=request.chunk)
+
+            def about(directory: Any, index: int = index) -> None:
+                self._files[index] += file_totals(directory, sample, request)
+
+            needed, optional = branches_of(request.of(sample), request.layout)
+            chunks = iterate_tree(
+                file,
+                needed,
+                tree=request.tree,
+                chunk=request.chunk,
+                beside=[*optional, *identity_branches(request.layout)],
+                about=about,
+            )
             try:
-                for chunk in chunks:
-                    first = self.events
-                    self.events += len(chunk)
-                    yield even_and_odd(alternating(chunk, sample, request, file), first)
+                for entries in chunks:
+                    events = as_records(file, entries, request.of(sample), request.layout)
+                    kinds.check(file, events)
+                    self._files[index] += chunk_totals(events, sample, request, file)
+                    identities = Identities.of(entries, needed, request.layout)
+                    odd = halves.odd(len(events), identities, file)
+                    for half, number in enumerate((np.count_nonzero(~odd), np.count_nonzero(odd))):
+                        self._halves[half] += int(number)
+                    yield chosen(events[~odd], sample, request), chosen(events[odd], sample, request)
                     self._tell(index)
             except BadFile as error:
                 if not request.skip_bad_files:
@@ -185,13 +225,45 @@ class SampleReader:
             self._request.watch(ReadProgress(self._sample.name, len(self._sample.files), done, self.events))
 
 
-def alternating(chunk: ak.Array, sample: Sample, request: Request, file: str) -> tuple[Columns, Columns]:
-    """Return the first, third, ... event of a chunk, and the second, fourth, ...: what is kept and passes the skim.
+def chosen(events: ak.Array, sample: Sample, request: Request) -> Columns:
+    """Return the columns of the events that are kept and pass the skim.
 
     Parameters
     ----------
-    chunk
-        Events.
+    events
+        Of one half.
+    sample, request
+        As for `SampleReader`.
+    """
+    if request.not_finite == "drop":
+        events = events[finite_events(events)]
+    for keep in sample.keep:
+        events = events[keep(events)]
+    return Columns.of(events if request.skim is None else request.skim(events))
+
+
+def file_totals(directory: Any, sample: Sample, request: Request) -> FileTotals:
+    """Return what a file says of itself.
+
+    Parameters
+    ----------
+    directory
+        The open file.
+    sample, request
+        As for `SampleReader`.
+    """
+    # the weights of other columns are not those that the file adds up
+    usual = sample.luminosity is None and sample.weight == WEIGHT == request.layout.branch(WEIGHT)
+    return FileTotals(uuid=str(directory.file.uuid), generated=generated_weights(directory) if usual else None)
+
+
+def chunk_totals(events: ak.Array, sample: Sample, request: Request, file: str) -> FileTotals:
+    """Return the numbers of a chunk.
+
+    Parameters
+    ----------
+    events
+        Before any skim.
     sample, request
         As for `SampleReader`.
     file
@@ -200,42 +272,34 @@ def alternating(chunk: ak.Array, sample: Sample, request: Request, file: str) ->
     Raises
     ------
     InputError
-        For weights that are NaN or infinite.
+        For weights that are NaN or infinite, or not one number for each event.
     """
-    _check_weights(chunk, sample, request, file)
-
-    def chosen(events: ak.Array) -> Columns:
-        for keep in sample.keep:
-            events = events[keep(events)]
-        return Columns.of(events if request.skim is None else request.skim(events))
-
-    return chosen(chunk[::HALVES]), chosen(chunk[1::HALVES])
+    weights = _weights(events, sample, request, file)
+    total = float(len(events)) if weights is None else math.fsum(weights.tolist())
+    negative = 0 if weights is None else int(np.count_nonzero(weights < 0))
+    return FileTotals(len(events), total, negative, not_finite=not_finite(events))
 
 
-def even_and_odd(alternate: tuple[Columns, Columns], first: int) -> tuple[Columns, Columns]:
-    """Return the events of a chunk with an even index in the sample, and those with an odd one.
-
-    Parameters
-    ----------
-    alternate
-        As from `alternating`.
-    first
-        Index of the first event of the chunk.
-    """
-    one, other = alternate
-    return (other, one) if first % HALVES else (one, other)
-
-
-def _check_weights(events: ak.Array, sample: Sample, request: Request, file: str) -> None:
+def _weights(events: ak.Array, sample: Sample, request: Request, file: str) -> np.ndarray | None:
     where = request.weight(sample)
     if where is None:
-        return
-    weight = ak.to_numpy(events[where if where[1] else where[0]])
-    if bad := int(np.count_nonzero(~np.isfinite(weight))):
+        return None
+    column = events[where if where[1] else where[0]]
+    try:
+        weights = ak.to_numpy(column, allow_missing=False)
+    except (TypeError, ValueError):
+        weights = None
+    if weights is None or weights.ndim != 1 or weights.dtype.kind not in "fiu":
         raise InputError(
-            f"sample {sample.name!r}: {bad} of {len(weight)} values of {sample.weight} are NaN or infinite in {file}; "
+            f"sample {sample.name!r}: the weights must be one number for each event, and {sample.weight} holds "
+            f'{column.type.content} in {file}; name another column with "weight" in the fileset'
+        )
+    if bad := int(np.count_nonzero(~np.isfinite(weights))):
+        raise InputError(
+            f"sample {sample.name!r}: {bad} of {len(weights)} values of {sample.weight} are NaN or infinite in {file}; "
             "remove these events or correct their weights"
         )
+    return weights
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -245,9 +309,9 @@ class StoredSample:
     Attributes
     ----------
     halves
-        The events with an even index, and those with an odd one.
-    events
-        How many events were read, before the skim.
+        The events for training, and those that are held out.
+    totals
+        What was read, before the skim.
     fraction
         The share of the sample's sum of weights that they stand for.
     key
@@ -255,9 +319,14 @@ class StoredSample:
     """
 
     halves: tuple[Sequence[Columns], Sequence[Columns]]
-    events: int
+    totals: Totals
     fraction: float = 1.0
     key: Any = None
+
+    @property
+    def events(self) -> int:
+        """How many events were read, before the skim."""
+        return self.totals.events
 
     @property
     def factors(self) -> tuple[float, float]:
@@ -266,7 +335,8 @@ class StoredSample:
         The number of events that were read over the number of those in the half, whether the skim kept them or not.
         """
         whole = self.events / self.fraction
-        return whole / (self.events - self.events // HALVES), whole / (self.events // HALVES)
+        train, held_out = self.totals.halves
+        return whole / train, whole / held_out
 
     @classmethod
     def read(cls, sample: Sample, request: Request) -> StoredSample:
@@ -286,18 +356,18 @@ class StoredSample:
         """
         reader = SampleReader(sample, request)
         chunks = list(reader)
-        return cls.of(chunks, reader.events, reader.fraction)
+        return cls.of(chunks, reader.totals, reader.fraction)
 
     @classmethod
-    def of(cls, chunks: Sequence[tuple[Columns, Columns]], events: int, fraction: float = 1.0) -> StoredSample:
+    def of(cls, chunks: Sequence[tuple[Columns, Columns]], totals: Totals, fraction: float = 1.0) -> StoredSample:
         """Return a sample in memory.
 
         Parameters
         ----------
         chunks
-            The events of each with an even index and those with an odd one; they may be without events.
-        events, fraction
+            The events of each for training and those held out; they may be without events.
+        totals, fraction
             See the attributes.
         """
         even, odd = ([piece for piece in half if piece.events] for half in zip(*chunks, strict=True))
-        return cls((even, odd), events, fraction)
+        return cls((even, odd), totals, fraction)

@@ -46,6 +46,11 @@ class Sample:
     shares
         What each file holds of ``sum_of_weights``, in any unit; None when the fileset does not say. Only needed to go
         on without a file that cannot be read.
+    generated_events
+        How many events were generated; None when the fileset does not say.
+    file_events, file_weights
+        What each file holds at most, by its ``nevts`` and ``sumw``: events, and their sum of weights. Empty when the
+        fileset does not say.
     keep
         Which of its events: those for which all of these plain functions are true. The others are part of the sums of
         weights all the same.
@@ -61,6 +66,9 @@ class Sample:
     weight: str = WEIGHT
     luminosity: float | None = None
     shares: tuple[float, ...] | None = None
+    generated_events: float | None = None
+    file_events: tuple[float | None, ...] = ()
+    file_weights: tuple[float | None, ...] = ()
     keep: tuple[Keep, ...] = ()
     reads: tuple[str, ...] = ()
 

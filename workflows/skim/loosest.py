@@ -15,6 +15,7 @@ import numpy as np
 from hepgrad import ragged as rg
 from hepgrad.analysis import Analysis, Events, Hard, Parameters
 from hepgrad.analysis.optimisation.fingerprint import description
+from hepgrad.analysis.ranking import with_ranking
 from hepgrad.analysis.systematics import vary
 
 from .interpret import evaluate
@@ -86,7 +87,7 @@ class Loosest:
         events
             One record per event, with the columns that the stages read.
         """
-        needed = self._needed(events)
+        needed = with_ranking(self._needed(events))
         kept = [self._possible(needed[i : i + BLOCK]) for i in range(0, len(needed), BLOCK)]
         return events[np.concatenate(kept)] if kept else events
 

@@ -26,6 +26,7 @@ from hepgrad.workflows.cache.shard import ShardWriter, check_shard, open_shard
 from hepgrad.workflows.cli import program as cli
 from hepgrad.workflows.read.packing.columns import Columns
 from hepgrad.workflows.read.reader import Request, StoredSample
+from hepgrad.workflows.read.totals import Totals
 from hepgrad.workflows.skim import Loosest
 
 
@@ -178,7 +179,7 @@ def test_shards_are_filled_to_the_last_event(tmp_path):
     writer = EntryWriter(tmp_path / "entry", events=100)
     for chunk in chunks:
         writer.append((chunk, chunk.between(0, 0)))
-    sample = writer.finish({"format": 1}, "a", 300).load()
+    sample = writer.finish({"format": 1}, "a", Totals((300, 0), [])).load()
     pieces = sample.halves[0]
     assert [piece.events for piece in pieces] == [100, 100, 100]
     assert all(piece.offsets["Jet"][0] == 0 and piece.offsets["Jet"].dtype == np.int32 for piece in pieces)
@@ -193,7 +194,7 @@ def test_a_column_may_change_its_type_between_files(tmp_path):
     writer = EntryWriter(tmp_path / "entry")
     for chunk in (columns(10), wider):
         writer.append((chunk, chunk))
-    first, second = writer.finish({"format": 1}, "a", 20).load().halves[0]
+    first, second = writer.finish({"format": 1}, "a", Totals((20, 20), [])).load().halves[0]
     assert (first.values["Jet", "pt"].dtype, second.values["Jet", "pt"].dtype) == (np.float32, np.float64)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import uproot
 
-from hepgrad.workflows import InputError, InputWarning, read_events
+from hepgrad.workflows import InputError, read_events
 
 JET_PT = ak.values_astype(ak.Array([[90.0, 40.0], [], [30.0]]), np.float32)
 MET_PT = np.array([10.0, 20.0, 30.0], np.float32)
@@ -57,15 +57,6 @@ def test_real_nanoaod(shared_data):
     assert events.HLT.IsoMu20.type.content.primitive == "bool"
     assert ak.all(ak.num(events.Jet) == events.nJet)
     assert events.LHEPdfWeight.ndim == 2
-
-
-def test_collections_are_sorted_by_pt_with_a_warning(tiny, tmp_path):
-    pt = ak.values_astype(ak.Array([[30.0, 90.0, 40.0], [50.0, 20.0], [1.0, 2.0]]), np.float32)
-    tiny.write_tree(tmp_path / "events.root", {"Jet_pt": pt, "Jet_twice": 2 * pt})
-    with pytest.warns(InputWarning, match="Jet is not stored by falling pt in 2 of 3 events; it is sorted now"):
-        jets = read_events(tmp_path / "events.root", ["Jet_pt", "Jet_twice"]).Jet
-    assert jets.pt.tolist() == [[90, 40, 30], [50, 20], [2, 1]]
-    assert jets.twice.tolist() == [[180, 80, 60], [100, 40], [4, 2]]
 
 
 def test_missing_file(tmp_path):

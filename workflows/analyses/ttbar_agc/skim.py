@@ -18,7 +18,7 @@ def skim(events: ak.Array) -> ak.Array:
     Parameters
     ----------
     events
-        As they were read, jets by falling pT: the jets that are left keep their places.
+        As they were read; the jets that are left keep their order.
     """
     electrons, muons, jets = events.Electron, events.Muon, events.Jet
     electron = (electrons.pt > LEPTON_PT) & (abs(electrons.eta) < LEPTON_ETA) & (electrons.cutBased == 4)

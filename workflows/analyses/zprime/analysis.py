@@ -82,8 +82,8 @@ def selection(events: Events, cut: Cuts) -> Events:
 )
 def reconstruction(events: Events, cut: Cuts) -> Events:
     """Reconstruct the mass of the top pair: muon, neutrino, the leading jet on the muon's side, the leading fat jet."""
-    jets = events.Jet
-    muon_eta, muon_phi = (rg.firsts(x, fill_value=0.0) for x in (events.Muon.eta, events.Muon.phi))
+    jets, muons = events.Jet, events.Muon.leading_first()
+    muon_eta, muon_phi = (rg.firsts(x, fill_value=0.0) for x in (muons.eta, muons.phi))
     near = rg.apply(delta_r, jets.eta, jets.phi, muon_eta, muon_phi) < LEPTONIC_SIDE
     muon = leading_momentum(events.Muon)
     neutrino = neutrino_from_w(muon, events.MET.pt, events.MET.phi)

@@ -24,15 +24,16 @@ def _single(values):
     return ak.values_astype(values, np.float32) if is_double else values
 
 
-def read_events(path, columns, *, tree="Events", separator="_", renamed=None, factors=None):
+def read_events(path, columns, *, tree="Events", separator="_", renamed=None, factors=None, defaults=None):
     """Read columns of one file; ``Jet_pt`` becomes ``events.Jet.pt``."""
     branches = {column: (renamed or {}).get(column, column) for column in columns}
     with uproot.open(path) as file:
-        flat = file[tree].arrays(list(branches.values()))
+        there = set(file[tree].keys())
+        flat = file[tree].arrays([each for each in branches.values() if each in there or not defaults])
     groups = {}
     for column, branch in branches.items():
         # in single precision, in which the cuts were tuned
-        values = _single(flat[branch])
+        values = _single(flat[branch]) if branch in flat.fields else ak.Array([defaults[column]] * len(flat))
         values = values * np.float32(factors[column]) if column in (factors or {}) else values
         collection, _, field = column.partition(separator) if separator else (column, "", "")
         groups.setdefault(collection, {})[field] = values
@@ -41,11 +42,8 @@ def read_events(path, columns, *, tree="Events", separator="_", renamed=None, fa
         if set(members) == {""}:
             events[name] = members[""]
             continue
-        ragged = next(iter(members.values())).ndim > 1
+        ragged = any(values.ndim > 1 for values in members.values())
         events[name] = ak.zip(members, depth_limit=2 if ragged else 1)
-        if ragged and "pt" in members:
-            order = ak.argsort(events[name].pt, axis=1, ascending=False, stable=True)
-            events[name] = events[name][order]
     return ak.zip(events, depth_limit=1)
 
 

@@ -52,7 +52,8 @@ def momentum(pt, eta, phi, mass):
 
 
 def leading_momentum(objects, *, fill_value=None):
-    first = objects.array[objects.passed][:, :1]
+    ranked = objects.leading_first()
+    first = ranked.array[ranked.passed][:, :1]
     parts = Momentum.of(first)
     return Momentum(
         *(ak.fill_none(ak.firsts(part), fill_value or 0.0) for part in (parts.px, parts.py, parts.pz, parts.energy))

@@ -17,9 +17,19 @@ from .formulas import delta_r
 class Objects:
     """One collection, such as the jets, and which of its objects have passed so far."""
 
-    def __init__(self, array, passed=None):
+    def __init__(self, array, passed=None, order=None):
         self.array = array
         self.passed = ak.local_index(array, axis=1) >= 0 if passed is None else passed
+        # the position of the leading object, of the subleading one, ...; by default that in the list
+        self.order = order
+
+    @classmethod
+    def as_read(cls, array):
+        order = ak.argsort(array.pt, axis=1, ascending=False, stable=True) if "pt" in array.fields else None
+        return cls(array, order=order)
+
+    def leading_first(self):
+        return self if self.order is None else Objects(self.array[self.order], self.passed[self.order])
 
     @property
     def fields(self):
@@ -39,10 +49,10 @@ class Objects:
         array = self.array
         for name, values in fields.items():
             array = ak.with_field(array, values, name)
-        return Objects(array, self.passed)
+        return Objects(array, self.passed, self.order)
 
     def select(self, passed):
-        return Objects(self.array, self.passed & passed)
+        return Objects(self.array, self.passed & passed, self.order)
 
     def count(self):
         return ak.sum(self.passed, axis=1)
@@ -78,9 +88,10 @@ class Objects:
         return ak.fill_none(ak.min(self[field][self.passed], axis=1), fill_value or 0.0)
 
     def nth(self, field, n, *, by=None, fill_value=None):
-        values = self[field][self.passed]
+        ranked = self.leading_first()
+        values = ranked[field][ranked.passed]
         if by is not None:
-            values = values[ak.argsort(self[by][self.passed], axis=1, ascending=False, stable=True)]
+            values = values[ak.argsort(ranked[by][ranked.passed], axis=1, ascending=False, stable=True)]
         return ak.fill_none(ak.pad_none(values, n, axis=1)[:, n - 1], fill_value or 0.0)
 
     def leading(self, field, *, by=None, fill_value=None):
@@ -89,13 +100,25 @@ class Objects:
     def subleading(self, field, *, by=None, fill_value=None):
         return self.nth(field, 2, by=by, fill_value=fill_value)
 
+    def at(self, positions, *, fill_value=0):
+        there = (positions >= 0) & (positions < ak.num(self.array))
+        # an event without objects has one that is missing, for positions to point at
+        places, found = ak.where(there, positions, 0), ak.pad_none(self.array, 1, axis=1)
+        fields = {
+            name: ak.where(there, ak.fill_none(found[name][places], fill_value), fill_value) for name in self.fields
+        }
+        passed = ak.fill_none(ak.pad_none(self.passed, 1, axis=1)[places], False)
+        return Objects(ak.zip(fields, depth_limit=2), there & passed)
+
     def ordered_by(self, field, *, ascending=False):
-        order = ak.argsort(self[field], axis=1, ascending=ascending, stable=True)
-        return Objects(self.array[order], self.passed[order])
+        ranked = self.leading_first()
+        order = ak.argsort(ranked[field], axis=1, ascending=ascending, stable=True)
+        return Objects(ranked.array[order], ranked.passed[order])
 
     @classmethod
     def concatenate(cls, collections, *, fields=None):
         names = list(fields or collections[0].fields)
+        collections = [each.leading_first() for each in collections]
         arrays = [ak.zip({name: each[name] for name in names}, depth_limit=2) for each in collections]
         return cls(ak.concatenate(arrays, axis=1), ak.concatenate([each.passed for each in collections], axis=1))
 
@@ -110,7 +133,7 @@ class Events:
 
     def __init__(self, columns, weight):
         self.columns = {
-            name: Objects(columns[name]) if columns[name].ndim > 1 and columns[name].fields else columns[name]
+            name: Objects.as_read(columns[name]) if columns[name].ndim > 1 and columns[name].fields else columns[name]
             for name in columns.fields
         }
         self.weight = weight

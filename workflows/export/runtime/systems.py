@@ -17,7 +17,7 @@ from .objects import Objects
 
 
 def trijets(jets, tagged, **_):
-    jets = jets.with_field(tagged=tagged)
+    jets = jets.with_field(tagged=tagged).leading_first()
     trios = ak.combinations(jets.array[jets.passed], 3, fields=["first", "second", "third"])
     members = dict(zip(trios.fields, ak.unzip(trios), strict=True))
     first, second, third = members.values()
@@ -40,7 +40,7 @@ class TopMasses:
 
 def top_pairs(jets, lepton, neutrino, masses, *, btagged=None, **_):
     tagged = jets.passed if btagged is None else btagged
-    jets = jets.with_field(tagged=tagged, position=ak.local_index(jets.array, axis=1))
+    jets = jets.with_field(tagged=tagged, position=ak.local_index(jets.array, axis=1)).leading_first()
     four = ak.unzip(ak.combinations(jets.array[jets.passed], 4))
     momenta = [Momentum.of(jet) for jet in four]
     leptonic_w = lepton + neutrino

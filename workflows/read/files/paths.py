@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import unquote, urlsplit
 
 from ...errors import InputError
 
@@ -22,6 +24,17 @@ def is_remote(path: str) -> bool:
         A path or URL.
     """
     return "://" in path
+
+
+def is_web(path: str) -> bool:
+    """Return whether a path is an address on a web server.
+
+    Parameters
+    ----------
+    path
+        A path or URL.
+    """
+    return path.lower().startswith(("http://", "https://"))
 
 
 def expanded(paths: PathLike | Sequence[PathLike]) -> list[str]:
@@ -47,6 +60,62 @@ def expanded(paths: PathLike | Sequence[PathLike]) -> list[str]:
     if not every:
         raise InputError("expected at least one file, got an empty list")
     return [file for path in every for file in _matches(str(path))]
+
+
+def check_distinct(paths: Sequence[str], where: str) -> None:
+    """Raise an error when a file is there twice, under whatever names.
+
+    Parameters
+    ----------
+    paths
+        Paths and URLs.
+    where
+        Who lists them, for the message.
+
+    Raises
+    ------
+    InputError
+        Names both.
+    """
+    first: dict[str, str] = {}
+    for path in paths:
+        name = identity(path)
+        if (known := first.get(name)) is not None:
+            both = f"{path} twice" if known == path else f"{known} and {path}, which are the same file"
+            raise InputError(f"{where} lists {both}, so that its events would count twice; list it once")
+        first[name] = path
+
+
+def identity(path: str) -> str:
+    """Return what two names of one file have in common: links, relative paths and spellings of a URL are seen through.
+
+    Parameters
+    ----------
+    path
+        A path or URL.
+
+    Examples
+    --------
+    >>> from hepgrad.workflows.read.files.paths import identity
+    >>> identity("https://HOST.example:443/a//b%2Eroot") == identity("http://host.example/a/b.root")
+    True
+    """
+    if path.startswith("file:"):
+        path = unquote(urlsplit(path).path)
+    if not is_remote(path):
+        try:
+            about = os.stat(path)
+        except (OSError, ValueError):
+            return os.path.realpath(path) if "\0" not in path else path
+        return f"{about.st_dev}:{about.st_ino}"
+    try:
+        url = urlsplit(path)
+        scheme = {"https": "http", "roots": "root"}.get(url.scheme.lower(), url.scheme.lower())
+        port = "" if url.port in (None, 80, 443, 1094) else f":{url.port}"
+    except ValueError:
+        return path
+    parts = [part for part in unquote(url.path).split("/") if part not in ("", ".")]
+    return f"{scheme}://{(url.hostname or '').lower()}{port}/{'/'.join(parts)}?{url.query}"
 
 
 def _matches(path: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..collect import Recipe
+from ..events import branches_of
 from .paths import is_remote
 from .tree import opened
 
@@ -23,7 +24,7 @@ def estimated_bytes(recipe: Recipe) -> int:
         first = sample.files[0]
         if is_remote(first):
             continue
-        branches = list(dict.fromkeys(recipe.layout.branch(column) for column in request.of(sample)))
+        branches, _ = branches_of(request.of(sample), recipe.layout)
         try:
             with opened(first, branches, recipe.tree) as events:
                 # the fields of an RNTuple do not tell: then the size of the file has to do

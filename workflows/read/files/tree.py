@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import difflib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import awkward as ak
@@ -14,7 +15,9 @@ import uproot
 from uproot.source.fsspec import FSSpecSource
 
 from ...errors import InputError
-from .paths import is_remote
+from ..answers import ChangedFile, WrongAnswer
+from ..state import state_of
+from .paths import is_remote, is_web
 
 TREE_CLASSES = ("TTree", "ROOT::RNTuple")
 SHOWN = 40
@@ -23,6 +26,7 @@ CHUNK = "64 MB"
 # a remote read that fails is repeated after these many seconds; the last failure counts
 PAUSES = (0.5, 2.0, 8.0)
 XROOTD = ("root://", "roots://")
+WEBDAV = "/remote.php/dav/public-files"
 # what an XRootD server answers for a file that it does not have
 NOT_FOUND = "[3011]"
 
@@ -49,7 +53,15 @@ class BadFile(InputError):
         self.share = share
 
 
-def iterate_tree(path: str, branches: Sequence[str], *, tree: str, chunk: int | str = CHUNK) -> Iterator[ak.Array]:
+def iterate_tree(
+    path: str,
+    branches: Sequence[str],
+    *,
+    tree: str,
+    chunk: int | str = CHUNK,
+    beside: Sequence[str] = (),
+    about: Callable[[Any], None] | None = None,
+) -> Iterator[ak.Array]:
     """Yield the entries of some branches, in order, in chunks.
 
     What a server does not deliver is asked for again, three times, after 0.5, 2 and 8 seconds; the chunks that came
@@ -66,6 +78,10 @@ def iterate_tree(path: str, branches: Sequence[str], *, tree: str, chunk: int | 
         Name of the TTree or RNTuple.
     chunk
         Entries at a time, or a size such as "64 MB" that the uncompressed branches of a chunk have in memory.
+    beside
+        Branches that are read as well if they are there.
+    about
+        Is given the file once it is open.
 
     Yields
     ------
@@ -78,16 +94,22 @@ def iterate_tree(path: str, branches: Sequence[str], *, tree: str, chunk: int | 
         When the file is missing, truncated or damaged, or not a ROOT file, or a server does not deliver it; when it
         has no such tree or lacks branches (lists those that are there, most similar first).
     """
-    done, total = 0, 1
+    done, total, told = 0, 1, about is None
+    before = state_of(path)
     pauses = iter(PAUSES if is_remote(path) else ())
     while True:
         try:
             # decompression takes most of the time, and releases the lock of the interpreter
             with ThreadPoolExecutor() as threads, opened(path, branches, tree) as events:
                 total = max(events.num_entries, 1)
+                if about is not None and not told:
+                    about(events.file.root_directory)
+                    told = True
+                there = set(map(str, events.keys()))
+                wanted = [*branches, *(name for name in dict.fromkeys(beside) if name in there - set(branches))]
                 # by a predicate, because a name may look like an expression or a pattern
                 chosen = events.iterate(
-                    filter_name=set(branches).__contains__,
+                    filter_name=set(wanted).__contains__,
                     step_size=chunk,
                     entry_start=done,
                     library="ak",
@@ -95,11 +117,17 @@ def iterate_tree(path: str, branches: Sequence[str], *, tree: str, chunk: int | 
                 )
                 for entries in chosen if events.num_entries > done else ():
                     # an RNTuple returns the parents of the fields as well
-                    yield entries[list(branches)]
+                    yield entries[wanted]
                     done += len(entries)
+            if before is not None and (after := state_of(path)) is not None and after != before:
+                raise ChangedFile("it is another file now than when its reading began")
             return
         except InputError:
             raise
+        except ChangedFile as error:
+            raise InputError(f"{path} changed while it was read: {error}; read it when nobody writes to it") from error
+        except WrongAnswer as error:
+            raise BadFile(f"{path} cannot be read: {error}", done / total) from error
         except ImportError as error:
             extra = "xrootd" if path.startswith(XROOTD) else "remote"
             raise InputError(f"{path} cannot be read: {error}; install hepgrad with its extra `{extra}`") from error
@@ -110,6 +138,39 @@ def iterate_tree(path: str, branches: Sequence[str], *, tree: str, chunk: int | 
             if pause is None:
                 raise BadFile(_reason(path, error), done / total) from error
             time.sleep(pause)
+
+
+@contextlib.contextmanager
+def opened_file(path: str) -> Iterator[Any]:
+    """Yield an open ROOT file.
+
+    Parameters
+    ----------
+    path
+        Path or URL.
+
+    Raises
+    ------
+    BadFile
+        When it is a pipe or a folder.
+    """
+    if not is_remote(path) and Path(path).exists() and not Path(path).is_file():
+        # a pipe would be waited for without end
+        raise BadFile(f"{path} is a {_kind_of(path)}, not a file")
+    with uproot.open(path, handler=_handler(path)) as file:
+        yield file
+
+
+def _handler(path: str) -> type[FSSpecSource] | None:
+    if path.startswith(XROOTD):
+        return XRootDSource
+    # public folders of WebDAV send no parts of files: uproot copies these files
+    if is_web(path) and WEBDAV not in path:
+        # needs a package that only the extra for servers has
+        from ..web import WebSource
+
+        return WebSource
+    return None
 
 
 @contextlib.contextmanager
@@ -128,7 +189,7 @@ def opened(path: str, branches: Sequence[str], tree: str) -> Iterator[Any]:
     EOFError
         When the file is truncated.
     """
-    with uproot.open(path, handler=XRootDSource if path.startswith(XROOTD) else None) as file:
+    with opened_file(path) as file:
         size = file.file.source.num_bytes
         if size is not None and size < file.file.fEND:
             raise EOFError(f"it has {size} bytes and says that it has {file.file.fEND}")
@@ -158,6 +219,11 @@ def require_branches(path: str, branches: Sequence[str], tree: str, available: S
     """
     if missing := [name for name in branches if name not in set(available)]:
         raise BadFile(_missing_branches(path, tree, missing, available))
+
+
+def _kind_of(path: str) -> str:
+    kinds = {"folder": Path.is_dir, "pipe": Path.is_fifo, "socket": Path.is_socket}
+    return next((name for name, is_one in kinds.items() if is_one(Path(path))), "device")
 
 
 def _final(error: Exception) -> bool:

@@ -9,6 +9,8 @@ import jax
 import numpy as np
 
 from hepgrad.analysis import Dataset, default_block_size
+from hepgrad.analysis.precision import largest_beyond
+from hepgrad.analysis.ranking import PT, RANKING, by_falling
 
 from ...errors import InputError
 from .blocks import PROCESS, WEIGHT, Frame, Name, aligned
@@ -136,16 +138,46 @@ class _Range:
         return int(np.diff(self.offsets(name)).max())
 
     def values(self, place: Place) -> np.ndarray:
+        if place[1] == RANKING:
+            return self._ranking(place[0])
         start, stop = self.start, self.stop
         if (offsets := self.piece.offsets.get(place[0])) is not None:
             start, stop = offsets[start], offsets[stop]
         return self.piece.values[place][start:stop]
+
+    def _ranking(self, name: str) -> np.ndarray:
+        """Return the position of the leading object of each event, of the subleading one, and so on."""
+        offsets = self.offsets(name)
+        order = by_falling(self.values((name, PT)), offsets)
+        if order is not None:
+            return order
+        starts = offsets[:-1] - offsets[0]
+        return np.arange(offsets[-1] - offsets[0], dtype=np.int32) - np.repeat(starts, np.diff(offsets))
 
     def weight(self) -> np.ndarray:
         where = self.strand.weight
         if where is None:
             return np.full(self.events, self.strand.scale)
         return self.strand.scale * self.values(where).astype(np.float64)
+
+
+def with_rankings(halves: Sequence[Sequence[Strand]], places: Sequence[Place]) -> list[Place]:
+    """Return the columns, and for each collection that is not stored by falling pT everywhere one that tells who leads.
+
+    Parameters
+    ----------
+    halves
+        Lists of strands.
+    places
+        The columns that were asked for.
+    """
+    pieces = [piece for half in halves for strand in half for piece in strand.pieces]
+
+    def falling(name: str) -> bool:
+        return all(by_falling(piece.values[name, PT], piece.offsets[name]) is None for piece in pieces)
+
+    named = dict.fromkeys(name for name, field in places if field == PT and name in pieces[0].offsets)
+    return [*places, *((name, RANKING) for name in named if not falling(name))]
 
 
 def frame_of(
@@ -167,9 +199,16 @@ def frame_of(
     Raises
     ------
     InputError
-        When integers do not fit into 32 bits; names the column.
+        When numbers do not fit into 32 bits; names the column.
     """
     everything = [strand for half in halves for strand in half]
+    for strand in everything:
+        weights = [_Range(strand, piece, 0, piece.events).weight() for piece in strand.pieces]
+        if (largest := largest_beyond(weights, np.dtype(np.float32))) is not None:
+            raise InputError(
+                f"process {processes[strand.process]!r}: event weights up to {largest:g} do not fit into float32; "
+                "check its cross-section and its sum of weights"
+            )
     types = {place: _dtype(place, everything) for place in places}
     used = [name for name in shape.objects if any(name == place[0] for place in places)]
     objects, longest = ({name: of[name] for name in used} for of in (shape.objects, shape.longest))
@@ -286,9 +325,16 @@ def _join_offsets(pieces: Sequence[np.ndarray], into: np.ndarray) -> None:
 
 def _dtype(place: Place, strands: Sequence[Strand]) -> np.dtype:
     """Return the type that JAX has for a column."""
+    if place[1] == RANKING:
+        return np.dtype(np.int32)
     pieces = [piece.values[place] for strand in strands for piece in strand.pieces]
     stored = np.result_type(*(piece.dtype for piece in pieces))
     wanted = np.dtype(jax.dtypes.canonicalize_dtype(stored))
+    if stored.kind == "f" and (largest := largest_beyond(pieces, wanted)) is not None:
+        raise InputError(
+            f"{'_'.join(filter(None, place))}: values up to {largest:g} do not fit into {wanted}, where they would be "
+            "infinite; enable jax_enable_x64, correct them, or do without this column"
+        )
     if stored.kind in "iu" and wanted.itemsize < stored.itemsize:
         limits = np.iinfo(wanted)
         low = min(int(piece.min(initial=0)) for piece in pieces)

@@ -1,0 +1,189 @@
+"""Columns that some files lack, filesets of others, certified data, and columns that point into other collections."""
+
+from __future__ import annotations
+
+import json
+
+import awkward as ak
+import jax
+import numpy as np
+import pytest
+
+import hepgrad.ragged as rg
+from hepgrad.analysis import Dataset, Objects
+from hepgrad.workflows import Fileset, InputError, Layout, Process, load, read_events
+from hepgrad.workflows.export.runtime import filling
+from hepgrad.workflows.export.runtime import objects as exported
+from hepgrad.workflows.read import LumiMask
+
+EVENTS = 12
+
+
+def columns(**further):
+    met = np.arange(EVENTS, dtype=np.float32)
+    return {
+        "MET_pt": met,
+        "Jet_pt": ak.values_astype(ak.Array([[40.0, 30.0], []] * (EVENTS // 2)), np.float32),
+    } | further
+
+
+# columns that some files lack
+
+
+@pytest.fixture
+def eras(tiny, tmp_path):
+    """Two samples, of which one lacks a trigger, a flag of jets and a number."""
+    fired = np.arange(EVENTS) % 3 == 0
+    flag = ak.values_astype(ak.Array([[6, 2], []] * (EVENTS // 2)), np.int32)
+    new = columns(HLT_Mu=fired, HLT_Ele=~fired, Jet_jetId=flag, weight=np.full(EVENTS, 2, np.float32))
+    tiny.write_tree(tmp_path / "new.root", new)
+    tiny.write_tree(tmp_path / "old.root", columns(HLT_Ele=~fired))
+    described = {"nevts_total": EVENTS, "xsec_pb": 1.0}
+    fileset = {name: {"nominal": {"files": [f"{name}.root"], **described}} for name in ("new", "old")}
+    (tmp_path / "fileset.json").write_text(json.dumps(fileset))
+    return tmp_path
+
+
+BRANCHES = ["MET_pt", "Jet_pt", "Jet_jetId", "HLT_Mu", "HLT_Ele", "weight"]
+
+
+def test_a_default_stands_for_a_branch_that_a_file_lacks(eras):
+    layout = Layout(defaults={"HLT_*": False, "Jet_jetId": 7, "weight": 1.0})
+    old, new = (read_events(eras / f"{name}.root", BRANCHES, layout=layout) for name in ("old", "new"))
+    assert old.HLT.Mu.tolist() == [False] * EVENTS
+    assert old.Jet.jetId.tolist() == [[7, 7], []] * (EVENTS // 2)
+    assert old.weight.tolist() == [1.0] * EVENTS
+    plain = read_events(eras / "new.root", BRANCHES)
+    assert ak.array_equal(new, plain)
+    assert ak.type(old).content == ak.type(plain).content
+
+    split = load(
+        Fileset.load(eras), [Process("new"), Process("old")], BRANCHES, luminosity=1.0, layout=layout, block_size=64
+    )
+    process, fired = np.asarray(split.train.process), np.asarray(split.train.columns.HLT.Mu)
+    assert fired[process == 0].tolist() == plain.HLT.Mu[::2].tolist()
+    assert not fired[process == 1].any()
+
+    how = {"defaults": {column: layout.default(column) for column in BRANCHES if layout.default(column) is not None}}
+    scripted = filling.read_events(eras / "old.root", BRANCHES, **how)
+    assert scripted.Jet.jetId.tolist() == old.Jet.jetId.tolist()
+    assert scripted.HLT.Mu.tolist() == old.HLT.Mu.tolist()
+
+
+def test_without_a_default_a_branch_has_to_be_there(eras):
+    with pytest.raises(InputError, match=r"old\.root: tree 'Events' has no branch 'HLT_Mu'; it has HLT_Ele"):
+        read_events(eras / "old.root", BRANCHES, layout=Layout(defaults={"Jet_jetId": 7, "weight": 1.0}))
+
+
+def test_a_real_trigger_that_one_sample_lacks(shared_data):
+    layout = Layout(defaults={"HLT_IsoMu24": False})
+    paths = [shared_data / "coffea" / name for name in ("nano_dy.root", "nano_tt_v12.root")]
+    for path in paths:
+        assert read_events(path, ["HLT_IsoMu24", "Muon_pt"], layout=layout).HLT.IsoMu24.type.content.primitive == "bool"
+
+
+# filesets of others
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        ["new.root"],
+        {"files": {"new.root": "Events"}},
+        {
+            "files": {"new.root": {"object_path": "Events", "steps": [[0, 12]]}},
+            "metadata": {"year": 2018},
+            "form": None,
+        },
+        {"files": {"new.root": "Events"}, "metadata": {"nevts_total": EVENTS, "xsec_pb": 1.0, "weight": None}},
+    ],
+)
+def test_filesets_as_coffea_writes_them(eras, entry):
+    (eras / "coffea.json").write_text(json.dumps({"new": entry}))
+    sample = Fileset.load(eras / "coffea.json").with_cross_sections({"new": 1.0})["new"]
+    assert sample.files == (str(eras / "new.root"),)
+    assert sample.cross_section == 1.0
+
+
+# certified data
+
+
+def golden(folder, content):
+    (folder / "golden.json").write_text(content if isinstance(content, str) else json.dumps(content))
+    return folder / "golden.json"
+
+
+def test_only_certified_luminosity_blocks_are_read(tiny, tmp_path):
+    numbers = {"run": np.repeat([1, 2, 3], 4).astype(np.uint32), "luminosityBlock": np.tile([5, 6, 7, 8], 3)}
+    tiny.write_tree(tmp_path / "data.root", columns(**{k: v.astype(np.uint32) for k, v in numbers.items()}))
+    golden(tmp_path, {"1": [[6, 7]], "3": [[1, 5], [8, 8]]})
+    entry = {"files": ["data.root"], "lumi_pb": 10.0, "lumi_mask": "golden.json"}
+    (tmp_path / "fileset.json").write_text(json.dumps({"data": {"nominal": entry}}))
+    split = load(Fileset.load(tmp_path), [Process("data")], ["MET_pt"], luminosity=10.0)
+    found = [
+        np.asarray(half.columns.MET.pt)[np.asarray(half.process) == 0].tolist()
+        for half in (split.train, split.held_out)
+    ]
+    assert found == [[2.0, 8.0], [1.0, 11.0]]
+
+
+def test_a_mask_agrees_with_a_plain_look_up(tmp_path):
+    rng = np.random.default_rng(3)
+    ranges = {str(run): np.sort(rng.integers(1, 60, (4, 2)), axis=1).tolist() for run in rng.integers(1, 30, 12)}
+    mask = LumiMask.load(golden(tmp_path, ranges))
+    run, block = rng.integers(0, 32, 3000), rng.integers(0, 64, 3000)
+    expected = [
+        any(first <= b <= last for first, last in ranges.get(str(r), [])) for r, b in zip(run, block, strict=True)
+    ]
+    assert mask(ak.Array({"run": run, "luminosityBlock": block})).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[", "golden.json cannot be read as a list of certified luminosity blocks"),
+        ({}, "golden.json: expected runs with ranges"),
+        ({"1": [[7, 6]]}, r"run '1' needs ranges of luminosity blocks such as \[\[1, 12\]\], got \[\[7, 6\]\]"),
+        ({"first": [[1, 2]]}, "run 'first' needs ranges"),
+        ({"1": [1, 2]}, "run '1' needs ranges"),
+        ('{"1": [[1, 2]], "1": [[3, 4]]}', "golden.json: the key '1' is there twice"),
+    ],
+)
+def test_masks_that_are_none(tmp_path, content, message):
+    with pytest.raises(InputError, match=message):
+        LumiMask.load(golden(tmp_path, content))
+
+
+# columns that point into other collections
+
+
+def test_positions_find_the_objects_that_they_point_at(shared_data):
+    """Also inside jit and in an exported script; a muon without a jet finds the value that was asked for."""
+    events = read_events(
+        shared_data / "coffea" / "nano_tt_v12.root",
+        ["Muon_pt", "Muon_jetIdx", "Jet_pt", "GenPart_pdgId", "GenPart_genPartIdxMother"],
+    )
+    data = Dataset.from_awkward({"tt": events}, {"tt": np.ones(len(events))})
+    stored = jax.tree.map(lambda leaf: leaf[0], data.events)
+    pairs = (("Jet", "pt", "Muon", "jetIdx"), ("GenPart", "pdgId", "GenPart", "genPartIdxMother"))
+    for collection, field, pointing, positions in pairs:
+        rows = zip(events[collection][field].tolist(), events[pointing][positions].tolist(), strict=True)
+        expected = [[row[i] if i >= 0 else -7 for i in these] for row, these in rows]
+        objects, where = getattr(stored, collection), getattr(stored, pointing)[positions]
+        found = jax.jit(lambda objects, where, field=field: objects.at(where, fill_value=-7)[field])(objects, where)
+        assert rg.to_list(found)[: len(events)] == expected
+        plain = exported.Objects.as_read(events[collection]).at(events[pointing][positions], fill_value=-7)
+        assert plain[field].tolist() == expected
+
+
+def test_an_object_that_is_pointed_at_brings_its_probability():
+    jets = Objects.of(rg.from_lists([[{"pt": 30.0}, {"pt": 50.0}], [], [{"pt": 60.0}]]))
+    positions = rg.from_lists([[1, 0, -1, 5], [0], [0, 0]])
+    found = jets.select(jets.pt > 40.0).at(positions)
+    assert rg.to_list(found.probability) == [[1, 0, 0, 0], [0], [1, 1]]
+    assert rg.to_list(found.pt) == [[50, 30, 0, 0], [0], [60, 60]]
+
+    def total(pt):
+        return jax.numpy.sum(Objects.of(rg.zip({"pt": jets.pt.with_content(pt)})).at(positions).sum("pt"))
+
+    np.testing.assert_array_equal(jax.grad(total)(jets.pt.content), [1, 1, 2])

@@ -1,0 +1,85 @@
+"""What the numbers among the settings of a workflow may be."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from typing import Any
+
+from .errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """Numbers that a setting may have.
+
+    Attributes
+    ----------
+    least
+        The lowest one.
+    whole
+        Whether it has to be a whole number.
+    beyond
+        Whether the lowest one itself is out of range.
+    most
+        The highest one.
+    optional
+        Whether it may be None.
+    """
+
+    least: float
+    whole: bool = False
+    beyond: bool = False
+    most: float = math.inf
+    optional: bool = False
+
+    def check(self, value: Any, name: str) -> None:
+        """Raise an error when a value is out of range.
+
+        Parameters
+        ----------
+        value
+            The setting.
+        name
+            Of the setting, for the message.
+
+        Raises
+        ------
+        InputError
+            For what is no number, NaN or infinite, or out of range.
+
+        Examples
+        --------
+        >>> from hepgrad.workflows.ranges import RANGES
+        >>> RANGES["steps"].check(0, "steps")
+        Traceback (most recent call last):
+        hepgrad.workflows.errors.InputError: steps: expected a whole number of at least 1, got 0
+        """
+        if value is None and self.optional:
+            return
+        kind = f"a {'whole ' * self.whole}number"
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral if self.whole else numbers.Real):
+            raise InputError(f"{name}: expected {kind}, got {value!r}")
+        if not (self.least <= value <= self.most and math.isfinite(value)) or (self.beyond and value == self.least):
+            low = f"above {self.least:g}" if self.beyond else f"of at least {self.least:g}"
+            high = f" and at most {self.most}" if math.isfinite(self.most) else ""
+            raise InputError(f"{name}: expected {kind} {low}{high}, got {value!r}")
+
+
+# of 32-bit integers
+MOST = 2**31 - 1
+
+RANGES = {
+    "luminosity": Range(0, beyond=True),
+    "energy": Range(0, beyond=True),
+    "steps": Range(1, whole=True, most=MOST),
+    "learning_rate": Range(0, beyond=True),
+    "weight_decay": Range(0),
+    "check_every": Range(1, whole=True, most=MOST),
+    "block_size": Range(1, whole=True, most=MOST, optional=True),
+    "draws": Range(0, whole=True, most=MOST),
+    "starts": Range(1, whole=True, most=MOST),
+    "seed": Range(0, whole=True, most=2**63 - 1),
+    "replicas": Range(2, whole=True, most=MOST),
+}

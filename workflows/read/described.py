@@ -1,0 +1,199 @@
+"""What a fileset says of one sample, checked before anything is read."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..errors import InputError
+from .files.paths import check_distinct, expanded, is_remote
+from .lumi_mask import LumiMask
+from .sample import WEIGHT, Sample
+
+NOMINAL = "nominal"
+# between a sample and its variation
+SEPARATOR = ":"
+
+NUMBERS = ("xsec_pb", "sumw_total", "nevts_total", "lumi_pb")
+OF_SAMPLE = ("files", *NUMBERS, "weight", "lumi_mask")
+OF_FILE = ("path", "sumw", "nevts")
+# what describes a sample and is not used; keys that begin with an underscore are anybody's own
+NOTES = (
+    *("comment", "description", "metadata", "seed", "nevts_generated"),
+    *("xsec_pb_generator", "pythia_settings"),
+)
+
+
+def described_sample(name: str, entry: Any, source: Any) -> Sample:
+    """Return a sample as an entry of a fileset describes it; see `Fileset.load`.
+
+    Parameters
+    ----------
+    name
+        Of the sample.
+    entry
+        As JSON has it.
+    source
+        The JSON file.
+
+    Raises
+    ------
+    InputError
+        When the entry does not have the layout, has an unknown key or a value of another type, lists a file twice, or
+        the parts that its files hold do not add up to the whole.
+    """
+    base, _, variation = name.partition(SEPARATOR)
+    files = entry.get("files") if isinstance(entry, dict) else None
+    if not isinstance(files, list) or not files or not all(_is_file(file) for file in files):
+        raise InputError(
+            f'{source}: sample {name!r} must look like {{"{variation or NOMINAL}": {{"files": '
+            f'[{{"path": "{base}.root"}}]}}}} and list at least one file'
+        )
+    where = f"{source}: sample {name!r}"
+    check_keys(entry, OF_SAMPLE, where)
+    described = [file if isinstance(file, dict) else {"path": file} for file in files]
+    for file in described:
+        check_keys(file, OF_FILE, f"{where}, file {file['path']!r}")
+    numbers = {key: _number(entry.get(key), key, name, source) for key in NUMBERS}
+    every_event_alike = numbers["sumw_total"] is None and (
+        numbers["nevts_total"] is not None or numbers["lumi_pb"] is not None
+    )
+    weight = entry.get("weight", None if every_event_alike else WEIGHT)
+    if not isinstance(weight, str | None) or weight == "":
+        raise InputError(f"{source}: weight of sample {name!r} must be the name of a column or null, got {weight!r}")
+    total, share = ("sumw_total", "sumw") if weight else ("nevts_total", "nevts")
+    paths = [expanded(_resolve(file["path"], source.parent)) for file in described]
+    every = tuple(path for each in paths for path in each)
+    check_distinct(every, where)
+    parts = {key: _parts(described, paths, key, name, source) for key in ("sumw", "nevts")}
+    for key, whole in (("sumw", "sumw_total"), ("nevts", "nevts_total")):
+        _check_sum(parts[key], key, numbers[whole], whole, where)
+    mask = _mask(entry.get("lumi_mask"), numbers["lumi_pb"], where, source)
+    complete = (known for key in (share, "nevts") if (known := _all(parts[key])) is not None)
+    return Sample(
+        name,
+        every,
+        source,
+        cross_section=numbers["xsec_pb"],
+        sum_of_weights=numbers[total],
+        weight=weight or "",
+        luminosity=numbers["lumi_pb"],
+        shares=next(complete, None),
+        generated_events=numbers["nevts_total"],
+        file_events=parts["nevts"],
+        file_weights=parts["sumw"],
+        keep=() if mask is None else (mask,),
+        reads=() if mask is None else LumiMask.READS,
+    )
+
+
+def as_described(entry: Any) -> Any:
+    """Return an entry as `described_sample` takes it, also where it is written as coffea writes it.
+
+    There an entry is a list of files, or an object whose ``files`` are the keys of an object, with what is known of
+    them under ``metadata``: of this what has our own keys is taken, such as ``xsec_pb``.
+
+    Parameters
+    ----------
+    entry
+        As JSON has it.
+
+    Examples
+    --------
+    >>> from hepgrad.workflows.read.described import as_described
+    >>> as_described({"files": {"a.root": "Events"}, "metadata": {"xsec_pb": 2.0, "year": 2018}})
+    {'nominal': {'files': ['a.root'], 'xsec_pb': 2.0}}
+    """
+    if isinstance(entry, list):
+        return {NOMINAL: {"files": entry}}
+    if not (isinstance(entry, dict) and isinstance(entry.get("files"), dict) and NOMINAL not in entry):
+        return entry
+    metadata = entry.get("metadata")
+    known = {key: metadata[key] for key in OF_SAMPLE if key in metadata} if isinstance(metadata, dict) else {}
+    return {NOMINAL: {**known, "files": list(entry["files"])}}
+
+
+def _mask(path: Any, luminosity: float | None, where: str, source: Any) -> LumiMask | None:
+    if path is None:
+        return None
+    if not isinstance(path, str) or luminosity is None:
+        raise InputError(f"{where}: lumi_mask is the path of a JSON file, for collision data, which have lumi_pb")
+    return LumiMask.load(source.parent / path)
+
+
+def check_keys(found: Iterable[str], known: Sequence[str], where: str) -> None:
+    """Raise an error when a key is unknown.
+
+    Parameters
+    ----------
+    found
+        The keys there are.
+    known
+        Those that mean something.
+    where
+        What they are keys of, for the message.
+
+    Raises
+    ------
+    InputError
+        Names the key, and the one that was probably meant.
+    """
+    for key in found:
+        if key not in known and key not in NOTES and not key.startswith("_"):
+            (nearest,) = difflib.get_close_matches(key, known, n=1, cutoff=0)
+            raise InputError(
+                f"{where} has the key {key!r}, which means nothing; did you mean {nearest!r}? The keys are "
+                f"{', '.join(known)}; notes of your own may have keys that begin with an underscore"
+            )
+
+
+def _is_file(file: Any) -> bool:
+    path = file.get("path") if isinstance(file, dict) else file
+    return isinstance(path, str) and path != ""
+
+
+def _parts(
+    described: Sequence[Mapping[str, Any]], paths: Sequence[Sequence[str]], key: str, name: str, source: Any
+) -> tuple[float | None, ...]:
+    """Return what each file holds; nothing when no entry says it, or one stands for several files."""
+    found = [_number(file.get(key), f"{key} of {file['path']}", name, source) for file in described]
+    for file, number in zip(described, found, strict=True):
+        if number is not None and not (math.isfinite(number) and (number >= 0 or key == "sumw")):
+            raise InputError(f"{source}: {key} of {file['path']} of sample {name!r} cannot be {number}")
+    several = any(len(each) > 1 for each in paths)
+    return () if several or all(number is None for number in found) else tuple(found)
+
+
+def _all(parts: tuple[float | None, ...]) -> tuple[float, ...] | None:
+    known = tuple(part for part in parts if part is not None)
+    return known if known and len(known) == len(parts) else None
+
+
+def _check_sum(parts: tuple[float | None, ...], key: str, total: float | None, whole: str, where: str) -> None:
+    """Compare what all files hold with what is said of the whole sample."""
+    known = _all(parts)
+    if known is None or total is None or not math.isfinite(total):
+        return
+    added = math.fsum(known)
+    if abs(added - total) > 1e-3 * abs(total):
+        raise InputError(
+            f"{where}: {key} of its {len(known)} files add up to {added:g}, and {whole} is {total:g}; correct one of "
+            "them, or the list of files"
+        )
+
+
+def _number(value: Any, key: str, name: str, source: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{source}: {key} of sample {name!r} must be a number, got {value!r}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise InputError(f"{source}: {key} of sample {name!r} is too large a number") from None
+
+
+def _resolve(path: str, folder: Any) -> str:
+    return path if is_remote(path) else str(folder / path)

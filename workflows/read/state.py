@@ -1,0 +1,41 @@
+"""By what a change of a file would be noticed: its size and the time of its last change, or what its server tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import fsspec
+
+from .files.paths import is_remote, is_web
+
+# what other servers than those of the web call the state of a file; the first one they tell is used
+STATES = ("ETag", "etag", "mtime", "Last-Modified", "LastModified")
+
+
+def state_of(file: str) -> dict[str, Any] | None:
+    """Return the state of a file as JSON can hold it; None when it is not there, or its server does not tell.
+
+    Parameters
+    ----------
+    file
+        Path or URL.
+    """
+    try:
+        if is_web(file):
+            from .web import web_state
+
+            found = web_state(file)
+            told = found.tag or found.time
+            return {"path": file, "bytes": found.size, "state": told} if told else None
+        if is_remote(file) and not file.startswith("file:"):
+            system, path = fsspec.core.url_to_fs(file)
+            about = system.info(path)
+            state = next((str(about[name]) for name in STATES if about.get(name)), None)
+            return {"path": file, "bytes": about["size"], "state": state} if state else None
+        local = Path(unquote(urlsplit(file).path) if is_remote(file) else file)
+        status = local.stat()
+        return {"path": str(local.resolve()), "bytes": status.st_size, "state": str(status.st_mtime_ns)}
+    except Exception:  # file systems raise what they like; the reader says what is wrong with the file
+        return None

@@ -11,6 +11,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare how often the tests of ``tests/fuzz`` try, and where they write down how often they held."""
+    parser.addoption("--tries", type=int, default=5, help="how often each attack of tests/fuzz is tried (default: 5)")
+    parser.addoption("--counts", metavar="FILE", help="the page whose table of attacks is brought up to date")
+
+
 @pytest.fixture
 def x64() -> Iterator[None]:
     """Compute in double precision for the duration of one test."""

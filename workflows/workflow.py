@@ -13,6 +13,7 @@ import optax
 from hepgrad.analysis import Analysis, Anneal, Parameters, Weights
 from hepgrad.analysis.systematics import AlternativeSample
 
+from .names import check_names, check_parameters
 from .read import NANOAOD, Fileset, Ingredients, Layout, simulated
 from .read.process import Process as Process
 from .source import EventSource
@@ -80,7 +81,7 @@ class Workflow:
     Raises
     ------
     ValueError
-        When two processes share a name, no process is the signal, the statistical model has another signal, or there
+        When a name could not be that of a file or a histogram, or that of a parameter not one of an attribute, when two processes share a name, no process is the signal, the statistical model has another signal, or there
         are fewer than two replicas, less than no draws, or a negative weight decay.
     """
 
@@ -118,9 +119,14 @@ class Workflow:
             raise ValueError(f"workflow {self.name!r}: the weight decay cannot be negative, got {self.weight_decay}")
         if self.replicas < 2:
             raise ValueError(f"workflow {self.name!r}: the bootstrap needs at least two replicas, got {self.replicas}")
+        where = f"workflow {self.name!r}"
+        check_names("the workflow", "workflow", [self.name])
+        check_parameters(where, self.parameters)
+        check_names(where, "channel", [channel.name for channel in self.analysis.channels])
         names = [process.name for process in self.processes]
         if len(set(names)) < len(names):
             raise ValueError(f"workflow {self.name!r}: every process needs a name of its own, got {names}")
+        check_names(where, "process", names)
         marked = sorted(process.name for process in self.processes if process.signal)
         expected = sorted(self.analysis.model.signal)
         if marked != expected:

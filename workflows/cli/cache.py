@@ -35,6 +35,7 @@ def add(commands: Any) -> None:
             action.add_argument("--output", metavar="DIR", type=Path, required=True, help="folder for the files")
         if name == "clear":
             action.add_argument("--incomplete", action="store_true", help="only what is damaged, or was interrupted")
+            action.add_argument("--dry-run", action="store_true", help="tell what would be removed, and end")
     parser.set_defaults(carry_out=carry_out)
 
 

@@ -51,10 +51,11 @@ def carry_out(arguments: argparse.Namespace) -> int:
         The workspace.
     """
     import jax
-    from rich.console import Console
 
     from hepgrad.analysis import FitError, from_workspace
     from hepgrad.analysis.statistics.inference import impacts
+
+    from ..terminal import Console
 
     file = arguments.workspace
     with jax.enable_x64(True):

@@ -1,0 +1,124 @@
+"""Attacks: what is thrown at hepgrad on purpose, how often, and how often it held.
+
+A test of this folder asks for the fixture `attack` and names the class of what it tries:
+
+    def test_damaged_manifests(attack, entry):
+        @attack("manifests", at=integers(0, 10_000))
+        def _(at):
+            ...  # an assertion that fails is a fall
+
+Each such test runs a few times with all other tests, and often with ``make fuzz``, which writes the counts into
+``docs/reliability.md``.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
+
+ROW = re.compile(r"^\| (?P<kind>[^|]+?) +\| +(?P<tries>\d+) \| +(?P<held>\d+) \|$", re.MULTILINE)
+TABLE = re.compile(r"(?<=<!-- counts -->\n).*(?=\n<!-- end of counts -->)", re.DOTALL)
+# by class: how often it was tried, and how often it held
+BOOK: dict[str, list[int]] = collections.defaultdict(lambda: [0, 0])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.fuzz)
+
+
+@dataclasses.dataclass(frozen=True)
+class Attack:
+    """Tries a function with many examples at once, and counts."""
+
+    tries: int
+
+    def __call__(
+        self, kind: str, *, share: float = 1.0, **strategies: SearchStrategy[Any]
+    ) -> Callable[[Callable[..., None]], None]:
+        """Return a decorator that calls the function with examples; a class that takes long gets a share of the tries."""
+
+        def carry_out(body: Callable[..., None]) -> None:
+            def counted(**example: Any) -> None:
+                BOOK[kind][0] += 1
+                body(**example)
+                BOOK[kind][1] += 1
+
+            often = settings(
+                max_examples=max(2, round(self.tries * share)),
+                deadline=None,
+                database=None,
+                # the quick part is the same every time, the long one is not
+                derandomize=self.tries < 100,
+                suppress_health_check=list(HealthCheck),
+            )
+            often(given(**strategies)(counted))()
+
+        return carry_out
+
+
+@pytest.fixture
+def attack(request) -> Attack:
+    """What tries and counts."""
+    return Attack(request.config.getoption("--tries"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def message(self) -> str:
+        """The last line of what went wrong."""
+        return self.err.strip().rpartition("\n")[2]
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., Ended]:
+    """Run the command line in this process, and return how it ended; a traceback fails the test."""
+    from hepgrad.workflows.cli.program import main
+
+    def run(*arguments: object) -> Ended:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = main([str(argument) for argument in arguments])
+            except SystemExit as stop:  # from argparse
+                code = int(stop.code or 0)
+        ended = Ended(code, out.getvalue(), err.getvalue())
+        assert "Traceback" not in ended.err
+        assert code == 0 or ended.message.startswith("hepgrad"), ended
+        assert code != 70, ended  # an error that nobody foresaw
+        return ended
+
+    return run
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    page = session.config.getoption("--counts")
+    if page is None or not BOOK:
+        return
+    page = Path(page)
+    text = page.read_text(encoding="utf-8")
+    counts = {row["kind"]: (int(row["tries"]), int(row["held"])) for row in ROW.finditer(text)}
+    counts |= {kind: (tries, held) for kind, (tries, held) in BOOK.items()}
+    width = max(map(len, counts))
+    rows = [f"| {kind:{width}} | {tries:5} | {held:5} |" for kind, (tries, held) in sorted(counts.items())]
+    lines = [f"| {'what is attacked':{width}} | tries |  held |", f"| {'-' * width} | ----: | ----: |", *rows]
+    page.write_text(TABLE.sub(lambda _: "\n".join(lines), text), encoding="utf-8")

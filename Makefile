@@ -12,7 +12,7 @@ INSTALL := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip in
 PACKAGES := ragged analysis workflows
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test lint format typecheck bench docs clean
+.PHONY: help demo install test fuzz lint format typecheck bench docs clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -25,6 +25,11 @@ install: $(VENV)/.installed-test  ## create the virtual environment with everyth
 
 test: $(VENV)/.installed-test  ## run the tests; PYTEST_ARGS goes to pytest
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
+
+TRIES ?= 200
+
+fuzz: $(VENV)/.installed-test  ## attack it TRIES times in every way, and write the counts into docs/reliability.md
+	$(BIN)/python -m pytest tests/fuzz -m fuzz --tries $(TRIES) --counts docs/reliability.md --numprocesses 0 $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-test  ## check style, formatting and types
 	$(BIN)/ruff check

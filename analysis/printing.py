@@ -19,7 +19,8 @@ def as_text(*tables: Table, width: int = 100) -> str:
         Of the terminal, in characters.
     """
     buffer = io.StringIO()
-    console = Console(file=buffer, width=width)
+    # names are text, whatever brackets stand in them
+    console = Console(file=buffer, width=width, markup=False, emoji=False)
     for table in tables:
         console.print(table)
     return buffer.getvalue().rstrip("\n")

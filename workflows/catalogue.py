@@ -82,17 +82,27 @@ def find_workflow(name: str) -> Workflow | Study:
             f"there is no workflow {name!r}; there is {', '.join(CATALOGUE)}, and your own as module:object, for "
             "instance my_search:WORKFLOW"
         )
+    if not module_name or module_name.startswith("."):
+        raise InputError(f"{location!r} names no module; write module:object, for instance my_search:WORKFLOW")
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
+    except (InputError, KeyboardInterrupt):
+        raise
     except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise
-        raise InputError(f"there is no module {module_name!r}, here or where Python looks for modules") from error
+        if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
+            raise InputError(f"there is no module {module_name!r}, here or where Python looks for modules") from error
+        raise InputError(f"{module_name} cannot be imported: {error}; install what it needs") from error
+    except Exception as error:
+        raise InputError(f"{module_name} cannot be imported: {_reason(error)}; --debug shows where") from error
     finally:
         sys.path.remove(here)
     workflow = getattr(module, attribute, None)
     if not isinstance(workflow, Workflow | Study):
         raise InputError(f"{location} should be a hepgrad.workflows.Workflow or Study, it is {type(workflow).__name__}")
     return workflow
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, SyntaxError) else f"{type(error).__name__}: {error}"

@@ -7,3 +7,5 @@ from pathlib import Path
 RUNS = Path("hepgrad-runs")
 # samples that are kept, and shards
 CACHE = Path("hepgrad-cache")
+# of the checkpoint of a run, behind the name of its folder
+CHECKPOINT = ".checkpoint.npz"

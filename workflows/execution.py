@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
 import platform
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from rich.console import Console
 
-from hepgrad.analysis import Diagnosis, Parameters, Result, Split, check, default_block_size, draw_starts, optimize
+from hepgrad.analysis import (
+    Cutflow,
+    Dataset,
+    Diagnosis,
+    Parameters,
+    Result,
+    Split,
+    check,
+    default_block_size,
+    draw_starts,
+    optimize,
+)
 from hepgrad.analysis.data.pool import Pool
 from hepgrad.analysis.optimisation import fingerprint
 
@@ -26,19 +38,23 @@ from .config import as_toml, effective_settings
 from .defaults import CACHE, RUNS
 from .errors import InputError, InputWarning
 from .export import write_selection
+from .failure import GO_ON
+from .lock import locked
 from .progress import progress
 from .read import Fileset
 from .read.collect import Recipe
 from .read.reader import ReadWatcher
 from .read.watching import watching
+from .redaction import portable, redacted
 from .report import Subject, notes, write_report
 from .results.bootstrap import Improvement
 from .results.negative import negative_bins
-from .results.observation import observe
+from .results.observation import Observation, observe
 from .results.run_files import soft_cutflows, write_results
 from .results.run_folder import RunFolder
 from .scan.search import scan
 from .skim import Loosest
+from .terminal import Console
 from .workflow import Workflow
 
 PACKAGES = ("hepgrad", "jax", "jaxlib", "optax", "numpy", "awkward", "uproot", "hist")
@@ -114,24 +130,82 @@ def run(
     """
     given: dict[str, Any] = {"data": data, "steps": steps, "starts": starts, "seed": seed}
     workflow = dataclasses.replace(workflow, **{name: value for name, value in given.items() if value is not None})
-    source = workflow.source
-    if unblind and source is None:
+    if unblind and workflow.source is None:
         raise InputError(f"workflow {workflow.name!r} has no observed events, there is nothing to unblind")
     output = RUNS / workflow.name if output is None else Path(output)
     console = Console(quiet=quiet or jax.process_index() > 0)
     started = time.monotonic()
 
+    # a run that goes on may replace what it left half written
+    overwrite = overwrite or (resume and RunFolder.was_broken_off(output))
     RunFolder.check(output, overwrite=overwrite)
-    workflow, fileset = located(workflow)
-    console.print(f"{workflow.title}\nreading {fileset.source}", highlight=False, markup=False, soft_wrap=True)
-    with watching(console) as watch:
-        events = load_events(
-            workflow, fileset, cache=cache, skip_bad_files=skip_bad_files, backend=backend, watch=watch
-        )
+    # the results are the same in all processes, of which the first one writes them down
+    writes = jax.process_index() == 0
+    with locked(output) if writes else contextlib.nullcontext():
+        workflow, fileset = located(workflow)
+        chosen = settings(workflow, fileset)
+        checkpoint = CheckpointFile(output, chosen)
+        if writes and not resume:
+            checkpoint.begin(overwrite=overwrite)
+        with _can_go_on(checkpoint):
+            found = _found(
+                workflow,
+                fileset,
+                console,
+                checkpoint,
+                resume=resume,
+                unblind=unblind,
+                reading={"cache": cache, "skip_bad_files": skip_bad_files, "backend": backend},
+            )
+            if not writes:
+                _show(found, console)
+                return found.result
+            folder = RunFolder.create(output, overwrite=overwrite)
+            facts = _write(folder, found, workflow, fileset, {**chosen, "unblinded": unblind}, started)
+        checkpoint.remove()
+        _show(found, console)
+        try:
+            # the numbers are safe by now: a report that cannot be made is no reason to lose them
+            write_report(folder, facts)
+        except Exception as error:
+            warnings.warn(
+                f"there is no report ({type(error).__name__}: {error}); `hepgrad report {folder.path}` tries it again",
+                InputWarning,
+                stacklevel=2,
+            )
+            return found.result
+        folder.finish(facts)
+    console.print(f"the report is {folder.path / 'report.html'}", soft_wrap=True)
+    return found.result
+
+
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """Everything that a run found, before it is written down."""
+
+    result: Result
+    improvement: Improvement
+    about: Dataset
+    flows: dict[str, Cutflow]
+    observation: Observation | None
+
+
+def _found(
+    workflow: Workflow,
+    fileset: Fileset,
+    console: Console,
+    checkpoint: CheckpointFile,
+    *,
+    resume: bool,
+    unblind: bool,
+    reading: dict[str, Any],
+) -> _Found:
+    """Read the events, optimise, and look at what was found; nothing is written but checkpoints."""
     optimizer = workflow.optimizer
-    chosen = settings(workflow, fileset)
-    checkpoint = CheckpointFile(output, chosen)
     saved = checkpoint.load(workflow.parameters, optimizer) if resume else None
+    console.print(f"{workflow.title}\nreading {redacted(str(fileset.source))}", soft_wrap=True)
+    with watching(console) as watch:
+        events = load_events(workflow, fileset, watch=watch, **reading)
     with progress(console, workflow.steps, workflow.analysis.merit) as watchers:
         result = optimize(
             workflow.analysis,
@@ -147,33 +221,47 @@ def run(
             save=None if jax.process_index() else checkpoint.save,
             resume=saved,
         )
-    console.print(*result.tables(), sep="\n")
     replicas = workflow.replicas
     improvement = Improvement.of(result, workflow.analysis, events.held_out, replicas=replicas, seed=workflow.seed)
-    console.print(str(improvement), highlight=False, markup=False)
     for line in negative_bins(workflow.analysis, result.optimum):
-        warnings.warn(line, InputWarning, stacklevel=2)
+        warnings.warn(line, InputWarning, stacklevel=3)
     about, observation = Pool.of(events.held_out).about, None
-    if unblind and source is not None:
-        observed = source.observed(workflow, fileset)
+    if unblind and workflow.source is not None:
+        observed = workflow.source.observed(workflow, fileset)
         observation = observe(workflow.analysis, observed, result, about)
-        console.print(*observation.tables(), sep="\n")
-    flows = soft_cutflows(result, workflow.analysis, events.held_out)
-    if jax.process_index():
-        return result  # the same in all processes, of which the first one writes it down
+    return _Found(result, improvement, about, soft_cutflows(result, workflow.analysis, events.held_out), observation)
 
-    folder = RunFolder.create(output, overwrite=overwrite)
-    folder.write_text("config.toml", as_toml(effective_settings(workflow)))
+
+def _write(
+    folder: RunFolder, found: _Found, workflow: Workflow, fileset: Fileset, chosen: dict[str, Any], started: float
+) -> dict[str, Any]:
+    """Write the results, all but the report, and return what `run.json` says."""
+    result, observation = found.result, found.observation
+    told = effective_settings(workflow)
+    folder.write_text("config.toml", as_toml({**told, "data": portable(told["data"])}))
     selection = write_selection(folder, workflow, result.optimum.parameters, fileset)
-    write_results(folder, result, workflow.analysis, about, improvement, flows, observation)
+    write_results(folder, result, workflow.analysis, found.about, found.improvement, found.flows, observation)
     Subject.of(workflow, *notes(workflow, result, observation)).write(folder)
-    chosen = {**chosen, "unblinded": unblind, "selection": selection}
-    facts = run_facts(chosen, workflow.title, time.monotonic() - started)
-    write_report(folder, facts)
+    facts = run_facts({**chosen, "selection": selection}, workflow.title, time.monotonic() - started)
     folder.finish(facts)
-    checkpoint.remove()
-    console.print(f"the report is {folder.path / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
-    return result
+    return facts
+
+
+def _show(found: _Found, console: Console) -> None:
+    tables = [*found.result.tables(), *([] if found.observation is None else found.observation.tables())]
+    console.print(*tables, sep="\n")
+    console.print(str(found.improvement))
+
+
+@contextlib.contextmanager
+def _can_go_on(checkpoint: CheckpointFile) -> Iterator[None]:
+    """Tell with whatever ends the block how to go on, if there is something to go on with."""
+    try:
+        yield
+    except (KeyboardInterrupt, OSError, MemoryError) as error:
+        if checkpoint.path.exists():
+            error.add_note(f"the steps so far are in {checkpoint.path}; {GO_ON}")
+        raise
 
 
 def _best_draw(workflow: Workflow, events: Split) -> Parameters | None:
@@ -259,6 +347,7 @@ def load_events(
         not_finite=workflow.not_finite,
         cache=None if cache is None else Cache(Path(cache)),
     )
+    Cache(Path(cache or CACHE)).tidy()
     if backend is None or isinstance(backend, str):
         backend = find_backend(backend, recipe, Path(cache or CACHE))
     return backend.load(recipe, block_size=workflow.block_size, watch=watch)
@@ -310,7 +399,7 @@ def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
                 "signal": process.signal,
                 "datasets": {
                     name: {
-                        "files": [Path(file).name for file in fileset[name].files],
+                        "files": [Path(redacted(file)).name for file in fileset[name].files],
                         "xsec_pb": fileset[name].cross_section,
                         "sumw_total": fileset[name].sum_of_weights,
                     }

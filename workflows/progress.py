@@ -110,10 +110,10 @@ def progress(console: Console, steps: int, merit: Merit) -> Iterator[Sequence[Pr
         yield (ProgressLines(console, merit),)
     else:
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[status]}"),
+            TextColumn("{task.fields[status]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),

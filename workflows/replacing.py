@@ -24,7 +24,9 @@ def replacing(target: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(target)
     finally:
-        temporary.unlink(missing_ok=True)
+        # what ends the block matters more than what is left of it, which the next start removes
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def leftovers(target: Path) -> list[Path]:

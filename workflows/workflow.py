@@ -13,6 +13,7 @@ import optax
 from hepgrad.analysis import Analysis, Anneal, Parameters, Weights
 from hepgrad.analysis.systematics import AlternativeSample
 
+from .names import check_names, check_parameters
 from .ranges import RANGES
 from .read import NANOAOD, Fileset, Ingredients, Layout, simulated
 from .read.agreement import NOT_FINITE, NotFinite
@@ -85,9 +86,10 @@ class Workflow:
     Raises
     ------
     ValueError
-        When two processes share a name, no process is the signal, the statistical model has another signal, or there
-        are fewer than two replicas, less than no draws, or a negative weight decay; when another number is out of
-        range, NaN or infinite.
+        When a name could not be that of a file or a histogram, or that of a parameter not one of an attribute, when two
+        processes share a name, no process is the signal, the statistical model has another signal, or there are fewer
+        than two replicas, less than no draws, or a negative weight decay; when another number is out of range, NaN or
+        infinite.
     """
 
     name: str
@@ -131,9 +133,14 @@ class Workflow:
             raise ValueError(
                 f"workflow {self.name!r}: not_finite must be one of {', '.join(NOT_FINITE)}, got {self.not_finite!r}"
             )
+        where = f"workflow {self.name!r}"
+        check_names("the workflow", "workflow", [self.name])
+        check_parameters(where, self.parameters)
+        check_names(where, "channel", [channel.name for channel in self.analysis.channels])
         names = [process.name for process in self.processes]
         if len(set(names)) < len(names):
             raise ValueError(f"workflow {self.name!r}: every process needs a name of its own, got {names}")
+        check_names(where, "process", names)
         marked = sorted(process.name for process in self.processes if process.signal)
         expected = sorted(self.analysis.model.signal)
         if marked != expected:

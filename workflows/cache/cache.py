@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
-import platform
 import re
-import shutil
-import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote
 
 from ..errors import InputError, InputWarning
 from ..read.reader import Request, SampleReader, StoredSample
 from ..read.sample import Sample
-from .entry import PART, Entry, EntryWriter, part_folder
+from .entry import Entry, EntryWriter
+from .folder import MARKER, is_left_over, is_ours, part_folder, remove
 from .key import DIGITS, digest, key_of
 from .store import FOLDER, Store
 
 Kept = TypeVar("Kept", Entry, Store)
-
-_INCOMPLETE = re.compile(rf"\.[0-9a-f]{{{DIGITS}}}\.(?P<process>\d+)@(?P<host>.*){re.escape(PART)}")
-
-
-# a process of another host that wrote nothing for so many seconds is taken for dead
-PATIENCE = 86_400.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,12 +82,18 @@ class Cache:
         # without a key the sample is read all the same, which tells what is wrong with its files
         name = digest(key or [*sample.files])
         place = self.folder / name
-        if key and place.exists():
+        if key and (place.exists() or place.is_symlink()):
             try:
                 return Entry.open(place).load()
             except InputError as error:
+                if not is_ours(place):
+                    raise InputError(
+                        f"{place} is in the way of the cache, and hepgrad did not write it (it has no {MARKER}); move "
+                        "it away, or choose another folder with --cache"
+                    ) from error
                 warnings.warn(f"{error}; it is read again from its files", InputWarning, stacklevel=2)
-                shutil.rmtree(place)
+                with _writable(self.folder):
+                    remove(place)
         reader = SampleReader(sample, request)
         with (
             _writable(self.folder),
@@ -140,34 +136,65 @@ class Cache:
         return sorted(found, key=lambda store: str(store.manifest["created"]))
 
     def incomplete(self) -> list[Path]:
-        """Return what interrupted runs left behind (not what is being written), and what is damaged."""
-        inside = [*self._inside(), *self._inside(FOLDER)]
-        parts = [(folder, _INCOMPLETE.fullmatch(folder.name)) for folder in inside]
-        left = [folder for folder, found in parts if found and not _alive(folder, found["process"], found["host"])]
-        damaged = [folder for folder in self._folders() if _opened(folder, Entry) is None]
-        return left + damaged + [folder for folder in self._folders(FOLDER) if _opened(folder, Store) is None]
+        """Return what interrupted runs left behind (not what is being written), and what of ours is damaged."""
+        damaged = [folder for folder in self._folders() if is_ours(folder) and _opened(folder, Entry) is None]
+        shards = [folder for folder in self._folders(FOLDER) if is_ours(folder) and _opened(folder, Store) is None]
+        return [*self._left_over(), *damaged, *shards]
+
+    def unknown(self) -> list[Path]:
+        """Return what looks like entries and stores, but is not known to be ours: nothing ever removes them."""
+        every = [*self._inside(links=True), *self._inside(FOLDER, links=True)]
+        return [folder for folder in every if _is_name(folder) and not is_ours(folder)]
+
+    def tidy(self) -> None:
+        """Remove what interrupted runs left behind."""
+        for folder in self._left_over():
+            with contextlib.suppress(OSError):  # another process may be at it
+                remove(folder)
+
+    def removable(self, *, only_incomplete: bool = False) -> list[Path]:
+        """Return what `clear` would remove; removes nothing.
+
+        Parameters
+        ----------
+        only_incomplete
+            Without the complete entries and stores.
+        """
+        chosen = self.incomplete()
+        if not only_incomplete:
+            chosen += [entry.folder for entry in self.entries()] + [store.folder for store in self.stores()]
+        return chosen
 
     def clear(self, *, only_incomplete: bool = False) -> int:
         """Remove entries and stores, and nothing else that may be in the folder; return how many there were.
+
+        Whatever does not carry the marker of hepgrad stays, and so does what links lead to.
 
         Parameters
         ----------
         only_incomplete
             Keep the complete ones.
         """
-        chosen = self.incomplete()
-        if not only_incomplete:
-            chosen += [entry.folder for entry in self.entries()] + [store.folder for store in self.stores()]
+        chosen = self.removable(only_incomplete=only_incomplete)
         for folder in chosen:
-            shutil.rmtree(folder)
+            remove(folder)
         return len(chosen)
 
-    def _inside(self, where: str = "") -> list[Path]:
+    def _inside(self, where: str = "", *, links: bool = False) -> list[Path]:
         folder = self.folder / where
-        return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        if (where and folder.is_symlink()) or not folder.is_dir():
+            return []
+        return sorted(path for path in folder.iterdir() if path.is_dir() and (links or not path.is_symlink()))
 
     def _folders(self, where: str = "") -> list[Path]:
-        return [path for path in self._inside(where) if re.fullmatch(rf"[0-9a-f]{{{DIGITS}}}", path.name)]
+        return [path for path in self._inside(where) if _is_name(path)]
+
+    def _left_over(self) -> list[Path]:
+        return [folder for folder in (*self._inside(), *self._inside(FOLDER)) if is_left_over(folder)]
+
+
+def _is_name(folder: Path) -> bool:
+    return re.fullmatch(rf"[0-9a-f]{{{DIGITS}}}", folder.name) is not None
 
 
 def _opened(folder: Path, kind: type[Kept]) -> Kept | None:
@@ -183,16 +210,3 @@ def _writable(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(f"the cache {folder} cannot be written: {error}") from error
-
-
-def _alive(folder: Path, process: str, host: str) -> bool:
-    """Return whether the process that writes a folder runs, or, on another host, may run."""
-    if host != quote(platform.node()):
-        return time.time() - max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))) < PATIENCE
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import collections
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
 from ..compile_cache import compile_cache_root, compile_caches
+from ..errors import InputError
+from ..terminal import Console
 from .cache import Cache
 from .entry import Entry
 from .parquet import export_parquet
@@ -26,23 +29,47 @@ def carry_out(arguments: argparse.Namespace) -> int:
         ``action``, ``folder`` (of the cache) and, for clear, ``incomplete`` and ``compiled``, for export, ``output``.
     """
     cache = Cache(arguments.folder)
+    if not cache.folder.is_dir():
+        raise InputError(f"there is no cache {cache.folder}; `hepgrad run --cache DIR` makes one")
     if arguments.action == "list":
         return _list(cache)
     if arguments.action == "verify":
         return _verify(cache)
     if arguments.action == "export":
-        written = [path for entry in cache.entries() for path in export_parquet(entry, arguments.output)]
-        Console().print(f"wrote {len(written)} files to {arguments.output}", highlight=False, markup=False)
+        written = [
+            path for name, entry in _named(cache.entries()) for path in export_parquet(entry, arguments.output, name)
+        ]
+        Console().print(f"wrote {len(written)} files to {arguments.output}")
         return 0
     if arguments.compiled:
         removed = sum(each.clear() for each in compile_caches())
-        Console().print(
-            f"removed {removed} compiled programs from {compile_cache_root()}", highlight=False, markup=False
-        )
+        Console().print(f"removed {removed} compiled programs from {compile_cache_root()}", soft_wrap=True)
         return 0
-    removed = cache.clear(only_incomplete=arguments.incomplete)
-    Console().print(f"removed {removed} from {cache.folder}", highlight=False, markup=False)
+    return _clear(cache, only_incomplete=arguments.incomplete, dry_run=arguments.dry_run)
+
+
+def _clear(cache: Cache, *, only_incomplete: bool, dry_run: bool) -> int:
+    console = Console()
+    if dry_run:
+        chosen = cache.removable(only_incomplete=only_incomplete)
+        for folder in chosen:
+            console.print(f"would remove {folder}", soft_wrap=True)
+        console.print(f"would remove {len(chosen)} from {cache.folder}", soft_wrap=True)
+    else:
+        removed = cache.clear(only_incomplete=only_incomplete)
+        console.print(f"removed {removed} from {cache.folder}", soft_wrap=True)
+    _show_unknown(cache, console)
     return 0
+
+
+def _named(entries: list[Entry]) -> list[tuple[str, Entry]]:
+    """Return the entries by names of files; those that are alike are told apart by the name of their folder."""
+    names = [re.sub(r"[^\w.+-]", "_", entry.sample)[:100].lstrip(".") for entry in entries]
+    often = collections.Counter(name.casefold() for name in names)
+    return [
+        (name if often[name.casefold()] == 1 else f"{name}-{entry.folder.name[:8]}", entry)
+        for name, entry in zip(names, entries, strict=True)
+    ]
 
 
 def _list(cache: Cache) -> int:
@@ -69,11 +96,11 @@ def _list(cache: Cache) -> int:
     if entries or stores:
         console.print(table)
     else:
-        console.print(f"no samples in {cache.folder}", highlight=False)
+        console.print(f"no samples in {cache.folder}")
     _show_incomplete(cache, console)
     for each in compile_caches():
         told = f"{len(each.programs())} compiled programs, {decimal(each.bytes)}, in {each.folder}"
-        console.print(told, highlight=False, markup=False, soft_wrap=True)
+        console.print(told, soft_wrap=True)
     return 0
 
 
@@ -88,9 +115,9 @@ def _verify(cache: Cache) -> int:
     for entry in kept:
         found = entry.faults()
         faults += len(found)
-        console.print(f"{entry.folder.name[:8]}  {entry.sample}: {'damaged' if found else 'as written'}", markup=False)
+        console.print(f"{entry.folder.name[:8]}  {entry.sample}: {'damaged' if found else 'as written'}")
         for fault in found:
-            console.print(f"  {fault}", markup=False, soft_wrap=True)
+            console.print(f"  {fault}", soft_wrap=True)
     incomplete = _show_incomplete(cache, console)
     return int(bool(faults or incomplete))
 
@@ -98,5 +125,11 @@ def _verify(cache: Cache) -> int:
 def _show_incomplete(cache: Cache, console: Console) -> int:
     left = cache.incomplete()
     for folder in left:
-        console.print(f"incomplete or damaged: {folder}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"incomplete or damaged: {folder}", soft_wrap=True)
+    _show_unknown(cache, console)
     return len(left)
+
+
+def _show_unknown(cache: Cache, console: Console) -> None:
+    for folder in cache.unknown():
+        console.print(f"left alone, because it has no marker of hepgrad: {folder}", soft_wrap=True)

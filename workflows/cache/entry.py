@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import json
-import os
-import platform
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from ..errors import InputError
+from ..errors import blaming
 from ..read.packing.columns import Columns, Place
 from ..read.reader import HALVES, StoredSample
 from ..read.totals import Totals
-from .key import FORMAT, digest
-from .shard import EVENTS, ShardWriter, check_shard, file_name, open_shard
-
-MANIFEST = "manifest.json"
-PART = ".part"
+from .folder import read_manifest, write_manifest
+from .shard import EVENTS, OFFSETS, ShardWriter, check_shard, file_name, is_described, open_shard
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +47,10 @@ class Entry:
         InputError
             When the folder is no entry, or one of another version, or its manifest is damaged.
         """
-        return cls(folder, read_manifest(folder, "entry of the cache"))
+        manifest = read_manifest(folder, "entry of the cache")
+        with blaming(f"the manifest in {folder} does not tell what an entry of the cache is"):
+            _check(manifest)
+        return cls(folder, manifest)
 
     @property
     def sample(self) -> str:
@@ -100,46 +95,18 @@ class Entry:
         return [(name, field) for name, field in self.manifest["columns"]]
 
 
-def read_manifest(folder: Path, kind: str) -> dict[str, Any]:
-    """Return the manifest of a folder, which says itself whether it is as it was written.
-
-    Parameters
-    ----------
-    folder
-        Where it is.
-    kind
-        What the folder is to be, for messages.
-
-    Raises
-    ------
-    InputError
-        When there is none, it is damaged, or of another version.
-    """
-    path = folder / MANIFEST
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        told = manifest.pop("checksum")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise InputError(f"{folder} is no complete {kind}: its {MANIFEST} cannot be read") from error
-    if told != digest(manifest):
-        raise InputError(f"{path} was changed or damaged: it does not have the checksum it says")
-    if manifest["key"]["format"] != FORMAT:
-        raise InputError(f"{folder} has format {manifest['key']['format']}, this version reads format {FORMAT}")
-    return manifest
-
-
-def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest of a folder; what is in it is complete then.
-
-    Parameters
-    ----------
-    folder
-        Where it is.
-    manifest
-        What it says, as JSON can hold it.
-    """
-    text = json.dumps({**manifest, "checksum": digest(manifest)}, indent=1)
-    (folder / MANIFEST).write_text(text, encoding="utf-8")
+def _check(manifest: Mapping[str, Any]) -> None:
+    """Raise unless every field of a manifest is what `EntryWriter.finish` writes."""
+    key, columns, halves = (manifest[name] for name in ("key", "columns", "halves"))
+    texts = [manifest["sample"], manifest["created"], *(part for place in columns for part in place)]
+    if not all(isinstance(text, str) for text in texts) or type(manifest["read"]) is not int:
+        raise TypeError("a name, a time or a number is of another type")
+    if not isinstance(key["files"], list) or len(halves) != HALVES:
+        raise ValueError("it has no files, or not two halves")
+    known = {file_name((name, part)) for name, field in columns for part in (field, OFFSETS)}
+    for number, shard in enumerate(shard for half in halves for shard in half):
+        if not is_described(shard, known):
+            raise ValueError(f"shard {number} is described by something else")
 
 
 class EntryWriter:
@@ -218,23 +185,3 @@ class EntryWriter:
         write_manifest(self.folder, manifest)
         # as JSON gives it back
         return Entry(self.folder, json.loads(json.dumps(manifest)))
-
-
-@contextlib.contextmanager
-def part_folder(root: Path, name: str) -> Iterator[Path]:
-    """Yield a temporary folder, which is removed unless it is moved away.
-
-    Parameters
-    ----------
-    root
-        The folder of the cache.
-    name
-        What it is to become.
-    """
-    folder = root / f".{name}.{os.getpid()}@{quote(platform.node())}{PART}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -11,10 +11,10 @@ from ..replacing import replacing
 from .entry import Entry
 
 
-def export_parquet(entry: Entry, folder: Path) -> list[Path]:
+def export_parquet(entry: Entry, folder: Path, name: str) -> list[Path]:
     """Write the events of an entry, one Parquet file for each shard, and return the files.
 
-    The names are ``SAMPLE-HALF-SHARD.parquet``: half 0 has the events with an even index in the sample, half 1 those
+    The names are ``NAME-HALF-SHARD.parquet``: half 0 has the events with an even index in the sample, half 1 those
     with an odd one. ``awkward.from_parquet`` reads a file, or all of a folder at once.
 
     Parameters
@@ -23,13 +23,14 @@ def export_parquet(entry: Entry, folder: Path) -> list[Path]:
         A sample in the cache.
     folder
         Is created; files of these names are replaced.
+    name
+        With which the names of the files begin.
 
     Raises
     ------
     InputError
         When pyarrow is not installed, or the entry is damaged.
     """
-    name = entry.sample.replace("/", "_").replace(":", "_")
     written = []
     for half, pieces in enumerate(entry.load().halves):
         for shard, piece in enumerate(pieces):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..read.packing.columns import Columns, Place
+from .checksum import is_intact, quick_sum
 
 EVENTS = 2**22
 # offsets are 32-bit integers
@@ -80,6 +81,8 @@ class ShardWriter:
         """Complete the files, and return what describes them, as JSON can hold it."""
         with self._open:
             files = {name: file.finish() for name, file in self._files.items()}
+        for name, about in files.items():
+            about["sum"] = quick_sum(_mapped(self._folder / name, about))
         return {"folder": self._folder.name, "events": self._events, "files": files}
 
 
@@ -123,13 +126,41 @@ def open_shard(folder: Path, described: Mapping[str, Any], places: Mapping[str, 
     Raises
     ------
     InputError
-        When a file is missing, or is not what it should be.
+        When a file is missing, is not what it should be, or does not hold what was written.
     """
     arrays = {name: _mapped(folder / name, about) for name, about in described["files"].items()}
+    for name, array in arrays.items():
+        # the pages that this touches are read next in any case
+        if not is_intact(array, described["files"][name]):
+            raise InputError(f"{folder / name} does not hold what was written")
     values = {places[name]: array for name, array in arrays.items() if name in places}
     lists = {places[name][0] for name in places}
     offsets = {name: arrays[file] for name in lists if (file := file_name((name, OFFSETS))) in arrays}
     return Columns(described["events"], values, offsets)
+
+
+def is_described(described: Any, names: Collection[str]) -> bool:
+    """Return whether something is what `ShardWriter.close` returns.
+
+    Parameters
+    ----------
+    described
+        From JSON.
+    names
+        Of the files that there may be.
+    """
+    match described:
+        case {"folder": str(folder), "events": int(events), "files": dict(files)}:
+            numbered = folder.isascii() and folder.isdecimal()
+            return numbered and events >= 0 and set(files) <= set(names) and all(map(_is_file, files.values()))
+    return False
+
+
+def _is_file(about: Any) -> bool:
+    match about:
+        case {"items": int(items), "dtype": str(), "sha256": str()}:
+            return items >= 0
+    return False
 
 
 def check_shard(folder: Path, described: Mapping[str, Any]) -> list[str]:
@@ -173,6 +204,8 @@ def file_name(place: Place) -> str:
 
 def _mapped(path: Path, about: Mapping[str, Any]) -> np.ndarray:
     try:
+        if not path.is_file():
+            raise FileNotFoundError("it is not there, or not a file")
         # an empty file cannot be mapped
         array = np.load(path, mmap_mode="r" if about["items"] else None, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

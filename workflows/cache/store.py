@@ -8,7 +8,6 @@ import hashlib
 import itertools
 import math
 import mmap
-import shutil
 import uuid
 import warnings
 from collections.abc import Mapping, Sequence
@@ -21,11 +20,12 @@ import numpy as np
 from hepgrad.analysis import Dataset, default_block_size
 from hepgrad.analysis.data.pool import without_events
 
-from ..errors import InputError, InputWarning
+from ..errors import InputError, InputWarning, blaming
 from ..read.collect import Collected
 from ..read.packing.blocks import ALIGNMENT, Frame, Name, aligned
 from ..read.packing.packing import fill, typical_weights
-from .entry import part_folder, read_manifest, write_manifest
+from .checksum import is_intact, quick_sum
+from .folder import is_ours, part_folder, read_manifest, remove, write_manifest
 from .key import FORMAT, digest
 
 # beside the samples of a cache
@@ -64,7 +64,36 @@ class Store:
         InputError
             When the folder is no store, or one of another version, or damaged.
         """
-        return cls(folder, read_manifest(folder, "store of shards"))
+        store = cls(folder, read_manifest(folder, "store of shards"))
+        with blaming(f"the manifest in {folder} does not tell what a store of shards is"):
+            store._check()
+        return store
+
+    def _check(self) -> None:
+        """Raise unless every field of the manifest is what `stored` writes."""
+        room, halves = _room(self.frame, self.manifest["blocks"]), self.manifest["halves"]
+        if room <= 0 or len(halves) != len(PARTS) or not isinstance(self.manifest["created"], str):
+            raise ValueError("it has no room, not two halves, or no time")
+        for part, half in zip(PARTS, halves, strict=True):
+            if np.shape(np.array(half["typical_weight"], float)) != (len(self.frame.processes),):
+                raise ValueError("a process has no typical weight")
+            names = [f"{part}-{number:05}.bin" for number in range(len(half["shards"]))]
+            if names != [shard["file"] for shard in half["shards"]] or type(half["events"]) is not int:
+                raise ValueError("its files have other names")
+
+    def check_content(self) -> None:
+        """Read all files, as quickly as memory allows.
+
+        Raises
+        ------
+        InputError
+            When one does not hold what was written.
+        """
+        size = _room(self.frame, self.manifest["blocks"])
+        for shard in itertools.chain.from_iterable(half["shards"] for half in self.manifest["halves"]):
+            path = self.folder / shard["file"]
+            if not is_intact(_mapped(path, size), shard):
+                raise InputError(f"{path} does not hold what was written")
 
     @property
     def sample(self) -> str:
@@ -190,13 +219,19 @@ def stored(
         # integers of 64 bits are kept where they are enabled
         "precision": jnp.result_type(float).name,
     }
+    if (folder / FOLDER).is_symlink():
+        raise InputError(f"{folder / FOLDER} is a link, through which nothing is written; make it a folder")
     place = folder / FOLDER / digest(key)
-    if place.exists():
+    if place.exists() or place.is_symlink():
         try:
-            return Store.open(place)
+            store = Store.open(place)
+            store.check_content()
+            return store
         except InputError as error:
+            if not is_ours(place):
+                raise InputError(f"{place} is in the way, and hepgrad did not write it; move it away") from error
             warnings.warn(f"{error}; it is made again", InputWarning, stacklevel=2)
-            shutil.rmtree(place)
+            remove(place)
     with part_folder(place.parent, place.name) as part:
         _write(part, key, collected, block_size, shard_bytes)
         try:
@@ -223,7 +258,7 @@ def _write(folder: Path, key: Any, collected: Collected, block_size: int | None,
             fill(frame, strands, shape.blocks, range(shard * each, (shard + 1) * each), arrays)
             file = f"{part}-{shard:05}.bin"
             (folder / file).write_bytes(buffer.data)
-            written.append({"file": file, "sha256": hashlib.sha256(buffer.data).hexdigest()})
+            written.append({"file": file, "sha256": hashlib.sha256(buffer.data).hexdigest(), "sum": quick_sum(buffer)})
         typical = typical_weights(strands, len(frame.processes)).tolist()
         events = sum(strand.events for strand in strands)
         halves.append({"typical_weight": typical, "events": events, "shards": written})

@@ -36,6 +36,7 @@ def add(commands: Any) -> None:
         if name == "clear":
             action.add_argument("--incomplete", action="store_true", help="only what is damaged, or was interrupted")
             action.add_argument("--compiled", action="store_true", help="the compiled programs, and no samples")
+            action.add_argument("--dry-run", action="store_true", help="tell what would be removed, and end")
     parser.set_defaults(carry_out=carry_out)
 
 

@@ -30,12 +30,11 @@ def carry_out(arguments: argparse.Namespace) -> int:
     arguments
         The workflow.
     """
-    from rich.console import Console
-
     from hepgrad.analysis import Severity
 
     from ..execution import examine
     from ..studies.study import Study
+    from ..terminal import Console
 
     with prepared(arguments) as (workflow, reading):
         if isinstance(workflow, Study):

@@ -92,12 +92,11 @@ def carry_out(arguments: argparse.Namespace) -> int:
     arguments
         The workspace, and what to do with it.
     """
-    from rich.console import Console
-
     from hepgrad.analysis import FitError
 
     from ..fitting.watching import watching
     from ..results.run_folder import RunFolder
+    from ..terminal import Console
 
     if arguments.points < 2:
         raise InputError(f"--points must be at least 2, got {arguments.points}")
@@ -119,7 +118,7 @@ def carry_out(arguments: argparse.Namespace) -> int:
         except FitError as error:
             raise InputError(f"{arguments.workspace}: {error}") from None
     if arguments.output is not None:
-        console.print(f"tables and plots are in {arguments.output}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"tables and plots are in {arguments.output}", soft_wrap=True)
     return 1 if failed else 0
 
 
@@ -143,7 +142,7 @@ def _fit(arguments: argparse.Namespace, common: Any, console: Any, watch: Any) -
     if arguments.output is not None:
         result.write(arguments.output, overwrite=arguments.overwrite)
     for line in (headline(result), *lines(result)):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     for table in tables(result):
         console.print(table)
     return bool(result.failed)
@@ -169,7 +168,7 @@ def _limits(arguments: argparse.Namespace, common: Any, console: Any, watch: Any
     console.print(result.table())
     if result.failed:
         told = ", ".join(result.failed[:5])
-        console.print(f"{len(result.failed)} of {len(result.names)} fits failed: {told}", highlight=False, markup=False)
+        console.print(f"{len(result.failed)} of {len(result.names)} fits failed: {told}")
     return bool(result.failed)
 
 

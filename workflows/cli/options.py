@@ -81,6 +81,43 @@ def add_compile_cache(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_overwrite(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declare ``--overwrite``, and ``--dry-run``, which tells what it would remove.
+
+    Parameters
+    ----------
+    parser
+        Of a command.
+    what
+        What is in the folder that may be replaced.
+    """
+    parser.add_argument("--overwrite", action="store_true", help=f"replace an earlier {what} in the folder")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with --overwrite: tell which files would be removed, and end"
+    )
+
+
+def show_removed(output: Path, *others: Path) -> int:
+    """Tell what ``--overwrite`` would remove, and return the exit code.
+
+    Parameters
+    ----------
+    output
+        The folder.
+    *others
+        Files beside it that would be removed too.
+    """
+    from ..results.run_folder import RunFolder
+    from ..terminal import Console
+
+    console = Console()
+    removed = [*RunFolder.removed_by_overwriting(output), *(file for file in others if file.exists())]
+    for file in removed:
+        console.print(f"would remove {file}", soft_wrap=True)
+    console.print(f"would remove {len(removed)} files")
+    return 0
+
+
 @contextlib.contextmanager
 def prepared(arguments: argparse.Namespace) -> Iterator[tuple[Workflow | Study, dict[str, Any]]]:
     """Yield the workflow with its settings, in the precision and on the device to run it, and how its events are read.

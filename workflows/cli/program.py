@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
+import os
+import shlex
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import shtab
 
 from ..compile_cache import compile_cache
-from ..errors import InputError, InputWarning
+from ..errors import CLOSED, EXIT_CODES, INTERRUPTED, InputWarning
+from ..failure import Failure, failure
 from . import cache, check, convert, fit, listing, new, report, run, scan
 
 COMMANDS = (listing, new, check, run, report, scan, fit, convert, cache)
@@ -19,6 +25,9 @@ COMMANDS = (listing, new, check, run, report, scan, fit, convert, cache)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
+
+    Every failure ends with one line that says what, where and what to do; with ``--debug``, the traceback stands
+    before it.
 
     Parameters
     ----------
@@ -28,36 +37,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0; 1 when `check` or `cache verify` found an error; 2 when something that the user gave cannot be
-        used, or a run ended without a result, because a fit did not converge or a number is not finite.
+        The exit code: see `hepgrad.workflows.errors.EXIT_CODES`.
     """
-    arguments = _parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    _show_every_character()
+    arguments = _parser().parse_args(given)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             warnings.simplefilter("always", InputWarning)
             # declared by the commands that compile something
             with compile_cache(enabled=getattr(arguments, "compile_cache", False)):
-                return int(arguments.carry_out(arguments))
-    except (InputError, FloatingPointError) as error:
-        return _failed(error)
-    except RuntimeError as error:
-        # imported here, because the parser answers faster than JAX is loaded
-        from hepgrad.analysis import FitError
-
-        if not isinstance(error, FitError):
-            raise
-        return _failed(error)
-
-
-def _failed(error: Exception) -> int:
-    print(f"hepgrad: {error}", file=sys.stderr)
-    return 2
+                code = int(arguments.carry_out(arguments))
+            sys.stdout.flush()
+            return code
+    except BrokenPipeError as error:
+        _discard_output()
+        return _ended(Failure(CLOSED, "the output was closed", tuple(_notes(error))), arguments, given)
+    except KeyboardInterrupt as error:
+        return _ended(Failure(INTERRUPTED, "interrupted", tuple(_notes(error))), arguments, given)
+    except Exception as error:
+        return _ended(failure(error), arguments, given)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hepgrad", description="Differentiable high-energy-physics analyses that optimise themselves."
+    codes = "\n".join(f"  {code:3}  {meaning}" for code, meaning in EXIT_CODES.items())
+    parser = _Parser(
+        prog="hepgrad",
+        description="Differentiable high-energy-physics analyses that optimise themselves.",
+        epilog=f"exit codes:\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"hepgrad {importlib.metadata.version('hepgrad')}")
     shtab.add_argument_to(parser, help="print a script for the completion of commands in a shell: bash, zsh or tcsh")
@@ -67,5 +76,48 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that knows ``--debug``, as those of all its commands do."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # absent unless given, because a command must not take back what was said before it
+        self.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of what goes wrong"
+        )
+
+
+def _ended(found: Failure, arguments: argparse.Namespace, given: Sequence[str]) -> int:
+    if getattr(arguments, "debug", False):
+        traceback.print_exc()
+    print(found.told(_again(given)), file=sys.stderr)
+    return found.code
+
+
+def _again(given: Sequence[str]) -> str:
+    """Return the command that goes on with an interrupted run."""
+    kept = [word for word in given if word not in ("--resume", "--debug")]
+    return shlex.join(["hepgrad", *kept, "--resume"])
+
+
+def _notes(error: BaseException) -> Sequence[str]:
+    return getattr(error, "__notes__", ())
+
+
 def _show_warning(message: Warning | str, *details: object, **more: object) -> None:
-    print(f"hepgrad: warning: {message}", file=sys.stderr)
+    from ..failure import one_line
+
+    print(f"hepgrad: warning: {one_line(str(message))}", file=sys.stderr)
+
+
+def _show_every_character() -> None:
+    """Let terminals that cannot show a character show its number."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    """Keep Python from writing to a closed pipe once more when it ends."""
+    with contextlib.suppress(OSError, ValueError):  # there is no such file, as in a notebook
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

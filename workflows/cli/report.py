@@ -37,6 +37,7 @@ def add(commands: Any) -> None:
         metavar="TEXT",
         help="what plots say at the top left; the first word chooses their style: ALICE, ATLAS, CMS, DUNE or LHCb",
     )
+    parser.add_argument("--dry-run", action="store_true", help="tell which files would be replaced, and end")
     parser.set_defaults(carry_out=carry_out)
 
 
@@ -48,7 +49,11 @@ def carry_out(arguments: argparse.Namespace) -> int:
     arguments
         ``folder`` and ``experiment``.
     """
-    from ..report import remake_report
+    from ..report import remake_report, replaced_by_report
 
+    if arguments.dry_run:
+        for file in replaced_by_report(arguments.folder):
+            print(f"would replace {file}")
+        return 0
     print(f"the report is {remake_report(arguments.folder, experiment=arguments.experiment)}")
     return 0

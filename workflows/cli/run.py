@@ -9,8 +9,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from ..defaults import CHECKPOINT, RUNS
 from ..errors import InputError
-from .options import add_workflow, check_study, positive, prepared
+from ..lock import beside
+from .options import add_overwrite, add_workflow, check_study, positive, prepared, show_removed
 
 EXAMPLES = """examples:
   hepgrad run zprime
@@ -40,7 +42,7 @@ def add(commands: Any) -> None:
     )
     add_workflow(parser)
     parser.add_argument("--output", metavar="DIR", type=Path, help="the run folder (default: hepgrad-runs/WORKFLOW)")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run in the run folder")
+    add_overwrite(parser, "run")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run of the same settings")
     parser.add_argument(
         "--unblind", action="store_true", help="look at the observed events, once the cuts are optimised"
@@ -75,6 +77,9 @@ def carry_out(arguments: argparse.Namespace) -> int:
     changes = {name: getattr(arguments, name) for name in ("steps", "starts", "seed")}
     changes = {name: value for name, value in changes.items() if value is not None}
     with _together(arguments), prepared(arguments) as (workflow, reading):
+        if arguments.dry_run:
+            output = arguments.output or RUNS / workflow.name
+            return show_removed(output, beside(output, CHECKPOINT))
         if isinstance(workflow, Study):
             check_study(workflow, arguments, "resume", "starts", "unblind")
             dataclasses.replace(workflow, **changes).run(**common)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import sys
 from pathlib import Path
 
 from ..errors import InputError
@@ -34,10 +35,14 @@ def new_analysis(path: str | Path) -> Path:
     >>> new_analysis("my_search").name
     'my_search.py'
     """
-    path = Path(path).with_suffix(".py")
-    name = path.stem
-    if not name.isidentifier() or keyword.iskeyword(name):
+    path = Path(path)
+    # a suffix of another kind is part of a name, which no module can have
+    path = path if path.suffix == ".py" else path.parent / f"{path.name}.py"
+    name = path.name.removesuffix(".py")
+    if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
         raise InputError(f"{name!r} cannot be the name of a Python module; take letters, digits and underscores")
+    if name in sys.stdlib_module_names or name == "hepgrad":
+        raise InputError(f"{name!r} is the name of a module that Python or hepgrad needs; choose another one")
     text = (
         TEMPLATE.read_text(encoding="utf-8").replace("THIS_MODULE", name).replace('name="template"', f'name="{name}"')
     )
@@ -46,6 +51,6 @@ def new_analysis(path: str | Path) -> Path:
             file.write(text)
     except FileExistsError:
         raise InputError(f"there is a file {path} already; choose another name") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be written: {error}") from error
     return path

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from .options import add_workflow, check_study, positive, prepared
+from .options import add_overwrite, add_workflow, check_study, positive, prepared, show_removed
 
 
 def add(commands: Any) -> None:
@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--output", metavar="DIR", type=Path, help="the folder for all points (default: hepgrad-runs/WORKFLOW-METHOD)"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier scan there")
+    add_overwrite(parser, "scan")
     parser.set_defaults(carry_out=carry_out)
 
 
@@ -51,45 +51,48 @@ def carry_out(arguments: argparse.Namespace) -> int:
     arguments
         The workflow, and how to scan it.
     """
-    from rich.console import Console
-
     from hepgrad.analysis import Parameters
 
     from ..defaults import RUNS
     from ..execution import load_events, located, run_facts, settings
+    from ..lock import locked
     from ..results.run_folder import RunFolder
     from ..scan.search import scan, search
     from ..studies.study import Study
+    from ..terminal import Console
 
     how = {"method": arguments.method, "trials": arguments.trials, "seed": arguments.seed}
     with prepared(arguments) as (workflow, reading):
         output = arguments.output or RUNS / f"{workflow.name}-{arguments.method}"
         RunFolder.check(output, overwrite=arguments.overwrite)
-        if isinstance(workflow, Study):
-            check_study(workflow, arguments, "also")
-            chosen: dict[str, Any] = {"workflow": workflow.name, "settings": dataclasses.asdict(workflow)}
-            found = search(workflow.contest(), **how)
-        else:
-            workflow, fileset = located(workflow)
-            chosen = {**settings(workflow, fileset), "also": arguments.also}
-            events = load_events(workflow, fileset, **reading)
-            found = scan(workflow.analysis, events, workflow.parameters, also=arguments.also, **how)
-        console = Console()
-        console.print(found.table())
-        folder = RunFolder.create(output, overwrite=arguments.overwrite)
-        header = ["objective", *found.points[0]]
-        # the cell of a trial that has no objective is empty
-        told = ("" if math.isnan(value) else value for value in found.objectives.tolist())
-        rows = zip(told, found.points, strict=True)
-        folder.write_csv("trials.csv", header, ([value, *point.values()] for value, point in rows))
-        if isinstance(found.best, Parameters):
-            folder.write_text("best.json", found.best.to_json())
-        halves = {"train": found.train, "held_out": found.held_out}
-        facts: dict[str, Any] = {
-            **{name: [None if math.isnan(value) else value for value in half] for name, half in halves.items()},
-            "fits": dataclasses.asdict(found.fits),
-            "seconds_of_trials": found.seconds,
-        }
-        folder.finish(run_facts({**chosen, **how, **facts}, workflow.title, found.seconds))
-    console.print(f"all points are in {output / 'trials.csv'}", highlight=False, markup=False, soft_wrap=True)
+        if arguments.dry_run:
+            return show_removed(output)
+        with locked(output):
+            if isinstance(workflow, Study):
+                check_study(workflow, arguments, "also")
+                chosen: dict[str, Any] = {"workflow": workflow.name, "settings": dataclasses.asdict(workflow)}
+                found = search(workflow.contest(), **how)
+            else:
+                workflow, fileset = located(workflow)
+                chosen = {**settings(workflow, fileset), "also": arguments.also}
+                events = load_events(workflow, fileset, **reading)
+                found = scan(workflow.analysis, events, workflow.parameters, also=arguments.also, **how)
+            folder = RunFolder.create(output, overwrite=arguments.overwrite)
+            header = ["objective", *found.points[0]]
+            # the cell of a trial that has no objective is empty
+            told = ("" if math.isnan(value) else value for value in found.objectives.tolist())
+            rows = zip(told, found.points, strict=True)
+            folder.write_csv("trials.csv", header, ([value, *point.values()] for value, point in rows))
+            if isinstance(found.best, Parameters):
+                folder.write_text("best.json", found.best.to_json())
+            halves = {"train": found.train, "held_out": found.held_out}
+            facts: dict[str, Any] = {
+                **{name: [None if math.isnan(value) else value for value in half] for name, half in halves.items()},
+                "fits": dataclasses.asdict(found.fits),
+                "seconds_of_trials": found.seconds,
+            }
+            folder.finish(run_facts({**chosen, **how, **facts}, workflow.title, found.seconds))
+    console = Console()
+    console.print(found.table())
+    console.print(f"all points are in {output / 'trials.csv'}", soft_wrap=True)
     return 0

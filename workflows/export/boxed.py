@@ -25,6 +25,10 @@ from hepgrad.analysis.stages import (
 
 from ..errors import InputError
 from .expression import as_python
+from .text import is_name, keywords, literal
+
+# stands for the function of the user's that a stage calls
+USER_FUNCTION = "user_function_of_this_stage"
 
 
 def boxed_stage(stage: AnyStage) -> str:
@@ -51,8 +55,26 @@ def boxed_stage(stage: AnyStage) -> str:
         objects = objects.select(abs(objects.eta) < 2.4)
         return events.with_field(GoodJet=objects)
     """
+    return boxed_function(stage, function_name(stage))
+
+
+def boxed_function(stage: AnyStage, name: str) -> str:
+    """Return the source of `boxed_stage` as a function of another name.
+
+    Parameters
+    ----------
+    stage
+        One of `hepgrad.analysis.stages`.
+    name
+        Of the function.
+
+    Raises
+    ------
+    InputError
+        When there is no plain form of it.
+    """
     body = "\n".join(f"    {line}" for line in _body(stage))
-    return f"def {function_name(stage)}(events, cut):\n{body}"
+    return f"def {name}(events, cut):\n{body}"
 
 
 def function_name(stage: AnyStage) -> str:
@@ -63,8 +85,8 @@ def function_name(stage: AnyStage) -> str:
     stage
         Any.
     """
-    name = re.sub(r"\W+", "_", stage.name.lower()).strip("_")
-    return f"_{name}" if name[:1].isdigit() else name
+    name = re.sub(r"\W+", "_", stage.name.lower(), flags=re.ASCII).strip("_") or "stage"
+    return name if is_name(name) else f"_{name}"
 
 
 def needed_functions(stage: AnyStage) -> list[types.FunctionType]:
@@ -106,7 +128,7 @@ def _body(stage: AnyStage) -> list[str]:
             return [*_leptonic(stage), _added(stage.column, "lepton + neutrino")]
         case TopPair():
             lines = [*_leptonic(stage), f"jets = {_of(stage.jets)}", f"tagged = {as_python(stage.tagged, 'jets')}"]
-            lines += [f"masses = {stage.masses!r}", "pairs = top_pairs(jets, lepton, neutrino, masses, btagged=tagged)"]
+            lines += [f"masses = {_masses(stage)}", "pairs = top_pairs(jets, lepton, neutrino, masses, btagged=tagged)"]
             return [*lines, _added(stage.column, 'pairs.ordered_by("chi_square", ascending=True)')]
         case Observable():
             return _column(stage.collection, stage.column, _observable(stage))
@@ -127,15 +149,20 @@ def _leptonic(stage: LeptonicW | TopPair) -> list[str]:
     return [lepton, f"neutrino = neutrino_from_w(lepton, {_of(stage.missing)}.pt, {_of(stage.missing)}.phi)"]
 
 
+def _masses(stage: TopPair) -> str:
+    told = {name: literal(value, f"stage {stage.name!r}") for name, value in vars(stage.masses).items()}
+    return f"TopMasses({keywords(told)})"
+
+
 def _added(column: str, value: str) -> str:
-    return f"return events.with_field({column}={value})"
+    return f"return events.with_field({keywords({column: value})})"
 
 
 def _column(collection: str, column: str, value: str) -> list[str]:
     """Return the lines that add a column to events, or a field to a collection."""
     if not collection:
         return [_added(column, value)]
-    return [f"objects = {_of(collection)}", _added(collection, f"objects.with_field({column}={value})")]
+    return [f"objects = {_of(collection)}", _added(collection, f"objects.with_field({keywords({column: value})})")]
 
 
 def _quantities(texts: Sequence[str], collection: str) -> str:
@@ -147,9 +174,10 @@ def _observable(stage: Observable) -> str:
     if stage.function is None:
         return values
     if isinstance(stage.function, Table):
-        return f"Table({stage.function.edges!r}, {stage.function.values!r})({values})"
+        edges, entries = (literal(x, f"stage {stage.name!r}") for x in (stage.function.edges, stage.function.values))
+        return f"Table({edges}, {entries})({values})"
     if isinstance(stage.function, types.FunctionType):
-        return f"rg.apply({stage.function.__name__}, {values})"
+        return f"rg.apply({USER_FUNCTION}, {values})"
     raise InputError(f"stage {stage.name!r} cannot be exported: its function is a {type(stage.function).__name__}")
 
 
@@ -158,7 +186,9 @@ def _score(stage: Score) -> list[str]:
         kind = getattr(stage.network, "__name__", type(stage.network).__name__)
         raise InputError(f"stage {stage.name!r} cannot be exported: of networks only a Perceptron is, not {kind}")
     features = f"[{_quantities(stage.features, stage.collection)}]"
-    value = f"perceptron(cut.{stage.column}, {features}, mean={stage.mean!r}, deviation={stage.deviation!r})"
+    weights = f"cut.{stage.column}" if is_name(stage.column) else f"getattr(cut, {stage.column!r})"
+    mean, deviation = (literal(each, f"stage {stage.name!r}") for each in (stage.mean, stage.deviation))
+    value = f"perceptron({weights}, {features}, mean={mean}, deviation={deviation})"
     return _column(stage.collection, stage.column, value)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import fsspec
 
+from ..redaction import redacted
 from .files.paths import is_remote, is_web
 
 # what other servers than those of the web call the state of a file; the first one they tell is used
@@ -28,14 +30,21 @@ def state_of(file: str) -> dict[str, Any] | None:
 
             found = web_state(file)
             told = found.tag or found.time
-            return {"path": file, "bytes": found.size, "state": told} if told else None
+            return {**_named(file), "bytes": found.size, "state": told} if told else None
         if is_remote(file) and not file.startswith("file:"):
             system, path = fsspec.core.url_to_fs(file)
             about = system.info(path)
             state = next((str(about[name]) for name in STATES if about.get(name)), None)
-            return {"path": file, "bytes": about["size"], "state": state} if state else None
+            return {**_named(file), "bytes": about["size"], "state": state} if state else None
         local = Path(unquote(urlsplit(file).path) if is_remote(file) else file)
         status = local.stat()
         return {"path": str(local.resolve()), "bytes": status.st_size, "state": str(status.st_mtime_ns)}
     except Exception:  # file systems raise what they like; the reader says what is wrong with the file
         return None
+
+
+def _named(url: str) -> dict[str, str]:
+    """Return what identifies a file: tokens belong into no file, so that a digest tells those apart that differ in one."""
+    if redacted(url) == url:
+        return {"path": url}
+    return {"path": redacted(url), "url": hashlib.sha256(url.encode()).hexdigest()[:24]}

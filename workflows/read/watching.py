@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.text import Text
 
 from .reader import ReadProgress, ReadWatcher
 
@@ -23,7 +24,8 @@ def watching(console: Console) -> Iterator[ReadWatcher | None]:
         yield None
         return
     with console.status("reading") as status:
-        yield lambda reading: status.update(as_line(reading))
+        # as text, because the name of a sample may look like markup
+        yield lambda reading: status.update(Text(as_line(reading)))
 
 
 def as_line(reading: ReadProgress) -> str:

@@ -99,6 +99,11 @@ def _stacking_order(counts: dict[str, Counted], processes: Any) -> list[Process]
     return sorted(backgrounds, key=lambda process: float(counts[process.name][0].sum()))
 
 
+def _legend_label(process: Process) -> str:
+    # matplotlib leaves out labels that begin with an underscore
+    return f" {process.label}" if process.label.startswith("_") else process.label
+
+
 def _colors(processes: Any) -> dict[str, str]:
     colors: dict[str, str] = {}
     for is_signal, palette in ((True, SIGNAL_COLORS), (False, BACKGROUND_COLORS)):
@@ -120,13 +125,13 @@ def _draw_stack(
     for process in order:
         above = below + counts[process.name][0]
         style: Style = {"fill": True, "facecolor": colors[process.name], "edgecolor": "black", "lw": 0.6}
-        axes.stairs(above, edges, baseline=below, label=process.label, **style)
+        axes.stairs(above, edges, baseline=below, label=_legend_label(process), **style)
         below = above
     total, spread = _background(counts, order)
     band: Style = {"fill": True, "facecolor": "none", "edgecolor": "0.25", "hatch": "//////", "lw": 0}
     axes.stairs(total + spread, edges, baseline=np.maximum(total - spread, 0), label="simulated statistics", **band)
     for process in signals:
-        axes.stairs(counts[process.name][0], edges, color=colors[process.name], lw=2.2, label=process.label)
+        axes.stairs(counts[process.name][0], edges, color=colors[process.name], lw=2.2, label=_legend_label(process))
 
 
 def _draw_ratio(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import math
+import warnings
 from collections.abc import Iterable
 from string import Template
 from typing import Any
@@ -13,11 +13,14 @@ from typing import Any
 from hepgrad.analysis import Cutflow, Result
 from hepgrad.analysis.selection.cutflow import Tally
 
+from ..errors import InputWarning
 from ..results.observation import Observation
 from ..results.run_files import points
 from ..results.run_folder import RunFolder
 from ..results.stored_result import StoredResult
+from ..terminal import visible
 from .channel import plot_channel
+from .gallery import Gallery
 from .history import plot_objective, plot_parameters
 from .overtraining import overtraining_table, plot_overtraining
 from .slopes import slopes_table
@@ -91,6 +94,8 @@ OVERTRAINING = (
 def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
     """Write the plots and ``report.html`` of what a run folder holds.
 
+    A plot that fails, or a label that is no TeX, costs no more than itself: the page says so in its place.
+
     Parameters
     ----------
     folder
@@ -102,13 +107,15 @@ def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
     ------
     InputError
         When a file is missing, or holds something else.
+
+    Warns
+    -----
+    InputWarning
+        Of what could not be drawn.
     """
     subject, stored = Subject.read(folder.path), StoredResult.read(folder.path)
-    result = stored.result
-
-    def drawn(plots: Iterable[Plot]) -> str:
-        return "\n".join(_figure(plot.save(folder, subject.experiment), plot.caption) for plot in plots)
-
+    result, gallery = stored.result, Gallery(folder, subject.experiment)
+    drawn = gallery.drawn
     observation = stored.observation
     tables = [*result.tables(), slopes_table(result), *([] if observation is None else observation.tables())]
     flows = _flows(result, stored)
@@ -141,7 +148,9 @@ def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
         links="\n".join(f'<a href="#{_anchor(heading)}">{heading}</a>' for heading in sections),
         sections="\n".join(f'<h2 id="{_anchor(name)}">{name}</h2>\n{text}' for name, text in sections.items()),
     )
-    folder.write_text("report.html", page)
+    folder.write_text("report.html", visible(page))
+    for problem in gallery.problems:
+        warnings.warn(problem, InputWarning, stacklevel=2)
 
 
 def _facts(subject: Subject, facts: dict[str, Any]) -> list[str]:
@@ -264,11 +273,3 @@ def _side_by_side(tables: Iterable[str]) -> str:
 
 def _anchor(heading: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in heading.lower())
-
-
-def _figure(svg: str, caption: str) -> str:
-    # as an image and not inline: the identifiers within two inline drawings could clash
-    encoded = base64.b64encode(svg.encode()).decode()
-    text = html.escape(caption)
-    image = f'<img alt="{text}" src="data:image/svg+xml;base64,{encoded}">'
-    return f"<figure><div class='wide'>{image}</div><figcaption>{text}</figcaption></figure>"

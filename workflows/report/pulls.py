@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from ..results.stored_result import Rows, read_rows
+from ..results.stored_result import Rows
+from ..stored_files import read_rows
+from ..terminal import visible
 from .style import SOFT_COLOR, Plot, new_figure
 
 FILE = "pulls.csv"
@@ -90,7 +92,7 @@ def plot_pulls(rows: Rows) -> Figure:
         furthest = max(furthest, float(np.max(abs(pull) + constraint)))
     axes.set_xlim(-1.15 * furthest, 1.15 * furthest)
     axes.set_ylim(-0.8, len(names) - 0.2)
-    axes.set_yticks(range(len(names)), names[::-1], fontsize=9)
+    axes.set_yticks(range(len(names)), list(map(visible, names[::-1])), fontsize=9)
     axes.tick_params(axis="y", which="minor", left=False, right=False)
     axes.set_xlabel("pull", loc="right")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)

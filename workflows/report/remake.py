@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 from pathlib import Path
 
-from ..results.run_folder import RunFolder
+from ..errors import blaming
+from ..lock import beside, locked
+from ..results.run_folder import RUN_FILE, RunFolder
 from .page import write_report
 from .subject import Subject
 
@@ -33,9 +37,31 @@ def remake_report(folder: str | Path, *, experiment: str | None = None) -> Path:
         When it is not the folder of a run that has finished, or a file is missing or was changed.
     """
     run = RunFolder.open(folder)
-    subject = Subject.read(run.path)
-    if experiment is not None:
-        dataclasses.replace(subject, experiment=experiment).write(run)
-    write_report(run, run.facts)
-    run.finish(run.facts)
+    # the folder may be that of somebody else, who lets others write into it and into nothing else
+    own = os.access(beside(run.path, "").parent, os.W_OK)
+    damaged = f"the files in {run.path} are not those of a run of this version of hepgrad, or they were changed"
+    with locked(run.path) if own else contextlib.nullcontext(), blaming(damaged):
+        subject = Subject.read(run.path)
+        if experiment is not None:
+            dataclasses.replace(subject, experiment=experiment).write(run)
+        write_report(run, run.facts)
+        run.finish(run.facts)
     return run.path / "report.html"
+
+
+def replaced_by_report(folder: str | Path) -> list[Path]:
+    """Return the files of a run folder that `remake_report` would replace; touches nothing.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+
+    Raises
+    ------
+    InputError
+        When it is not the folder of a run that has finished.
+    """
+    run = RunFolder.open(folder)
+    names = [name for name in run.files if name.startswith("plots/") or name in ("report.html", RUN_FILE)]
+    return [run.path / name for name in names]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,8 +14,11 @@ import mplhep
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
+from matplotlib.text import Text
 
 from ..results.run_folder import RunFolder
+from ..terminal import visible
 from .subject import Subject
 
 START_COLOR, OPTIMUM_COLOR, SOFT_COLOR = "#717581", "#bd1f01", "#3f90da"
@@ -116,8 +120,8 @@ class Plot:
     caption: str
     draw: Callable[[], Figure]
 
-    def save(self, folder: RunFolder, experiment: str = "") -> str:
-        """Draw it, write it as PNG and PDF, and return it as SVG text.
+    def save(self, folder: RunFolder, experiment: str = "") -> tuple[str, list[str]]:
+        """Draw it, write it as PNG and PDF, and return it as SVG text, with what of it is not as it was meant.
 
         Parameters
         ----------
@@ -126,15 +130,38 @@ class Plot:
         experiment
             Whose style it has, as for `plot_style`.
         """
-        with plot_style(experiment):
+        with plot_style(experiment), warnings.catch_warnings():
+            # a character that the font does not have is drawn as a box
+            warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
             figure = self.draw()
+            notes = [f"{text!r} is no TeX, and stands as it was typed" for text in _made_drawable(figure)]
             # laid out once, and not again for each format
             figure.draw_without_rendering()
             figure.set_layout_engine("none")
             for suffix, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
                 with folder.writing(f"plots/{self.name}.{suffix}") as path:
                     figure.savefig(path, format=suffix, metadata=metadata)
-            return as_svg(figure)
+            return as_svg(figure), notes
+
+
+def _made_drawable(figure: Figure) -> list[str]:
+    """Let texts that are no TeX stand as they were typed, and control characters be seen; return the former."""
+    for axes in figure.axes:
+        axes.get_xticklabels()  # which makes them
+        axes.get_yticklabels()
+    parser, wrong = MathTextParser("path"), []
+    for artist in figure.findobj(Text):
+        assert isinstance(artist, Text)
+        text = artist.get_text()
+        if (harmless := visible(text)) != text:
+            artist.set_text(harmless)
+        if "$" in text:
+            try:
+                parser.parse(text)
+            except ValueError:
+                artist.set_parse_math(False)
+                wrong.append(text)
+    return list(dict.fromkeys(wrong))
 
 
 def as_svg(figure: Figure) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 from hepgrad.analysis import Channel, Regular, Variable
 
-from ..errors import InputError
+from ..errors import InputError, blaming
 from ..read.process import Process
 from ..results.run_folder import RunFolder
+from ..stored_files import read_json
 from ..workflow import Workflow
 
 SUBJECT = "report.json"
@@ -87,15 +87,14 @@ class Subject:
             When it left nothing, or something else.
         """
         path = folder / SUBJECT
-        try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            raise InputError(
-                f"{folder} has no {SUBJECT}, from which a report is made: `hepgrad run` writes it for a workflow that "
-                "optimises cuts; scans and studies have no report"
-            ) from None
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path} does not tell what a report shows: {type(error).__name__}: {error}") from error
+        with blaming(f"{path} does not tell what a report shows"):
+            try:
+                return cls.from_dict(read_json(path))
+            except FileNotFoundError:
+                raise InputError(
+                    f"{folder} has no {SUBJECT}, from which a report is made: `hepgrad run` writes it for a workflow "
+                    "that optimises cuts; scans and studies have no report"
+                ) from None
 
     def write(self, folder: RunFolder) -> None:
         """Write it into a run folder.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from ..results.stored_result import read_rows
+from ..stored_files import read_json, read_rows
+from ..terminal import visible
 from .pulls import pulls_plots, pulls_tables
 from .style import OPTIMUM_COLOR, SOFT_COLOR, Plot, new_figure
 
@@ -29,7 +29,7 @@ def systematics_tables(folder: Path) -> list[Table]:
     sources, parts = folder / "systematics.csv", folder / "uncertainty.json"
     tables = [_source_table(read_rows(sources))] if sources.exists() else []
     if parts.exists():
-        tables.append(_parts_table(json.loads(parts.read_text(encoding="utf-8"))))
+        tables.append(_parts_table(read_json(parts)))
     return [*tables, *pulls_tables(folder)]
 
 
@@ -44,7 +44,7 @@ def systematics_plots(folder: Path) -> list[Plot]:
     parts, path = folder / "uncertainty.json", folder / "impacts.csv"
     if not (parts.exists() and path.exists()):
         return []
-    parameter = json.loads(parts.read_text(encoding="utf-8"))["parameter"]
+    parameter = read_json(parts)["parameter"]
     caption = (
         f"Left: pulls of the parameters that matter most for {parameter}, and their uncertainties after the fit, in "
         f"units of the uncertainty before. Right: by how much {parameter} changes when a parameter is moved by one "
@@ -112,7 +112,7 @@ def plot_impacts(rows: list[dict[str, str]], parameter: str) -> Figure:
     left.set_xlim(-max(2.2, 1.1 * float(np.max(abs(pull) + constraint, initial=0))), None)
     left.set_xlim(right=-left.get_xlim()[0])
     left.set_xlabel("pull", loc="right")
-    left.set_yticks(places, names)
+    left.set_yticks(places, list(map(visible, names)))
     left.tick_params(axis="y", which="minor", left=False, right=False)
     for down, up, style in (
         (pre_down, pre_up, {"fill": False, "lw": 1.0, "label": "before the fit"}),

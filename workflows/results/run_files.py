@@ -22,7 +22,8 @@ from hepgrad.analysis.optimisation import EVALUATIONS
 from hepgrad.analysis.optimisation.programs import Count
 from hepgrad.analysis.selection.cutflow import Cutflow
 
-from ..errors import InputError
+from ..errors import InputError, blaming
+from ..stored_files import read_text
 from .bootstrap import Improvement
 from .inference_files import write_inference
 from .observation import Observation
@@ -319,13 +320,12 @@ def read_histograms(path: str | Path) -> dict[str, hist.Hist[Any]]:
     """
     path = Path(path)
     path = path / HISTOGRAMS if path.is_dir() else path
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"), object_hook=uhi.io.json.object_hook)
+    with blaming(f"{path} does not hold histograms"):
+        try:
+            content = json.loads(read_text(path), object_hook=uhi.io.json.object_hook)
+        except FileNotFoundError:
+            raise InputError(f"there is no {path}; give the folder of a run that has finished") from None
         return {name: hist.Hist(histogram) for name, histogram in content.items()}
-    except FileNotFoundError:
-        raise InputError(f"there is no {path}; give the folder of a run that has finished") from None
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise InputError(f"{path} does not hold histograms: {error}") from error
 
 
 def _finite(number: float) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..lock import beside
 from ..replacing import leftovers, replacing
+from ..stored_files import read_json, write_table
 
 RUN_FILE = "run.json"
-FORMAT = "hepgrad run folder, version 1"
+KIND = "hepgrad run folder, version "
+FORMAT = f"{KIND}1"
 
 
 class RunFolder:
@@ -58,10 +60,14 @@ class RunFolder:
             set, or when that content is not an earlier run.
         """
         path = Path(path)
-        if path.exists() and not path.is_dir():
-            raise InputError(f"the output {path} exists and is not a folder; choose another one")
-        ancestor = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-        if not os.access(ancestor, os.W_OK):
+        try:
+            if path.exists() and not path.is_dir():
+                raise InputError(f"the output {path} exists and is not a folder; choose another one")
+            beside(path, "")  # there is room for a checkpoint and a lock
+            ancestor = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+        except OSError as error:
+            raise InputError(f"the output folder {path} cannot be written: {error.strerror}") from error
+        if not os.access(ancestor, os.W_OK) or not ancestor.is_dir():
             raise InputError(f"the output folder {path} cannot be written: no permission in {ancestor}")
         if not path.exists() or not _has_content(path):
             return
@@ -109,16 +115,46 @@ class RunFolder:
                 folder.files = _earlier_files(path)
                 # before anything is removed, so that nobody takes what is left for a run
                 folder.finish(folder.facts)
-                for name in folder.files:
-                    removed = [*([] if name == RUN_FILE else [path / name]), *leftovers(path / name)]
-                    for file in removed:
-                        file.unlink(missing_ok=True)
+                for file in _removable(path, folder.files):
+                    file.unlink(missing_ok=True)
                 folder.files = []
             # from the start, so that the folder of a run that breaks off can be recognised
             folder.finish(folder.facts)
         except OSError as error:
             raise InputError(f"the output folder {path} cannot be written: {error}") from error
         return folder
+
+    @staticmethod
+    def removed_by_overwriting(path: str | Path) -> list[Path]:
+        """Return the files that `create` would remove from a folder to replace the earlier run; removes nothing.
+
+        Parameters
+        ----------
+        path
+            The folder.
+
+        Raises
+        ------
+        InputError
+            As from `check`.
+        """
+        path = Path(path)
+        RunFolder.check(path, overwrite=True)
+        return (
+            [path / RUN_FILE, *_removable(path, _earlier_files(path))] if path.exists() and _has_content(path) else []
+        )
+
+    @staticmethod
+    def was_broken_off(path: str | Path) -> bool:
+        """Return whether a folder is that of a run that ended while its results were written.
+
+        Parameters
+        ----------
+        path
+            The folder.
+        """
+        facts = _facts(Path(path))
+        return facts is not None and facts.get("status") == "unfinished"
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
@@ -139,7 +175,9 @@ class RunFolder:
             raise InputError(f"there is no run folder {path}")
         facts = _facts(path)
         if facts is None:
-            raise InputError(f"{path} is not the folder of a run: it has no {RUN_FILE} of one")
+            raise InputError(
+                f"{path} is not the folder of a run: it has no {RUN_FILE} of one{_of_another_version(path)}"
+            )
         if facts.get("status") != "finished":
             raise InputError(
                 f"the run in {path} was broken off while its results were written; go on with --resume --overwrite"
@@ -157,7 +195,16 @@ class RunFolder:
         ----------
         name
             Relative to the folder, with ``/`` between folders.
+
+        Raises
+        ------
+        InputError
+            When a link leads out of the folder.
         """
+        if not _is_inside(self.path, name):
+            raise InputError(
+                f"{self.path / name} leads out of the run folder, nothing is written there; remove the link"
+            )
         if name not in self.files:
             # listed before it is there, so that no file of a run that breaks off is left over by the next one
             self.files.append(name)
@@ -177,7 +224,8 @@ class RunFolder:
             Its content.
         """
         with self.writing(name) as path:
-            path.write_text(text, encoding="utf-8")
+            # the name of a file need not be text
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file; its numbers must be finite, because JSON has no others.
@@ -192,7 +240,7 @@ class RunFolder:
         self.write_text(name, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
     def write_csv(self, name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Write a table with commas between columns.
+        """Write a table with commas between columns, in which texts are no formulas (`write_table`).
 
         Parameters
         ----------
@@ -204,9 +252,7 @@ class RunFolder:
             One sequence per row.
         """
         with self.writing(name) as path, path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows(rows)
+            write_table(file, header, rows)
 
     def finish(self, facts: dict[str, Any]) -> None:
         """Write ``run.json``: what the run was, and which files it wrote.
@@ -227,13 +273,22 @@ def _has_content(path: Path) -> bool:
 
 def _facts(path: Path) -> dict[str, Any] | None:
     """Return what the ``run.json`` of a folder says; None when it has none."""
-    try:
-        facts: dict[str, Any] = json.loads((path / RUN_FILE).read_text(encoding="utf-8"))
-        if facts["format"] == FORMAT and all(isinstance(name, str) for name in facts["files"]):
-            return facts
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
+    with contextlib.suppress(OSError, InputError):
+        facts = read_json(path / RUN_FILE)
+        if isinstance(facts, dict) and facts.get("format") == FORMAT:
+            files = facts.get("files")
+            if isinstance(files, list) and all(isinstance(name, str) for name in files):
+                return facts
     return None
+
+
+def _of_another_version(path: Path) -> str:
+    """Return what to do about the folder of a run that another version wrote; nothing when it is something else."""
+    with contextlib.suppress(OSError, InputError, AttributeError):
+        format_ = read_json(path / RUN_FILE).get("format")
+        if isinstance(format_, str) and format_.startswith(KIND) and format_ != FORMAT:
+            return f"; it is one of another version of hepgrad ({format_}; this one knows {FORMAT}): use that version"
+    return ""
 
 
 def _earlier_files(path: Path) -> list[str]:
@@ -242,7 +297,25 @@ def _earlier_files(path: Path) -> list[str]:
     if facts is None:
         raise InputError(
             f"{path} is not the folder of an earlier run (it has no {RUN_FILE} of one), so nothing in it is removed; "
-            "choose another folder with --output"
+            f"choose another folder with --output{_of_another_version(path)}"
         )
-    root = path.resolve()
-    return [name for name in facts["files"] if (path / name).parent.resolve().is_relative_to(root)]
+    return [name for name in facts["files"] if _is_inside(path, name)]
+
+
+def _is_inside(path: Path, name: str) -> bool:
+    """Return whether a file lies in a folder, whatever links there are on the way to it."""
+    try:
+        return (path / name).parent.resolve().is_relative_to(path.resolve())
+    except (OSError, ValueError, RuntimeError):  # too long, a character that no name has, links in a circle
+        return False
+
+
+def _removable(path: Path, names: Iterable[str]) -> list[Path]:
+    """Return what is there of some files of a folder, and what killed processes left of them; no folders."""
+    found = [
+        file
+        for name in names
+        for file in [*([] if name == RUN_FILE else [path / name]), *leftovers(path / name)]
+        if file.is_symlink() or file.is_file()
+    ]
+    return list(dict.fromkeys(found))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
 import math
@@ -19,7 +18,8 @@ from hepgrad.analysis.optimisation import EVALUATIONS
 from hepgrad.analysis.selection.cutflow import Tally
 from hepgrad.analysis.statistics.objectives import Merit
 
-from ..errors import InputError
+from ..errors import InputError, blaming
+from ..stored_files import read_json, read_rows
 from .bootstrap import Improvement
 from .observation import Observation, Strength
 from .run_files import COUNTED, RECORDED, SLOPE, read_histograms
@@ -65,33 +65,17 @@ class StoredResult:
             When a file is missing, or holds something else.
         """
         folder = Path(folder)
-        try:
-            return _read(folder)
-        except FileNotFoundError as error:
-            raise InputError(f"{folder} does not hold a whole run: {Path(error.filename).name} is missing") from None
-        except (KeyError, TypeError, ValueError, StopIteration) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(
-                f"the files in {folder} are not those of a run of this version of hepgrad, or they were changed: "
-                f"{type(error).__name__}: {error}"
-            ) from error
-
-
-def read_rows(path: Path) -> Rows:
-    """Return the lines of a table as dictionaries.
-
-    Parameters
-    ----------
-    path
-        A file with commas between columns, and their titles in the first line.
-    """
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        changed = f"the files in {folder} are not those of a run of this version of hepgrad, or they were changed"
+        with blaming(changed):
+            try:
+                return _read(folder)
+            except FileNotFoundError as error:
+                missing = Path(error.filename).name
+                raise InputError(f"{folder} does not hold a whole run: {missing} is missing") from None
 
 
 def _read(folder: Path) -> StoredResult:
-    told, described = (_json(folder / name) for name in ("result.json", "parameters.json"))
+    told, described = (read_json(folder / name) for name in ("result.json", "parameters.json"))
     histograms, flows = read_histograms(folder), read_rows(folder / "cutflow.csv")
     merit = Merit(**told["merit"])
     start = _parameters(described)
@@ -118,10 +102,6 @@ def _read(folder: Path) -> StoredResult:
         _improvement(told["improvement"], merit),
         _observation(folder / "observed.json", histograms),
     )
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _parameters(described: dict[str, dict[str, Any]]) -> Parameters:
@@ -187,7 +167,7 @@ def _improvement(told: dict[str, Any], merit: Merit) -> Improvement:
 def _observation(path: Path, histograms: Histograms) -> Observation | None:
     if not path.exists():
         return None
-    fits = {name: each and Strength(**each) for name, each in _json(path).items() if name != "events"}
+    fits = {name: each and Strength(**each) for name, each in read_json(path).items() if name != "events"}
     seen: dict[str, dict[str, Counts]] = {"start": {}, "optimum": {}}
     for name, histogram in histograms.items():
         channel, _, point, which = name.split("/")

@@ -45,7 +45,7 @@ class Objects:
     def __getitem__(self, name):
         return self.array[name]
 
-    def with_field(self, **fields):
+    def with_field(self, /, **fields):
         array = self.array
         for name, values in fields.items():
             array = ak.with_field(array, values, name)
@@ -154,7 +154,7 @@ class Events:
     def __len__(self):
         return len(self.weight)
 
-    def with_field(self, **fields):
+    def with_field(self, /, **fields):
         return self._with(columns={**self.columns, **fields})
 
     def select(self, passed, name=None):

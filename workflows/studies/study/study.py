@@ -14,13 +14,14 @@ from typing import Any
 
 import jax.numpy as jnp
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from ...defaults import RUNS
 from ...execution import run_facts
+from ...lock import locked
 from ...results.run_folder import RunFolder
 from ...scan.search import Contest
+from ...terminal import Console
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,28 +110,28 @@ class Study(abc.ABC):
         console = Console(quiet=quiet)
         started = time.monotonic()
         RunFolder.check(output, overwrite=overwrite)
-        console.print(self.title, highlight=False, markup=False)
-        findings = self.measure(console)
-        if wrong := _not_finite(findings.numbers, ""):
-            raise FloatingPointError(
-                f"{self.name}: {wrong[0]} is NaN or infinite, there is no result; try another seed, or more steps"
-            )
+        with locked(output):
+            console.print(self.title)
+            findings = self.measure(console)
+            if wrong := _not_finite(findings.numbers, ""):
+                raise FloatingPointError(
+                    f"{self.name}: {wrong[0]} is NaN or infinite, there is no result; try another seed, or more steps"
+                )
+            folder = RunFolder.create(output, overwrite=overwrite)
+            folder.write_text("tables.md", as_markdown(findings.tables))
+            folder.write_json("result.json", findings.numbers)
+            for name, content in findings.files.items():
+                folder.write_json(name, content)
+            columns = list(findings.history[0])
+            folder.write_csv("history.csv", columns, ([row[name] for name in columns] for row in findings.history))
+            settings = {
+                "workflow": self.name,
+                "settings": dataclasses.asdict(self),
+                "precision": {"events": "float32", "statistics": jnp.result_type(float).name},
+            }
+            folder.finish(run_facts(settings, self.title, time.monotonic() - started))
         console.print(*findings.tables, sep="\n")
-
-        folder = RunFolder.create(output, overwrite=overwrite)
-        folder.write_text("tables.md", as_markdown(findings.tables))
-        folder.write_json("result.json", findings.numbers)
-        for name, content in findings.files.items():
-            folder.write_json(name, content)
-        columns = list(findings.history[0])
-        folder.write_csv("history.csv", columns, ([row[name] for name in columns] for row in findings.history))
-        settings = {
-            "workflow": self.name,
-            "settings": dataclasses.asdict(self),
-            "precision": {"events": "float32", "statistics": jnp.result_type(float).name},
-        }
-        folder.finish(run_facts(settings, self.title, time.monotonic() - started))
-        console.print(f"the tables are in {folder.path / 'tables.md'}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"the tables are in {folder.path / 'tables.md'}", soft_wrap=True)
         return findings
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..reduce.axis import by_axis, with_numbers
 from ..reduce.groups import Groups
+from ..sums import narrowed
 from .poisson_binomial import check_number, clean, convolve
 from .scan import scan_by_id, shift_by_id
 
@@ -51,7 +52,7 @@ def nth_probability(p: Any, n: int) -> Any:
         raise ValueError("nth_probability: places count from 1, got n=0")
     groups, values, _ = by_axis(p, -1, keepdims=False, operation="nth_probability")
     assert isinstance(groups, Groups)
-    return with_numbers(p, _nth(groups, values, n=int(n)))
+    return with_numbers(p, narrowed(_nth(groups, values, n=int(n)), values.dtype))
 
 
 def draw_probability(p: Any) -> Any:
@@ -80,7 +81,7 @@ def draw_probability(p: Any) -> Any:
     """
     groups, values, _ = by_axis(p, -1, keepdims=False, operation="draw_probability")
     assert isinstance(groups, Groups)
-    return with_numbers(p, _draw(groups, values))
+    return with_numbers(p, narrowed(_draw(groups, values), values.dtype))
 
 
 @partial(jax.jit, static_argnames=("n",))

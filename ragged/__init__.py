@@ -12,6 +12,7 @@ from .array import from_offsets as from_offsets
 from .broadcast import broadcast_arrays as broadcast_arrays
 from .broadcast import zip as zip
 from .convert import from_awkward as from_awkward
+from .convert import from_iter as from_iter
 from .convert import from_lists as from_lists
 from .convert import from_numpy as from_numpy
 from .convert import to_awkward as to_awkward
@@ -22,12 +23,26 @@ from .derivatives.jacobians import jacfwd as jacfwd
 from .derivatives.jacobians import jacobian as jacobian
 from .derivatives.jacobians import jacrev as jacrev
 from .derivatives.transformations import grad as grad
+from .derivatives.transformations import items_of as items_of
 from .derivatives.transformations import jvp as jvp
 from .derivatives.transformations import value_and_grad as value_and_grad
 from .derivatives.transformations import vjp as vjp
+from .dtypes import type as type
+from .dtypes import values_astype as values_astype
 from .elementwise import *  # noqa: F403 - one name per NumPy function
+from .equality import almost_equal as almost_equal
+from .equality import array_equal as array_equal
 from .errors import CapacityError as CapacityError
 from .errors import StructureError as StructureError
+from .foreign import refuse_awkward_arrays as _refuse_awkward_arrays
+from .foreign import refuse_in_awkward as _refuse_in_awkward
+from .missing import drop_none as drop_none
+from .missing import fill_none as fill_none
+from .missing import is_none as is_none
+from .missing import mask as mask
+from .missing import pad_none as pad_none
+from .packing import to_numpy as to_numpy
+from .packing import to_packed as to_packed
 from .printing import type_of as type_of
 from .probability.pick import draw_probability as draw_probability
 from .probability.pick import nth_probability as nth_probability
@@ -69,7 +84,20 @@ from .reduce.reducers import sum as sum
 from .reduce.segments import segment_max as segment_max
 from .reduce.segments import segment_min as segment_min
 from .reduce.segments import segment_sum as segment_sum
+from .reduce_nan import nanargmax as nanargmax
+from .reduce_nan import nanargmin as nanargmin
+from .reduce_nan import nanmax as nanmax
+from .reduce_nan import nanmean as nanmean
+from .reduce_nan import nanmin as nanmin
+from .reduce_nan import nanprod as nanprod
+from .reduce_nan import nanstd as nanstd
+from .reduce_nan import nansum as nansum
+from .reduce_nan import nanvar as nanvar
+from .reduce_pairs import corr as corr
+from .reduce_pairs import covar as covar
+from .reduce_pairs import linear_fit as linear_fit
 from .resize import with_capacity as with_capacity
+from .runs import run_lengths as run_lengths
 from .slicing.indexing import getitem as getitem
 from .structure.combinatorics import argcartesian as argcartesian
 from .structure.combinatorics import argcombinations as argcombinations
@@ -94,3 +122,14 @@ from .structure.where import ones_like as ones_like
 from .structure.where import where as where
 from .structure.where import zeros_like as zeros_like
 from .ufunc import apply as apply
+from .unsupported import explain as _explain
+from .updates import apply_updates as apply_updates
+
+# what takes or makes Awkward arrays, or an index that may be one
+_refuse_awkward_arrays(globals(), except_for=("from_awkward", "from_iter", "from_lists", "from_numpy", "getitem"))
+_refuse_in_awkward(RaggedArray)
+_refuse_in_awkward(RecordArray)
+
+
+def __getattr__(name: str) -> object:
+    raise AttributeError(_explain(name))

@@ -14,8 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .errors import concrete
+from .errors import StructureError, check_capacity, concrete
 from .operators import Operators
+
+# positions are int32: twice as fast as int64, and JAX has no others by default
+MOST_ITEMS = int(np.iinfo(np.int32).max)
 
 Content: TypeAlias = "jax.Array | RaggedArray | RecordArray"
 
@@ -110,8 +113,15 @@ class RaggedArray(Operators):
 
     @classmethod
     def tree_unflatten(cls, static: tuple[int | None, bool], leaves: Any) -> RaggedArray:
-        """Return what `tree_flatten_with_keys` took apart; checks nothing, since JAX also puts in other leaves."""
+        """Return what `tree_flatten_with_keys` took apart, with other leaves as JAX likes; only one thing is checked.
+
+        Raises
+        ------
+        StructureError
+            When the offsets have become floating-point numbers, as by ``jax.tree.map(lambda p, g: p - 0.1 * g, x, g)``.
+        """
         offsets, row_ids, content, length = leaves
+        _refuse_moved_rows(offsets)
         return cls(offsets, row_ids, content, length, *static)
 
     @property
@@ -185,6 +195,16 @@ class RaggedArray(Operators):
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
+
+
+def _refuse_moved_rows(offsets: Any) -> None:
+    """Raise when arithmetic on the leaves of a pytree has been done to the structure of a ragged array as well."""
+    if isinstance(offsets, jax.Array | np.ndarray) and jnp.issubdtype(offsets.dtype, jnp.inexact):
+        raise StructureError(
+            "arithmetic on all leaves of a pytree also changed the rows of a ragged array (its offsets became "
+            f"{offsets.dtype}); use rg.apply_updates(x, updates) for a step, rg.items_of(x) for the numbers alone "
+            "(as optax needs them), or operators on the array itself: x - 0.1 * gradient"
+        )
 
 
 def content_length(content: Content) -> int:
@@ -286,6 +306,10 @@ def from_offsets(
 
     Raises
     ------
+    TypeError
+        When the offsets are not integers.
+    OverflowError
+        When they are beyond 2**31 - 1: positions are 32-bit integers.
     ValueError
         When the offsets are known and do not start at 0, decrease, or point behind the content.
 
@@ -295,7 +319,7 @@ def from_offsets(
     >>> rg.to_list(rg.from_offsets([0, 2, 2, 3], rg.from_numpy([1.0, 2.0, 3.0])))
     [[1.0, 2.0], [], [3.0]]
     """
-    offsets = as_array(offsets, np.int32)
+    offsets = _positions(offsets)
     if not isinstance(content, RaggedArray | RecordArray):
         content = as_array(content)
     capacity = content_length(content)
@@ -315,3 +339,25 @@ def from_offsets(
     if row_ids is None:
         row_ids = row_ids_from_offsets(offsets, capacity)
     return RaggedArray(offsets, row_ids, content, None, max_length, exact)
+
+
+def _positions(offsets: Any) -> jax.Array:
+    """Return offsets as 32-bit integers, which they must fit into."""
+    if not isinstance(offsets, jax.Array):
+        offsets = np.asarray(offsets)
+        offsets = offsets.astype(np.int32) if offsets.size == 0 else offsets
+    if not jnp.issubdtype(offsets.dtype, jnp.integer):
+        raise TypeError(f"offsets must be integers, not {offsets.dtype}")
+    known = concrete(offsets)
+    if known is not None and known.size and int(known.max()) > MOST_ITEMS:
+        raise OverflowError(
+            f"offsets reach {int(known.max())}, but positions are 32-bit integers: one array holds at most "
+            f"{MOST_ITEMS} items; split it into blocks"
+        )
+    if known is None and jnp.iinfo(offsets.dtype).max > MOST_ITEMS:
+        most = jnp.minimum(offsets, MOST_ITEMS).astype(jnp.int32)
+        too_many = jnp.any(offsets > MOST_ITEMS)
+        return check_capacity(
+            most, needed=jnp.where(too_many, MOST_ITEMS, 0), capacity=MOST_ITEMS - 1, operation="from_offsets"
+        )
+    return as_array(offsets, np.int32)

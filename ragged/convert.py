@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import awkward as ak
@@ -11,7 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .array import Content, RaggedArray, RecordArray, as_array, content_length, from_offsets, row_ids_from_offsets
+from .array import (
+    MOST_ITEMS,
+    Content,
+    RaggedArray,
+    RecordArray,
+    as_array,
+    content_length,
+    from_offsets,
+    row_ids_from_offsets,
+)
 from .errors import CapacityError, concrete
 from .resize import fit
 
@@ -43,7 +52,8 @@ def from_awkward(
         to twice as fast over a multiple of 64.
     max_length
         A promise that no row is longer: one number for the outermost lists, or one per list level, from outside to
-        inside (None for no promise). The default without ``capacity`` is the longest row there is.
+        inside. The default is the longest row there is; with ``capacity`` the next power of two, so that most batches
+        have it in common and share one compiled program. Promise the same number where all of them have to.
     fill_value
         What stands in for missing values.
 
@@ -116,10 +126,13 @@ def _with_room(
         return from_offsets(offsets, content, max_length=max_length)
     if offsets[-1] > room:
         raise CapacityError(f"{path}: {offsets[-1]} items do not fit into capacity={room}")
+    if room > MOST_ITEMS:
+        raise OverflowError(f"{path}: capacity={room}, but positions are 32-bit integers; split the array into blocks")
     small = as_array(offsets, np.int32)
     longest = int(np.diff(offsets).max(initial=0))
     if max_length is not None and longest > max_length:
         raise CapacityError(f"{path}: a row has {longest} items, more than max_length={max_length}")
+    max_length = 1 << max(longest - 1, 0).bit_length() if max_length is None else max_length
     # not exact even when full: arrays of one capacity must share one compiled program
     return RaggedArray(small, row_ids_from_offsets(small, room), fit(content, room), None, max_length, False)
 
@@ -182,6 +195,30 @@ def from_lists(
     <RaggedArray [[1, 2, 3], [], [4, 5]] type='3 * var * int32'>
     """
     return from_awkward(ak.Array(lists), capacity=capacity, max_length=max_length)
+
+
+def from_iter(
+    iterable: Iterable[Any],
+    *,
+    capacity: int | Sequence[int] | None = None,
+    max_length: int | Sequence[int | None] | None = None,
+) -> Any:
+    """Convert anything that can be iterated over, such as a generator of rows.
+
+    Parameters
+    ----------
+    iterable
+        Yields numbers, lists of numbers, dicts of them, and so on.
+    capacity, max_length
+        As for `from_awkward`.
+
+    Examples
+    --------
+    >>> import hepgrad.ragged as rg
+    >>> rg.from_iter([0.5] * n for n in (1, 0, 2))
+    <RaggedArray [[0.5], [], [0.5, 0.5]] type='3 * var * float32'>
+    """
+    return from_awkward(ak.from_iter(iterable), capacity=capacity, max_length=max_length)
 
 
 def to_awkward(array: Any) -> ak.Array:

@@ -43,6 +43,15 @@ _TWINS: dict[Callable[..., Any], _Twin] = {
     np.var: _Twin("var", ("a",), _REDUCER | _same("ddof")),
     np.std: _Twin("std", ("a",), _REDUCER | _same("ddof")),
     np.ptp: _Twin("ptp", ("a",), _REDUCER),
+    np.nansum: _Twin("nansum", ("a",), _REDUCER),
+    np.nanprod: _Twin("nanprod", ("a",), _REDUCER),
+    np.nanmin: _Twin("nanmin", ("a",), _REDUCER | _same("initial")),
+    np.nanmax: _Twin("nanmax", ("a",), _REDUCER | _same("initial")),
+    np.nanargmin: _Twin("nanargmin", ("a",), _REDUCER),
+    np.nanargmax: _Twin("nanargmax", ("a",), _REDUCER),
+    np.nanmean: _Twin("nanmean", ("a",), _REDUCER),
+    np.nanvar: _Twin("nanvar", ("a",), _REDUCER | _same("ddof")),
+    np.nanstd: _Twin("nanstd", ("a",), _REDUCER | _same("ddof")),
     np.cumsum: _Twin("cumsum", ("a",), _same("axis")),
     np.cumprod: _Twin("cumprod", ("a",), _same("axis")),
     np.sort: _Twin("sort", ("a",), _same("axis")),
@@ -55,6 +64,7 @@ _TWINS: dict[Callable[..., Any], _Twin] = {
     np.zeros_like: _Twin("zeros_like", ("a",), _same("dtype")),
     np.ones_like: _Twin("ones_like", ("a",), _same("dtype")),
     np.full_like: _Twin("full_like", ("a", "fill_value"), _same("dtype")),
+    np.array_equal: _Twin("array_equal", ("a1", "a2"), _same("equal_nan")),
     np.isclose: _Twin("isclose", ("a", "b"), _same("rtol", "atol", "equal_nan")),
 }
 

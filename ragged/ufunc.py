@@ -7,6 +7,7 @@ dimension of length 1 (what ``keepdims=True`` leaves) are repeated along the row
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,11 +16,21 @@ import numpy as np
 
 from .array import RaggedArray, RecordArray, guard
 from .errors import StructureError, check_same_offsets
+from .foreign import refuse_awkward
+from .reduce.segments import bound
 from .resize import fit, settle
+from .sums import LONG, spread_to_items
 
 
 def is_operand(x: Any) -> bool:
-    """Return whether elementwise functions accept ``x``: numbers, arrays, ragged arrays, lists of numbers."""
+    """Return whether elementwise functions accept ``x``: numbers, arrays, ragged arrays, lists of numbers.
+
+    Raises
+    ------
+    TypeError
+        For an Awkward array, which has to be converted first.
+    """
+    refuse_awkward(x, "arithmetic")
     return isinstance(x, RaggedArray | RecordArray | jax.Array | np.ndarray | np.generic | bool | int | float | complex)
 
 
@@ -149,15 +160,15 @@ def repeat_rows(x: jax.Array, rows: RaggedArray) -> jax.Array:
     """
     if rows.rows == 0:
         return jnp.zeros((rows.capacity, *x.shape[1:]), x.dtype)
-    return _repeat(x, rows.row_ids, None if rows.exact else rows.size)
+    longest = bound(rows)
+    long = None if longest is None or longest <= LONG else longest
+    return _repeat(x, rows.row_ids, rows.offsets, long=long, exact=rows.exact)
 
 
-@jax.jit
-def _repeat(x: jax.Array, row_ids: jax.Array, size: jax.Array | None) -> jax.Array:
-    if size is None:
-        return x.at[row_ids].get(mode="promise_in_bounds", indices_are_sorted=True, wrap_negative_indices=False)
-    valid = jnp.arange(row_ids.shape[0], dtype=jnp.int32) < size
-    return guard(x.at[row_ids].get(mode="clip", indices_are_sorted=True, wrap_negative_indices=False), valid)
+@partial(jax.jit, static_argnames=("long", "exact"))
+def _repeat(x: jax.Array, row_ids: jax.Array, offsets: jax.Array, *, long: int | None, exact: bool) -> jax.Array:
+    items = spread_to_items(x, row_ids, offsets, long, in_bounds=exact)
+    return items if exact else guard(items, jnp.arange(row_ids.shape[0], dtype=jnp.int32) < offsets[-1])
 
 
 # NumPy's names for what JAX calls differently, and ufuncs whose JAX twin has another signature

@@ -65,7 +65,7 @@ def _map_array(function: Callable[..., Any], x: Any, new: Any, valid: jax.Array 
     return function(x, new, valid)
 
 
-def _with_items(tree: Any, items: Any) -> Any:
+def with_items(tree: Any, items: Any) -> Any:
     """Return the same structure with other floating-point items, through whose unused end no derivative flows."""
     return _map_items(lambda old, new, valid: old if new is None else guard(new, valid), tree, items)
 
@@ -127,7 +127,7 @@ def as_function_of_items(
     def function_of_items(*items: Any) -> Any:
         complete = list(args)
         for i, new in zip(chosen, items, strict=True):
-            complete[i] = _with_items(args[i], new)
+            complete[i] = with_items(args[i], new)
         return function(*complete, **kwargs)
 
     return function_of_items, tuple(items_of(args[i]) for i in chosen)
@@ -265,7 +265,7 @@ def jvp(
         raise ValueError(f"jvp: {len(primals)} arguments need as many tangents, got {len(tangents)}")
     inner, items = _of_all_items(function, tuple(primals), has_aux, "jvp")
     directions = tuple(
-        _conform(given, like, f"jvp: tangent of argument {i}")
+        conform(given, like, f"jvp: tangent of argument {i}")
         for i, (like, given) in enumerate(zip(primals, tangents, strict=True))
     )
     _, derivative, (value, aux) = jax.jvp(inner, items, directions, has_aux=True)
@@ -310,7 +310,7 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> t
     _, pull_back_items, (value, aux) = jax.vjp(inner, *items, has_aux=True)
 
     def pull_back(cotangent: Any) -> tuple[Any, ...]:
-        gradients = pull_back_items(_conform(cotangent, value, "vjp: cotangent"))
+        gradients = pull_back_items(conform(cotangent, value, "vjp: cotangent"))
         return tuple(_as_derivative(x, part) for x, part in zip(primals, gradients, strict=True))
 
     return (value, pull_back, aux) if has_aux else (value, pull_back)
@@ -327,12 +327,12 @@ def _of_all_items(
     def to_items(*items: Any) -> Any:
         result = inner(*items)
         value, aux = result if has_aux else (result, None)
-        return items_of(_with_items(value, items_of(value))), (value, aux)
+        return items_of(with_items(value, items_of(value))), (value, aux)
 
     return to_items, items
 
 
-def _conform(given: Any, like: Any, name: str) -> Any:
+def conform(given: Any, like: Any, name: str) -> Any:
     """Return the items of a tangent, in the dtypes of ``like``; its rows must be those of ``like``."""
     if given is None and not jax.tree.leaves(items_of(like)):
         return items_of(like)

@@ -13,6 +13,7 @@ from ..array import RaggedArray
 from ..reduce.axis import by_axis, with_numbers
 from ..reduce.groups import Groups
 from ..remembered import remembered
+from ..sums import narrowed
 from .poisson_binomial import check_number, clean, convolve
 from .scan import scan_by_id, shift_by_id
 
@@ -55,7 +56,7 @@ def nth_probability(p: Any, n: int) -> Any:
     def compute() -> Any:
         groups, values, _ = by_axis(p, -1, keepdims=False, operation="nth_probability")
         assert isinstance(groups, Groups)
-        return with_numbers(p, _nth(groups, values, n=int(n)))
+        return with_numbers(p, narrowed(_nth(groups, values, n=int(n)), values.dtype))
 
     return remembered(p, ("nth_probability", int(n)), compute) if isinstance(p, RaggedArray) else compute()
 
@@ -86,7 +87,7 @@ def draw_probability(p: Any) -> Any:
     """
     groups, values, _ = by_axis(p, -1, keepdims=False, operation="draw_probability")
     assert isinstance(groups, Groups)
-    return with_numbers(p, _draw(groups, values))
+    return with_numbers(p, narrowed(_draw(groups, values), values.dtype))
 
 
 @partial(jax.jit, static_argnames=("n",))

@@ -19,6 +19,7 @@ from ..reduce.axis import by_axis
 from ..reduce.groups import Groups
 from ..reduce.products import exclusive_by_id
 from ..reduce.segments import spread
+from ..sums import as_float, narrowed, widened
 from .scan import scan_by_id, shift_by_id
 
 State = tuple[jax.Array, ...]
@@ -63,7 +64,7 @@ def count_probability(p: Any, n: int) -> Any:
     check_number(n, "count_probability")
     groups, values, rebuild = by_axis(p, -1, keepdims=False, operation="count_probability")
     assert isinstance(groups, Groups)
-    return rebuild(jnp.stack(_exactly(groups, values, n=int(n)), axis=-1))
+    return rebuild(narrowed(jnp.stack(_exactly(groups, values, n=int(n)), axis=-1), values.dtype))
 
 
 def at_least_probability(p: Any, n: int) -> Any:
@@ -98,7 +99,7 @@ def at_least_probability(p: Any, n: int) -> Any:
     check_number(n, "at_least_probability")
     groups, values, rebuild = by_axis(p, -1, keepdims=False, operation="at_least_probability")
     assert isinstance(groups, Groups)
-    return rebuild(_at_least(groups, values, n=int(n)))
+    return rebuild(narrowed(_at_least(groups, values, n=int(n)), values.dtype))
 
 
 def check_number(n: int, operation: str) -> None:
@@ -135,7 +136,7 @@ def _at_least(groups: Groups, p: jax.Array, *, n: int) -> jax.Array:
 
 
 def clean(groups: Groups, p: jax.Array) -> jax.Array:
-    """Return the probabilities as floats, and 0 for items that are left out.
+    """Return the probabilities as floats of at least 32 bits, and 0 for items that are left out.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def clean(groups: Groups, p: jax.Array) -> jax.Array:
     p
         Shape (items,).
     """
-    return groups.clean(p if jnp.issubdtype(p.dtype, jnp.floating) else p.astype(jnp.result_type(float)))
+    return groups.clean(widened(as_float(p)))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))

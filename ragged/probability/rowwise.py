@@ -11,14 +11,16 @@ import jax.numpy as jnp
 
 from ..array import RaggedArray
 from ..errors import StructureError
+from ..promotion import holding
 from ..reduce.axis import by_axis, with_numbers
 from ..reduce.groups import Groups
 from ..reduce.positions import argmin
 from ..reduce.products import exclusive_by_id, prod_in_order
-from ..reduce.segments import spread, sum_dtype
+from ..reduce.segments import spread
 from ..slicing.gather import take
 from ..structure.order import argsort
 from ..structure.pairs import row_pairs
+from ..sums import narrowed, sum_dtype, widened
 from .scan import scan_by_id, shift_by_id
 
 
@@ -233,7 +235,7 @@ def _along_rows(kernel: Callable[[Groups, jax.Array], jax.Array], x: Any, operat
     groups, values, _ = by_axis(x, -1, keepdims=False, operation=operation)
     if values.ndim > 1 or not isinstance(groups, Groups):
         raise StructureError(f"{operation}: items with a regular dimension are not supported")
-    return with_numbers(x, kernel(groups, values))
+    return with_numbers(x, narrowed(kernel(groups, widened(values)), values.dtype))
 
 
 @jax.jit
@@ -302,4 +304,6 @@ def _first_of(offsets: jax.Array, positions: jax.Array, *, k: int) -> tuple[jax.
 
 def _top(rows: RaggedArray, k: int, fill_value: float) -> jax.Array:
     items = _first(argsort(rows, ascending=False), k)[1]
-    return spread(rows.content, items, fill=fill_value, ordered=False)  # type: ignore[arg-type]
+    content = jnp.asarray(rows.content)
+    dtype = holding(content.dtype, fill_value, operation="top_k")
+    return spread(content.astype(dtype), items, fill=fill_value, ordered=False)

@@ -18,6 +18,7 @@ from ..reduce.groups import Groups, Whole, groups_of
 from ..reduce.reducers import reduce_with
 from ..reduce.segments import column, spread
 from ..structure.pairs import row_pairs
+from ..sums import as_float, narrowed, widened
 from .rowwise import on_rows
 
 
@@ -54,7 +55,7 @@ def softmax(x: Any, axis: int | None = -1, *, temperature: Any = 1.0) -> Any:
     groups, values, _ = by_axis(x, axis, keepdims=False, operation="softmax")
     if values.ndim > 1:
         raise StructureError("softmax: items with a regular dimension are not supported")
-    return with_numbers(x, _softmax(groups, values, temperature))
+    return with_numbers(x, narrowed(_softmax(groups, widened(values), temperature), values.dtype))
 
 
 def logsumexp(x: Any, axis: int | None = None, *, keepdims: bool = False, temperature: Any = 1.0) -> Any:
@@ -183,7 +184,7 @@ def soft_rank(x: Any, *, temperature: Any = 1.0, ascending: bool = True, capacit
 
     def ranks(rows: RaggedArray) -> RaggedArray:
         pairs = row_pairs(rows, rows, capacity=capacity, operation="soft_rank")
-        return rows.with_content(_ranks(rows, pairs, temperature, ascending=ascending))
+        return rows.with_content(_narrowed_as(rows, _ranks(rows, pairs, temperature, ascending=ascending)))
 
     return on_rows(ranks, x, "soft_rank")
 
@@ -222,7 +223,7 @@ def soft_sort(x: Any, *, temperature: Any = 1.0, ascending: bool = True, capacit
 
     def sorted_rows(rows: RaggedArray) -> RaggedArray:
         pairs = row_pairs(rows, rows, capacity=capacity, operation="soft_sort")
-        return rows.with_content(_sorted(rows, pairs, temperature, ascending=ascending))
+        return rows.with_content(_narrowed_as(rows, _sorted(rows, pairs, temperature, ascending=ascending)))
 
     return on_rows(sorted_rows, x, "soft_sort")
 
@@ -288,13 +289,18 @@ def _sorted(rows: RaggedArray, pairs: RaggedArray, temperature: Any, *, ascendin
     # the sum over k of |x_j - x_k| is needed at the second item of the pairs
     spreads = groups.sum(jnp.abs(first - second))
     place = 2 * rows.positions - spread(rows.counts, rows.row_ids) + 1
-    slope = groups.spread(place if ascending else -place)
+    slope = groups.spread((place if ascending else -place).astype(second.dtype))
     logits = slope * second - spread(spreads, jnp.asarray(pairs.content), ordered=False)
     return _mean(groups, _weights(groups, groups.clean(logits) / temperature), second)
 
 
+def _narrowed_as(rows: RaggedArray, result: jax.Array) -> jax.Array:
+    return narrowed(result, jnp.asarray(rows.content).dtype)
+
+
 def _both(rows: RaggedArray, pairs: RaggedArray) -> tuple[Groups, jax.Array, jax.Array]:
-    """Return the pairs as groups by their first item, and the first and the second items."""
+    """Return the pairs as groups by their first item, and the first and the second items as floats."""
     groups = groups_of(pairs)
-    values = groups_of(rows).clean(jnp.asarray(rows.content))
+    # integers as floats, since differences of unsigned ones are never negative
+    values = groups_of(rows).clean(as_float(widened(jnp.asarray(rows.content))))
     return groups, groups.spread(values), groups.clean(spread(values, jnp.asarray(pairs.content), ordered=False))

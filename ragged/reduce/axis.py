@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -21,8 +21,9 @@ import numpy as np
 from ..array import Content, RaggedArray, RecordArray, content_length, row_ids_from_offsets
 from ..errors import concrete
 from ..resize import settle
+from ..sums import LONG
 from .groups import Groups, Whole, groups_of
-from .segments import extreme_by_id, spread
+from .segments import bound, extreme_by_id, spread
 
 # groups, the numbers, and what puts the results (one for each group) into the remaining structure
 Grouped: TypeAlias = "tuple[Groups | Whole, jax.Array, Callable[[jax.Array], Any]]"
@@ -140,7 +141,9 @@ def _descend(x: Content, axis: int, keepdims: bool, index: bool) -> Grouped:
         return groups, values, lambda result: x.with_content(rebuild(result))
     if isinstance(x.content, RaggedArray):
         position = x.positions if index else None
-        groups, values, rebuild = _merge(x.content, x.row_ids, x.rows, position, x.exact)
+        most = bound(x)
+        crowd = Crowd(most, jnp.max(x.counts, initial=0) if most is None or most > LONG else None)
+        groups, values, rebuild = _merge(x.content, x.row_ids, x.rows, position, x.exact, crowd)
         return groups, values, lambda result: _keep(rebuild(result)) if keepdims else rebuild(result)
     assert not isinstance(x.content, RecordArray)
     return groups_of(x), x.content, _keep if keepdims else lambda result: result
@@ -166,11 +169,18 @@ def _top(x: Content, keepdims: bool, index: bool) -> Grouped:
         everything = Groups(ids, offsets, None, 1, items, True)
         return everything, jnp.asarray(x), lambda result: result if keepdims else result[0]
     position = jnp.arange(items, dtype=jnp.int32) if index else None
-    groups, values, rebuild = _merge(x, ids, 1, position, True)
+    groups, values, rebuild = _merge(x, ids, 1, position, True, Crowd(items, None))
     return groups, values, lambda result: rebuild(result) if keepdims else _single(rebuild(result))
 
 
-def _merge(x: RaggedArray, ids: jax.Array, num: int, position: jax.Array | None, exact: bool) -> Grouped:
+class Crowd(NamedTuple):
+    """How many lists are laid on top of each other at most: a static bound, and what the running program knows."""
+
+    longest: int | None
+    traced: jax.Array | None
+
+
+def _merge(x: RaggedArray, ids: jax.Array, num: int, position: jax.Array | None, exact: bool, crowd: Crowd) -> Grouped:
     """Lay the rows of ``x`` with the same id on top of each other."""
     longest = x.longest if x.max_length is None else x.max_length
     offsets = _merged_offsets(x.offsets, ids, num=num)
@@ -187,10 +197,11 @@ def _merge(x: RaggedArray, ids: jax.Array, num: int, position: jax.Array | None,
     target, position = _targets(x.offsets, x.row_ids, offsets, ids, position, num=num, capacity=capacity)
     exact = exact and x.exact
     if isinstance(x.content, RaggedArray):
-        groups, values, rebuild = _merge(x.content, target, capacity, position, exact)
+        groups, values, rebuild = _merge(x.content, target, capacity, position, exact, crowd)
         return groups, values, lambda result: merged.with_content(rebuild(result))
     assert not isinstance(x.content, RecordArray)
-    groups = Groups(target, None, position, capacity, None, exact)
+    # each of the lists has at most one item in a group
+    groups = Groups(target, None, position, capacity, crowd.longest, exact, crowd.traced)
     return groups, x.content, merged.with_content
 
 

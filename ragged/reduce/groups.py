@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 
 from ..array import RaggedArray
+from ..sums import sum_by_id, sum_dtype, sum_in_order
 from .products import prod_by_id, prod_in_order
-from .segments import bound, column, extreme_by_id, identity, spread, sum_by_id, sum_dtype, sum_in_order
+from .segments import bound, column, extreme_by_id, identity, spread
 
 
 @jax.tree_util.register_dataclass
@@ -36,6 +37,8 @@ class Groups:
         No group has more items (static); None when unknown.
     exact
         Static: True when no item is to be left out.
+    crowd
+        int32 scalar: the same bound as ``longest`` when only the running program knows it; else None.
     """
 
     ids: jax.Array
@@ -44,11 +47,12 @@ class Groups:
     num: int = dataclasses.field(metadata={"static": True})
     longest: int | None = dataclasses.field(metadata={"static": True})
     exact: bool = dataclasses.field(metadata={"static": True})
+    crowd: jax.Array | None = None
 
     def sum(self, values: jax.Array) -> jax.Array:
         """Return the sum of each group."""
         if self.offsets is None:
-            return sum_by_id(values, self.ids, self.num)
+            return sum_by_id(values, self.ids, self.num, longest=self.longest, crowd=self.crowd)
         return sum_in_order(values, self.ids, self.offsets, self.longest)
 
     def prod(self, values: jax.Array) -> jax.Array:

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..sums import sum_dtype
 from .groups import Groups, Whole
 from .reducers import reduce_with, refuse_missing
-from .segments import column, identity, settled, sum_dtype
+from .segments import column, identity, settled
 
 
 def argmax(array: Any, axis: int | None = None, *, keepdims: bool = False, mask_identity: bool = False) -> Any:
@@ -79,12 +80,33 @@ def argmin(array: Any, axis: int | None = None, *, keepdims: bool = False, mask_
     return reduce_with(_arg, array, axis, keepdims=keepdims, operation="argmin", index=True, largest=False)
 
 
-def _arg(groups: Groups | Whole, values: jax.Array, weight: None, *, largest: bool) -> jax.Array:
+def arg_without_nan(array: Any, axis: int | None, *, keepdims: bool, operation: str, largest: bool) -> Any:
+    """Return the position of the largest or smallest item that is not NaN; -1 where there is none.
+
+    Parameters
+    ----------
+    array, axis, keepdims
+        As for `argmax`.
+    operation
+        Name for error messages.
+    largest
+        The largest, or the smallest.
+    """
+    return reduce_with(
+        _arg, array, axis, keepdims=keepdims, operation=operation, index=True, largest=largest, nan_first=False
+    )
+
+
+def _arg(
+    groups: Groups | Whole, values: jax.Array, weight: None, *, largest: bool, nan_first: bool = True
+) -> jax.Array:
     values = settled(jax.lax.stop_gradient(values))
     position, first = groups.positions()
     is_nan = jnp.isnan(values)
     best = groups.extreme(jnp.where(is_nan, identity(values.dtype, largest=largest), values), largest=largest)
-    chosen = (values == groups.spread(best)) | (is_nan & column(position == first, values))
+    chosen = values == groups.spread(best)
+    if nan_first:
+        chosen |= is_nan & column(position == first, values)
     nowhere = np.iinfo(np.int32).max
     where = groups.extreme(groups.clean(jnp.where(chosen, column(position, values), nowhere), nowhere), largest=False)
     return jnp.where(where == nowhere, -1, where).astype(sum_dtype(jnp.int32))

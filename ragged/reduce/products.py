@@ -11,7 +11,8 @@ from jax import lax
 
 from ..array import RaggedArray
 from ..probability.scan import exclusive_products
-from .segments import add_in_turn, bound, column, spread, sum_dtype
+from ..sums import add_in_turn, narrowed, sum_dtype, widened
+from .segments import bound, column, spread
 
 
 def segment_prod(values: jax.Array, rows: RaggedArray) -> jax.Array:
@@ -65,7 +66,7 @@ def prod_by_id(values: jax.Array, ids: jax.Array, num: int) -> jax.Array:
 def _prod(values: jax.Array, ids: jax.Array, *, num: int, longest: int | None) -> jax.Array:
     values = values.astype(sum_dtype(values.dtype))
     if jnp.issubdtype(values.dtype, jnp.inexact):
-        return _prod_inexact(values, ids, num, longest)
+        return narrowed(_prod_inexact(widened(values), ids, num, longest), values.dtype)
     return _multiply(values, ids, num)
 
 

@@ -20,10 +20,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ..promotion import holding
+from ..sums import narrowed, sum_dtype, widened
 from ..ufunc import apply
 from .axis import by_axis
 from .groups import Groups, Whole
-from .segments import column, sum_dtype
+from .segments import column
 
 Formula = Callable[..., jax.Array]
 
@@ -71,7 +73,11 @@ def _pair(x: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
 def _run(
     groups: Groups | Whole, values: jax.Array, weight: Any, arguments: Any, *, formula: Formula, options: Any
 ) -> jax.Array:
-    return formula(groups, values, weight, *arguments, **dict(options))
+    # 16-bit numbers are reduced as float32: their sums, counts and squares soon leave what 16 bits can hold
+    as_items = weight is None or not jnp.issubdtype(weight.dtype, jnp.inexact) or weight.dtype == values.dtype
+    half = values.dtype if as_items else jnp.float32
+    results = formula(groups, widened(values), None if weight is None else widened(weight), *arguments, **dict(options))
+    return jax.tree.map(lambda result: narrowed(result, half), results)
 
 
 def refuse_missing(mask_identity: bool, operation: str, *, instead: str) -> None:
@@ -80,7 +86,7 @@ def refuse_missing(mask_identity: bool, operation: str, *, instead: str) -> None
         raise TypeError(f"{operation}: mask_identity=True gives missing values, which do not exist here; {instead}")
 
 
-def sum(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+def sum(array: Any, axis: int | None = None, *, keepdims: bool = False, mask_identity: bool = False) -> Any:
     """Add up the items along an axis; 0 where there is none.
 
     float32 sums are accurate to 1e-5 for 1e7 items; booleans and integers are summed as JAX's default integer.
@@ -93,6 +99,8 @@ def sum(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
         The axis to reduce; None for all.
     keepdims
         Leave an axis of length 1.
+    mask_identity
+        For compatibility; only False, as there are no missing values.
 
     Raises
     ------
@@ -112,6 +120,7 @@ def sum(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
     >>> rg.sum(x)
     Array(6., dtype=float32)
     """
+    refuse_missing(mask_identity, "sum", instead="empty lists give 0")
     return reduce_with(_sum, array, axis, keepdims=keepdims, operation="sum")
 
 
@@ -119,7 +128,7 @@ def _sum(groups: Groups | Whole, values: jax.Array, weight: None) -> jax.Array:
     return groups.sum(values)
 
 
-def prod(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+def prod(array: Any, axis: int | None = None, *, keepdims: bool = False, mask_identity: bool = False) -> Any:
     """Multiply the items along an axis; 1 where there is none. Derivatives are exact where items are zero.
 
     Parameters
@@ -130,6 +139,8 @@ def prod(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
         The axis to reduce; None for all.
     keepdims
         Leave an axis of length 1.
+    mask_identity
+        For compatibility; only False, as there are no missing values.
 
     Raises
     ------
@@ -144,6 +155,7 @@ def prod(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
     >>> rg.prod(rg.from_lists([[2.0, 3.0], [], [0.0]]), axis=1)
     Array([6., 1., 0.], dtype=float32)
     """
+    refuse_missing(mask_identity, "prod", instead="empty lists give 1")
     return reduce_with(_prod, array, axis, keepdims=keepdims, operation="prod")
 
 
@@ -244,7 +256,14 @@ def _extreme(
     result = groups.extreme(values, largest=largest)
     if initial is None:
         return result
-    return (jnp.maximum if largest else jnp.minimum)(result, jnp.asarray(initial, result.dtype))
+    dtype = holding(result.dtype, initial, operation="max" if largest else "min")
+    bound = jnp.asarray(initial, dtype)
+    bounded = (jnp.maximum if largest else jnp.minimum)(result.astype(dtype), bound)
+    if dtype == result.dtype:
+        return bounded
+    # the identity of the items' own type may lie within the bound
+    present = groups.count() > 0
+    return jnp.where(present if isinstance(groups, Whole) else column(present, result), bounded, bound)
 
 
 def ptp(array: Any, axis: int | None = None, *, keepdims: bool = False, mask_identity: bool = False) -> Any:
@@ -286,7 +305,7 @@ def _ptp(groups: Groups | Whole, values: jax.Array, weight: None) -> jax.Array:
     return jnp.where(column(groups.count() > 0, spread), spread, 0)
 
 
-def any(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+def any(array: Any, axis: int | None = None, *, keepdims: bool = False, mask_identity: bool = False) -> Any:
     """Return whether any item along an axis is not zero; False where there is none.
 
     Parameters
@@ -297,6 +316,8 @@ def any(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
         The axis to reduce; None for all.
     keepdims
         Leave an axis of length 1.
+    mask_identity
+        For compatibility; only False, as there are no missing values.
 
     Examples
     --------
@@ -304,10 +325,11 @@ def any(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
     >>> rg.any(rg.from_lists([[0.0, -2.0], [], [0.0]]), axis=1)
     Array([ True, False, False], dtype=bool)
     """
+    refuse_missing(mask_identity, "any", instead="empty lists give False")
     return reduce_with(_truth, array, axis, keepdims=keepdims, operation="any", any_of=True)
 
 
-def all(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+def all(array: Any, axis: int | None = None, *, keepdims: bool = False, mask_identity: bool = False) -> Any:
     """Return whether no item along an axis is zero; True where there is none.
 
     Parameters
@@ -318,6 +340,8 @@ def all(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
         The axis to reduce; None for all.
     keepdims
         Leave an axis of length 1.
+    mask_identity
+        For compatibility; only False, as there are no missing values.
 
     Examples
     --------
@@ -325,6 +349,7 @@ def all(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
     >>> rg.all(rg.from_lists([[0.0, -2.0], [], [-1.0]]), axis=1)
     Array([False,  True,  True], dtype=bool)
     """
+    refuse_missing(mask_identity, "all", instead="empty lists give True")
     return reduce_with(_truth, array, axis, keepdims=keepdims, operation="all", any_of=False)
 
 
@@ -332,7 +357,7 @@ def _truth(groups: Groups | Whole, values: jax.Array, weight: None, *, any_of: b
     return groups.extreme(values != 0, largest=any_of)
 
 
-def count(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+def count(array: Any, axis: int | None = None, *, keepdims: bool = False, mask_identity: bool = False) -> Any:
     """Return the number of items along an axis.
 
     Parameters
@@ -343,6 +368,8 @@ def count(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any
         The axis to reduce; None for all.
     keepdims
         Leave an axis of length 1.
+    mask_identity
+        For compatibility; only False, as there are no missing values.
 
     Examples
     --------
@@ -350,6 +377,7 @@ def count(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any
     >>> rg.count(rg.from_lists([[1.0, 2.0], [], [3.0]]), axis=1)
     Array([2, 0, 1], dtype=int32)
     """
+    refuse_missing(mask_identity, "count", instead="empty lists give 0")
     return reduce_with(_count, array, axis, keepdims=keepdims, operation="count")
 
 
@@ -360,7 +388,7 @@ def _count(groups: Groups | Whole, values: jax.Array, weight: None) -> jax.Array
     return jnp.broadcast_to(column(counts, values), (groups.num, *values.shape[1:]))
 
 
-def count_nonzero(array: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+def count_nonzero(array: Any, axis: int | None = None, *, keepdims: bool = False, mask_identity: bool = False) -> Any:
     """Return the number of items along an axis that are not zero.
 
     Parameters
@@ -371,6 +399,8 @@ def count_nonzero(array: Any, axis: int | None = None, *, keepdims: bool = False
         The axis to reduce; None for all.
     keepdims
         Leave an axis of length 1.
+    mask_identity
+        For compatibility; only False, as there are no missing values.
 
     Examples
     --------
@@ -378,6 +408,7 @@ def count_nonzero(array: Any, axis: int | None = None, *, keepdims: bool = False
     >>> rg.count_nonzero(rg.from_lists([[1.0, 0.0], [], [3.0]]), axis=1)
     Array([1, 0, 1], dtype=int32)
     """
+    refuse_missing(mask_identity, "count_nonzero", instead="empty lists give 0")
     return reduce_with(_count_nonzero, array, axis, keepdims=keepdims, operation="count_nonzero")
 
 

@@ -16,10 +16,7 @@ import numpy as np
 from jax import lax
 
 from ..array import RaggedArray
-
-# float32 sums of at most this many items one after the other keep 5e-6 relative accuracy; longer ones go by blocks
-LONG = 1 << 15
-BLOCK = 1 << 12
+from ..sums import add_in_turn, narrowed, sum_in_order, widened
 
 
 def segment_sum(values: jax.Array, rows: RaggedArray) -> jax.Array:
@@ -91,46 +88,13 @@ def segment_min(values: jax.Array, rows: RaggedArray) -> jax.Array:
     return extreme_by_id(values, rows.row_ids, rows.rows, largest=False, ordered=True)
 
 
-def sum_in_order(values: jax.Array, ids: jax.Array, offsets: jax.Array, longest: int | None) -> jax.Array:
-    """Return the sums of the items with the same id, which lie next to each other, in order; shape (num, ...).
-
-    Parameters
-    ----------
-    values
-        Shape (items, ...).
-    ids
-        int32, shape (items,); ``num`` for items to leave out.
-    offsets
-        int32, shape (num + 1,): where the items of each id begin.
-    longest
-        At most so many items share an id (static); None when unknown.
-    """
-    wanted = offsets if _by_blocks(values, longest) else None
-    return _sum(values, ids, wanted, num=offsets.shape[0] - 1, known=longest is not None)
-
-
-def sum_by_id(values: jax.Array, ids: jax.Array, num: int) -> jax.Array:
-    """Return the sums of the items with the same id, in any order; shape (num, ...).
-
-    Parameters
-    ----------
-    values
-        Shape (items, ...).
-    ids
-        int32, shape (items,); items with ids from ``num`` on are left out.
-    num
-        The number of sums (static).
-    """
-    return _sum_unordered(values, ids, num=num)
-
-
 def extreme_by_id(values: jax.Array, ids: jax.Array, num: int, *, largest: bool, ordered: bool = False) -> jax.Array:
     """Return the largest (or smallest) of the items with the same id; NaN is passed over; shape (num, ...).
 
     Parameters
     ----------
     values, ids, num
-        As for `sum_by_id`.
+        As for `hepgrad.ragged.sums.sum_by_id`.
     largest
         The largest, or the smallest.
     ordered
@@ -153,19 +117,6 @@ def bound(rows: RaggedArray) -> int | None:
     return None if longest is None else 1 << max(longest - 1, 0).bit_length()
 
 
-def sum_dtype(dtype: Any) -> Any:
-    """Return the type of a sum or product: JAX's default integer for booleans and smaller integers.
-
-    Parameters
-    ----------
-    dtype
-        The type of the items.
-    """
-    kind = np.dtype(dtype).kind
-    wide = {"b": np.int64, "i": np.int64, "u": np.uint64}.get(kind)
-    return dtype if wide is None else jax.dtypes.canonicalize_dtype(wide)
-
-
 def identity(dtype: Any, *, largest: bool) -> Any:
     """Return what the maximum (or minimum) of nothing is: -inf or the smallest number of the type.
 
@@ -184,7 +135,8 @@ def identity(dtype: Any, *, largest: bool) -> Any:
     if jnp.issubdtype(dtype, jnp.floating):
         return -np.inf if largest else np.inf
     if jnp.issubdtype(dtype, jnp.integer):
-        return np.iinfo(dtype).min if largest else np.iinfo(dtype).max
+        # with its type: the largest unsigned number is not one of JAX's default integers
+        return np.array(np.iinfo(dtype).min if largest else np.iinfo(dtype).max, dtype)
     if jnp.issubdtype(dtype, jnp.bool_):
         return not largest
     raise TypeError(f"max and min need numbers that have an order, not {dtype}")
@@ -204,7 +156,10 @@ def spread(per_id: jax.Array, ids: jax.Array, *, fill: Any = 0, ordered: bool = 
     ordered
         Whether the ids never decrease.
     """
-    return per_id.at[ids].get(mode="fill", fill_value=fill, indices_are_sorted=ordered, wrap_negative_indices=False)
+    # widened, since the derivative adds up
+    wide = widened(per_id)
+    items = wide.at[ids].get(mode="fill", fill_value=fill, indices_are_sorted=ordered, wrap_negative_indices=False)
+    return narrowed(items, per_id.dtype)
 
 
 def column(mask: jax.Array, like: jax.Array) -> jax.Array:
@@ -218,72 +173,6 @@ def column(mask: jax.Array, like: jax.Array) -> jax.Array:
         Shape (items, ...).
     """
     return mask.reshape(mask.shape + (1,) * (like.ndim - 1))
-
-
-def _by_blocks(values: jax.Array, longest: int | None) -> bool:
-    if values.dtype not in (jnp.float32, jnp.complex64) or values.shape[0] <= LONG:
-        return False
-    return longest is None or longest > LONG
-
-
-@partial(jax.jit, static_argnames=("num", "known"))
-def _sum(values: jax.Array, ids: jax.Array, offsets: jax.Array | None, *, num: int, known: bool) -> jax.Array:
-    if offsets is None:
-        return add_in_turn(values, ids, num)
-    if known:
-        return _add_by_blocks(values, ids, offsets, num)
-    # long rows are rare: look before paying for the second level
-    long = jnp.max(offsets[1:] - offsets[:-1], initial=0) > LONG
-    return lax.cond(
-        long,
-        lambda values: _add_by_blocks(values, ids, offsets, num),
-        lambda values: add_in_turn(values, ids, num),
-        values,
-    )
-
-
-def add_in_turn(values: jax.Array, ids: jax.Array, num: int, *, ordered: bool = True) -> jax.Array:
-    """Return the sums of the items with the same id, added one after the other; shape (num, ...).
-
-    Parameters
-    ----------
-    values, ids, num
-        As for `sum_by_id`.
-    ordered
-        Whether the ids never decrease.
-    """
-    # one sum more for what is left out, so that neither the sum nor its derivative looks whether an id is in range
-    zeros = jnp.zeros((num + 1, *values.shape[1:]), sum_dtype(values.dtype))
-    sums = zeros.at[jnp.minimum(ids, num)].add(
-        values.astype(zeros.dtype), mode="promise_in_bounds", indices_are_sorted=ordered, wrap_negative_indices=False
-    )
-    return sums[:num]
-
-
-def _add_by_blocks(values: jax.Array, ids: jax.Array, offsets: jax.Array, num: int) -> jax.Array:
-    """Add up pieces of rows within blocks of items first, then the pieces of each row.
-
-    Item ``i`` belongs to piece ``ids[i] + i // BLOCK``, which never decreases and differs for every (row, block).
-    """
-    items = values.shape[0]
-    pieces = num + items // BLOCK + 1
-    piece = ids + jnp.arange(items, dtype=jnp.int32) // BLOCK
-    # the unused end of the buffer is no piece at all
-    partial_sums = add_in_turn(values, jnp.where(ids < num, piece, pieces), pieces)
-    first = jnp.arange(num, dtype=jnp.int32) + offsets[:-1] // BLOCK
-    starts = jnp.zeros(pieces, jnp.int32).at[first].add(1, indices_are_sorted=True, unique_indices=True, mode="drop")
-    return add_in_turn(partial_sums, jnp.cumsum(starts, dtype=jnp.int32) - 1, num)
-
-
-@partial(jax.jit, static_argnames=("num",))
-def _sum_unordered(values: jax.Array, ids: jax.Array, *, num: int) -> jax.Array:
-    items = values.shape[0]
-    blocks = min(items // BLOCK, items // max(num, 1))
-    if blocks < 2 or not _by_blocks(values, None):
-        return add_in_turn(values, ids, num, ordered=False)
-    block = jnp.arange(items, dtype=jnp.int32) // -(-items // blocks)
-    pieces = add_in_turn(values, jnp.where(ids < num, block * num + ids, blocks * num), blocks * num, ordered=False)
-    return pieces.reshape((blocks, num, *values.shape[1:])).sum(axis=0)
 
 
 @partial(jax.jit, static_argnames=("num", "largest", "ordered"))
@@ -336,6 +225,6 @@ def _extreme_jvp(num: int, largest: bool, ordered: bool, primals: Any, tangents:
     values = settled(values)
     result = _extreme_float(values, ids, num, largest, ordered)
     chosen = values == spread(result, ids, fill=np.nan, ordered=ordered)
-    ties = add_in_turn(chosen.astype(values.dtype), ids, num, ordered=ordered)
-    tangent = add_in_turn(jnp.where(chosen, tangents[0], 0), ids, num, ordered=ordered)
-    return result, tangent / jnp.maximum(ties, 1)
+    ties = add_in_turn(widened(chosen.astype(values.dtype)), ids, num, ordered=ordered)
+    tangent = add_in_turn(widened(jnp.where(chosen, tangents[0], 0)), ids, num, ordered=ordered)
+    return result, narrowed(tangent / jnp.maximum(ties, 1), values.dtype)

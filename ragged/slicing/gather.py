@@ -16,6 +16,7 @@ import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, guard, row_ids_from_offsets
 from ..errors import CapacityError, check_capacity, concrete
+from ..sums import narrowed, widened
 
 _MAX_INT32 = np.iinfo(np.int32).max
 
@@ -172,7 +173,9 @@ def take(
 
 @jax.jit
 def _gather(x: jax.Array, index: jax.Array, valid: jax.Array | None) -> jax.Array:
-    return guard(x.at[index].get(mode="clip", wrap_negative_indices=False), valid)
+    # widened, since the derivative of an item that is taken several times adds up
+    items = narrowed(widened(x).at[index].get(mode="clip", wrap_negative_indices=False), x.dtype)
+    return guard(items, valid)
 
 
 def take_rows(

@@ -50,7 +50,7 @@ def wrap_index(index: Any, counts: Any, rows: Any, *, valid: Any = None, operati
         if bad.any():
             fail(index, counts, rows, bad)
         return np.where(index < 0, index + counts, index).astype(np.int32)
-    index, counts, rows = (jnp.asarray(part, jnp.int32) for part in (index, counts, rows))
+    index, counts, rows = _as_int32(index), jnp.asarray(counts, jnp.int32), jnp.asarray(rows, jnp.int32)
     bad = (index < -counts) | (index >= counts)
     bad = bad if valid is None else bad & valid
     wrapped = jnp.where(index < 0, index + counts, index)
@@ -83,10 +83,21 @@ def wrap_rows(array: RaggedArray, index: Any) -> Any:
         if np.any((known < -known_count) | (known >= known_count)):
             fail(known, known_count)
         return np.where(known < 0, known + known_count, known).astype(np.int32)
-    index = jnp.asarray(index, jnp.int32)
+    index = _as_int32(index)
     wrapped = jnp.where(index < 0, index + count, index)
     failed = jnp.any((index < -count) | (index >= count))
     return checked(wrapped, failed, (index, jnp.asarray(count)), fail)
+
+
+def _as_int32(index: Any) -> jax.Array:
+    """Return integers in 32 bits; those that do not fit, which are out of range anyway, stay out of range."""
+    index = jnp.asarray(index)
+    limits = jnp.iinfo(jnp.int32)
+    if jnp.iinfo(index.dtype).max > limits.max:
+        # one above the least, whose negative is no number of 32 bits
+        low = 0 if jnp.issubdtype(index.dtype, jnp.unsignedinteger) else limits.min + 1
+        index = jnp.clip(index, jnp.asarray(low, index.dtype), jnp.asarray(limits.max, index.dtype))
+    return index.astype(jnp.int32)
 
 
 def known_all(*arrays: jax.Array | np.ndarray | None) -> bool:

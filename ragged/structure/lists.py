@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, content_length, row_ids_from_offsets
-from ..errors import StructureError, check_capacity, concrete
+from ..errors import StructureError, checked, concrete
 from ..resize import head, settle
 from ..slicing.gather import rows_from_counts, take
 
@@ -265,10 +265,11 @@ def unflatten(array: Any, counts: Any, *, max_length: int | None = None) -> Ragg
 
     Raises
     ------
+    TypeError
+        When the counts are not integers.
     StructureError
-        When the counts do not add up to the number of items (outside ``jit``).
-    CapacityError
-        When there are fewer items than the counts ask for (inside ``jit``).
+        When a count is negative, or they do not add up to the number of items (inside ``jit`` from the running
+        program, and only when they ask for more: the buffer may have an unused end).
 
     Examples
     --------
@@ -280,21 +281,58 @@ def unflatten(array: Any, counts: Any, *, max_length: int | None = None) -> Ragg
     if not isinstance(content, RaggedArray | RecordArray):
         content = jnp.asarray(content)
     n = content_length(content)
-    if np.ndim(counts) == 0:
+    counts = _integers(counts)
+    if counts.ndim == 0:
         width = int(counts)
         if width <= 0 or n % width:
             raise StructureError(f"unflatten: {n} items cannot be divided into lists of {width}")
         counts, max_length = np.full(n // width, width, np.int32), width
-    known = concrete(counts if isinstance(counts, jax.Array) else np.asarray(counts))
+    known = concrete(counts)
     if known is not None:
-        if np.any(known < 0) or known.sum() != n:
-            raise StructureError(f"unflatten: counts add up to {known.sum()}, but there are {n} items")
+        if np.any(known < 0):
+            raise StructureError(f"unflatten: count {int(known.argmin())} is negative ({int(known.min())})")
+        if known.sum(dtype=np.int64) != n:
+            raise StructureError(f"unflatten: counts add up to {known.sum(dtype=np.int64)}, but there are {n} items")
+        if max_length is not None and known.max(initial=0) > max_length:
+            raise StructureError(f"unflatten: a count is {known.max()}, more than max_length={max_length}")
         rows = rows_from_counts(known.astype(np.int32), max_length=max_length, operation="unflatten")
         return rows.with_content(content)
-    ends = jnp.cumsum(counts, dtype=jnp.int32)
-    offsets = jnp.concatenate([jnp.zeros(1, jnp.int32), ends])
-    offsets = check_capacity(offsets, needed=offsets[-1], capacity=n, operation="unflatten")
+    offsets = _checked_offsets(counts, n, max_length)
     ids = row_ids_from_offsets(offsets, n)
     if isinstance(content, RaggedArray) and content.length is not None:
         content = dataclasses.replace(content, length=None)
     return RaggedArray(offsets, ids, content, None, max_length, False)
+
+
+def _integers(counts: Any) -> Any:
+    """Return counts as an array of integers.
+
+    Raises
+    ------
+    TypeError
+        When they are anything else: a count of 1.5 has no meaning, and rounding it would lose items.
+    """
+    counts = counts if isinstance(counts, jax.Array) else np.asarray(counts)
+    if counts.size and not jnp.issubdtype(counts.dtype, jnp.integer):
+        raise TypeError(f"unflatten: counts must be integers, not {counts.dtype}")
+    return counts
+
+
+def _checked_offsets(counts: jax.Array, items: int, max_length: int | None) -> jax.Array:
+    """Return offsets from traced counts, of which none may be negative, longer than allowed, or ask for too many."""
+    longest = items if max_length is None else min(max_length, items)
+
+    def fail(counts: np.ndarray) -> None:
+        counts = np.asarray(counts, np.int64)
+        if counts.min() < 0:
+            raise StructureError(f"unflatten: count {int(counts.argmin())} is negative ({int(counts.min())})")
+        if counts.sum() <= items:
+            raise StructureError(f"unflatten: a count is {int(counts.max())}, more than max_length={max_length}")
+        raise StructureError(f"unflatten: counts add up to {int(counts.sum())}, but there are {items} items")
+
+    # a count beyond the limits is wrong anyway; cut to them, a sum cannot overflow unnoticed
+    wrong = jnp.any((counts < 0) | (counts > longest))
+    ends = jnp.cumsum(jnp.clip(counts, 0, longest).astype(jnp.int32), dtype=jnp.int32)
+    offsets = jnp.concatenate([jnp.zeros(1, jnp.int32), ends])
+    wrong |= (offsets[-1] > items) | jnp.any(offsets[1:] < offsets[:-1])
+    return checked(offsets, wrong, (counts,), fail)

@@ -12,12 +12,13 @@ import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, content_length
 from ..errors import CapacityError, check_capacity, concrete
+from ..promotion import holding
 from ..resize import settle, with_capacity
 from ..slicing.gather import compact, constant, rows_from_counts, take
 from .lists import at_axis, positive_axis
 
 
-def choose(valid: Any, content: Content, fill_value: float) -> Content:
+def choose(valid: Any, content: Content, fill_value: Any, *, operation: str) -> Content:
     """Return content with a value where there is no item; lists there are empty already.
 
     Parameters
@@ -27,14 +28,18 @@ def choose(valid: Any, content: Content, fill_value: float) -> Content:
     content
         n items, flat, nested or records.
     fill_value
-        The value, for every field.
+        The value, for every field; integers become floats where it is one.
+    operation
+        Name for error messages.
     """
     if isinstance(content, RecordArray):
-        return RecordArray({k: choose(valid, v, fill_value) for k, v in content.columns.items()})
+        columns = content.columns.items()
+        return RecordArray({k: choose(valid, v, fill_value, operation=operation) for k, v in columns})
     if isinstance(content, RaggedArray):
         return content
     shape = (-1,) + (1,) * (content.ndim - 1)
-    return jnp.where(jnp.reshape(jnp.asarray(valid), shape), content, jnp.asarray(fill_value, content.dtype))
+    dtype = holding(content.dtype, fill_value, operation=operation)
+    return jnp.where(jnp.reshape(jnp.asarray(valid), shape), content.astype(dtype), jnp.asarray(fill_value, dtype))
 
 
 def to_padded(array: Any, fill_value: float = 0, length: int | Sequence[int] | None = None) -> Any:
@@ -97,7 +102,7 @@ def _padded(array: RaggedArray, fill_value: float, length: int | None) -> Any:
     places = jnp.arange(length, dtype=jnp.int32)
     index = (offsets[:-1, None] + places).reshape(-1)
     valid = (places < (offsets[1:] - offsets[:-1])[:, None]).reshape(-1)
-    filled = choose(valid, take(array.content, index, valid=valid), fill_value)
+    filled = choose(valid, take(array.content, index, valid=valid), fill_value, operation="to_padded")
     rows = array.rows
     return jax.tree.map(lambda leaf: leaf.reshape((rows, length, *leaf.shape[1:])), filled)
 
@@ -167,7 +172,7 @@ def _pad(array: RaggedArray, length: int, fill_value: float, clip: bool, capacit
     valid = places < take(jnp.asarray(counts), ids)
     items = take(array.offsets, ids) + places
     taken = take(array.content, items, valid=valid, repeats=1, operation="pad")
-    return dataclasses.replace(result, content=choose(valid, taken, fill_value), length=array.length)
+    return dataclasses.replace(result, content=choose(valid, taken, fill_value, operation="pad"), length=array.length)
 
 
 def firsts(array: Any, *, fill_value: float, axis: int = 1) -> Any:
@@ -196,7 +201,7 @@ def firsts(array: Any, *, fill_value: float, axis: int = 1) -> Any:
 def _firsts(array: RaggedArray, fill_value: float) -> Content:
     valid = array.counts > 0
     taken = take(array.content, array.offsets[:-1], valid=valid, repeats=1, operation="firsts")
-    return choose(valid, taken, fill_value)
+    return choose(valid, taken, fill_value, operation="firsts")
 
 
 def singletons(array: Any, *, where: Any = None) -> RaggedArray:

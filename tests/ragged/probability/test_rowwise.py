@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -137,7 +139,7 @@ def test_nearest_records_by_angle():
     assert rg.to_list(rg.nearest(rg.from_lists(xs), rg.from_lists(ys), metric)) == expected
     loose_x, loose_y = rg.from_lists(xs, capacity=150), rg.from_lists(ys, capacity=120, max_length=3)
     assert rg.to_list(jax.jit(lambda x, y: rg.nearest(x, y, metric))(loose_x, loose_y)) == expected
-    loose_y = rg.from_lists(ys, capacity=120)
+    loose_x, loose_y = (dataclasses.replace(array, max_length=None) for array in (loose_x, loose_y))
     assert rg.to_list(jax.jit(lambda x, y: rg.nearest(x, y, metric, capacity=300))(loose_x, loose_y)) == expected
     with pytest.raises(TypeError, match="pass capacity="):
         jax.jit(lambda x, y: rg.nearest(x, y, metric))(loose_x, loose_y)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hepgrad import ragged as rg
-from hepgrad.ragged.reduce import segments
+from hepgrad.ragged import sums
 from hepgrad.ragged.reduce.products import prod_by_id
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -57,7 +57,7 @@ def test_float32_sum_in_any_order():
     values = np.random.default_rng(2).uniform(0, 1, 4_000_000).astype(np.float32)
     ids = np.arange(len(values)) % 3
     expected = np.bincount(ids, values.astype(float))
-    np.testing.assert_allclose(segments.sum_by_id(jnp.asarray(values), jnp.asarray(ids), 3), expected, rtol=1e-5)
+    np.testing.assert_allclose(sums.sum_by_id(jnp.asarray(values), jnp.asarray(ids), 3), expected, rtol=1e-5)
 
 
 def test_integers_stay_exact():

@@ -11,6 +11,9 @@ from .array import RecordArray as RecordArray
 from .array import from_offsets as from_offsets
 from .broadcast import broadcast_arrays as broadcast_arrays
 from .broadcast import zip as zip
+from .collect import Checks as Checks
+from .collect import checked as checked
+from .collect import with_checks as with_checks
 from .convert import from_awkward as from_awkward
 from .convert import from_lists as from_lists
 from .convert import from_numpy as from_numpy
@@ -28,6 +31,7 @@ from .derivatives.transformations import vjp as vjp
 from .elementwise import *  # noqa: F403 - one name per NumPy function
 from .errors import CapacityError as CapacityError
 from .errors import StructureError as StructureError
+from .flat import FlatArray as FlatArray
 from .printing import type_of as type_of
 from .probability.pick import draw_probability as draw_probability
 from .probability.pick import nth_probability as nth_probability
@@ -46,6 +50,7 @@ from .probability.soft import soft_rank as soft_rank
 from .probability.soft import soft_sort as soft_sort
 from .probability.soft import softmax as softmax
 from .probability.soft import softmin as softmin
+from .record import Record as Record
 from .records import fields as fields
 from .records import unzip as unzip
 from .records import with_field as with_field

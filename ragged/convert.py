@@ -11,9 +11,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .array import Content, RaggedArray, RecordArray, as_array, content_length, from_offsets, row_ids_from_offsets
+from .array import (
+    Content,
+    RaggedArray,
+    RecordArray,
+    as_array,
+    content_length,
+    content_of,
+    from_offsets,
+    row_ids_from_offsets,
+    with_length,
+)
 from .errors import CapacityError, concrete
-from .resize import fit
+from .flat import FlatArray
+from .record import Record
+from .resize import fit, settle
 
 # capacity and longest row of one list level
 Room: TypeAlias = tuple[int | None, int | None]
@@ -43,14 +55,15 @@ def from_awkward(
         to twice as fast over a multiple of 64.
     max_length
         A promise that no row is longer: one number for the outermost lists, or one per list level, from outside to
-        inside (None for no promise). The default without ``capacity`` is the longest row there is.
+        inside (None for no promise). The default is the longest row there is; with ``capacity`` that is rounded up to a
+        power of two, so that arrays with similar rows share one compiled program.
     fill_value
         What stands in for missing values.
 
     Returns
     -------
-    RaggedArray, RecordArray or jax.Array
-        Flat numbers become a plain `jax.Array`.
+    RaggedArray, RecordArray or FlatArray
+        Of the same structure.
 
     Raises
     ------
@@ -75,7 +88,7 @@ def from_awkward(
     longest = [max_length] if isinstance(max_length, int) else max_length or ()
     # one (capacity, longest row) per list level; levels beyond those that were given have neither
     rooms = list(itertools.islice(itertools.zip_longest(itertools.islice(capacities, _LEVELS), longest), _LEVELS))
-    return _from_layout(ak.to_layout(array), "array", rooms, fill_value)
+    return with_length(_from_layout(ak.to_layout(array), "array", rooms, fill_value), None)
 
 
 def _from_layout(layout: Any, path: str, rooms: list[Room], fill_value: float | None) -> Content:
@@ -120,6 +133,9 @@ def _with_room(
     longest = int(np.diff(offsets).max(initial=0))
     if max_length is not None and longest > max_length:
         raise CapacityError(f"{path}: a row has {longest} items, more than max_length={max_length}")
+    if max_length is None:
+        # rounded up, so that batches whose longest rows are similar share one compiled program
+        max_length = 1 << max(longest - 1, 0).bit_length()
     # not exact even when full: arrays of one capacity must share one compiled program
     return RaggedArray(small, row_ids_from_offsets(small, room), fit(content, room), None, max_length, False)
 
@@ -160,7 +176,7 @@ def from_numpy(array: Any) -> Any:
     for level in reversed(range(1, data.ndim)):
         outer = int(np.prod(data.shape[:level]))
         content = from_offsets(np.arange(outer + 1) * data.shape[level], content)
-    return content
+    return with_length(content, None)
 
 
 def from_lists(
@@ -203,13 +219,34 @@ def to_awkward(array: Any) -> ak.Array:
     >>> rg.to_awkward(rg.from_lists([[1.0, 2.0], []]))
     <Array [[1, 2], []] type='2 * var * float32'>
     """
-    if not isinstance(array, RaggedArray | RecordArray) and np.ndim(array) == 0:
-        return np.asarray(array)[()]
-    rows = len(array) if isinstance(array, RaggedArray) else content_length(array)
-    return ak.Array(_to_layout(array, rows))
+    if isinstance(array, Record):
+        return ak.Record({name: to_awkward(column) for name, column in array.columns.items()})
+    if not isinstance(array, FlatArray | RaggedArray | RecordArray):
+        if np.ndim(array) == 0:
+            return _known(jnp.asarray(array))[()]
+        array = FlatArray(jnp.asarray(array))
+    if array.length is not None:
+        _known(array.length)
+    array = settle(array)
+    if _is_single(array):
+        return _record(array)
+    return ak.Array(_to_layout(content_of(array), content_length(array)))
 
 
-def _known(x: jax.Array) -> np.ndarray:
+def _is_single(array: Any) -> bool:
+    """Return whether this is one record, or one number that an array holds while ``vmap`` maps over its rows."""
+    if isinstance(array, RecordArray):
+        return any(_is_single(column) for column in array.columns.values())
+    return not isinstance(array, RaggedArray) and np.ndim(content_of(array)) == 0
+
+
+def _record(array: Any) -> Any:
+    if not isinstance(array, RecordArray):
+        return to_awkward(content_of(array))
+    return ak.Record({name: _record(column) for name, column in array.columns.items()})
+
+
+def _known(x: Any) -> np.ndarray:
     value = concrete(x)
     if value is None:
         raise TypeError("the values of a ragged array are not known inside jit; convert the result outside")

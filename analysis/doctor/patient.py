@@ -9,6 +9,8 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 
+from hepgrad import ragged as rg
+
 from ..analysis import Analysis
 from ..comparisons import distances
 from ..data.dataset import Dataset
@@ -82,7 +84,7 @@ class Patient:
     @functools.cached_property
     def slope(self) -> tuple[jax.Array, Parameters]:
         """The objective and its derivatives in the soft reading, in units of the objective per parameter's unit."""
-        return jax.jit(jax.value_and_grad(self.soft_objective))(self.parameters, self.data)
+        return rg.checked(jax.value_and_grad(self.soft_objective))(self.parameters, self.data)
 
     def soft_objective(self, parameters: Parameters, data: Dataset) -> jax.Array:
         """Return the objective in the soft reading.

@@ -194,7 +194,7 @@ class Analysis:
             events = stage(events, held if stage.name in self.frozen else free)
         return events
 
-    @functools.partial(jax.jit, static_argnames="self")
+    @functools.partial(rg.checked, static_argnames="self")
     def histograms(self, data: Dataset, parameters: Parameters, reading: Reading) -> Templates:
         """Fill every channel from all blocks, nominally and for every systematic variation.
 
@@ -289,7 +289,7 @@ class Analysis:
         """
         return self.figure_of_merit(self.histograms(data, parameters, reading), data)
 
-    @functools.partial(jax.jit, static_argnames="self")
+    @functools.partial(rg.checked, static_argnames="self")
     def cutflow(self, data: Dataset, parameters: Parameters, reading: Reading = HARD) -> Cutflow:
         """Count the events that pass each named selection step.
 

@@ -106,7 +106,7 @@ def distances(analysis: Analysis, data: Dataset, parameters: Parameters) -> dict
     {'met': array([-1.,  0.,  2.], dtype=float32)}
     """
 
-    @jax.jit
+    @rg.checked
     def heard_in(columns: rg.RecordArray, weight: jax.Array, process: jax.Array) -> dict[str, list[Numbers]]:
         notes = {name: _Notes(process < len(data.processes)) for name in parameters}
         cuts = Cuts({name: _watched(cut, notes[name]) for name, cut in parameters.cuts(Hard()).items()})

@@ -11,6 +11,9 @@ from .array import RecordArray as RecordArray
 from .array import from_offsets as from_offsets
 from .broadcast import broadcast_arrays as broadcast_arrays
 from .broadcast import zip as zip
+from .collect import Checks as Checks
+from .collect import checked as checked
+from .collect import with_checks as with_checks
 from .convert import from_awkward as from_awkward
 from .convert import from_iter as from_iter
 from .convert import from_lists as from_lists
@@ -34,6 +37,7 @@ from .equality import almost_equal as almost_equal
 from .equality import array_equal as array_equal
 from .errors import CapacityError as CapacityError
 from .errors import StructureError as StructureError
+from .flat import FlatArray as FlatArray
 from .foreign import refuse_awkward_arrays as _refuse_awkward_arrays
 from .foreign import refuse_in_awkward as _refuse_in_awkward
 from .missing import drop_none as drop_none
@@ -61,6 +65,7 @@ from .probability.soft import soft_rank as soft_rank
 from .probability.soft import soft_sort as soft_sort
 from .probability.soft import softmax as softmax
 from .probability.soft import softmin as softmin
+from .record import Record as Record
 from .records import fields as fields
 from .records import unzip as unzip
 from .records import with_field as with_field

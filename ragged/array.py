@@ -1,7 +1,8 @@
-"""The two containers: `RaggedArray`, a list of lists, and `RecordArray`, named columns of equal length.
+"""The containers `RaggedArray`, a list of lists, and `RecordArray`, named columns of equal length.
 
-Both are frozen dataclasses registered as pytrees. Their structure (offsets and row ids) consists of *traced leaves*, as
-the indices of `jax.experimental.sparse` do, so that one compiled program serves every array of the same capacity.
+As `FlatArray` they are frozen dataclasses registered as pytrees. Their structure (offsets and row ids) consists of
+*traced leaves*, as the indices of `jax.experimental.sparse` do, so that one compiled program serves every array of the
+same capacity.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .errors import StructureError, check_capacity, concrete
+from .flat import FlatArray, flat
 from .operators import Operators
 
 # positions are int32: twice as fast as int64, and JAX has no others by default
@@ -31,7 +33,10 @@ class RecordArray(Operators):
     Attributes
     ----------
     columns
-        The columns by name, each with the same number of items; flat, nested, or records again.
+        The columns by name, each with the same number of items; flat (a `jax.Array`), nested, or records again. As
+        attributes (``met.pt``) and items they know the rows, and flat ones are `FlatArray`.
+    length
+        int32 scalar: how many of the records are real, when data decided that inside ``jit``; None when all are.
 
     Examples
     --------
@@ -42,15 +47,22 @@ class RecordArray(Operators):
     """
 
     columns: dict[str, Content]
+    length: jax.Array | None = None
 
-    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Content]], tuple[str, ...]]:
+    def __post_init__(self) -> None:
+        if any(isinstance(column, FlatArray) for column in self.columns.values()):
+            _take_lengths(self)
+
+    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], tuple[str, ...]]:
         """Return the children and the static part, as JAX asks for."""
-        return [(jax.tree_util.GetAttrKey(k), v) for k, v in self.columns.items()], tuple(self.columns)
+        children: list[tuple[Any, Any]] = [(jax.tree_util.GetAttrKey(k), v) for k, v in self.columns.items()]
+        return [*children, (jax.tree_util.GetAttrKey("length"), self.length)], tuple(self.columns)
 
     @classmethod
-    def tree_unflatten(cls, names: tuple[str, ...], columns: Any) -> RecordArray:
+    def tree_unflatten(cls, names: tuple[str, ...], leaves: Any) -> RecordArray:
         """Return what `tree_flatten_with_keys` took apart; checks nothing, since JAX also puts in other leaves."""
-        return cls(dict(zip(names, columns, strict=True)))
+        *columns, length = leaves
+        return cls(dict(zip(names, columns, strict=True)), length)
 
     @property
     def fields(self) -> list[str]:
@@ -60,10 +72,18 @@ class RecordArray(Operators):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name not in (columns := self.__dict__.get("columns", {})):
             raise AttributeError(f"no field {name!r}; the fields are {sorted(self.__dict__.get('columns', {}))}")
-        return columns[name]
+        return with_length(columns[name], self.length)
+
+    @property
+    def rows(self) -> int:
+        """The number of records in the buffer (static)."""
+        return content_length(self)
 
     def __len__(self) -> int:
-        return content_length(self)
+        return _known_length(self)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -140,8 +160,13 @@ class RaggedArray(Operators):
         return self.offsets[-1]
 
     @property
-    def counts(self) -> jax.Array:
-        """The length of each row (int32, shape (rows,))."""
+    def counts(self) -> FlatArray:
+        """The length of each row (int32)."""
+        return with_length(self.row_lengths, self.length)
+
+    @property
+    def row_lengths(self) -> jax.Array:
+        """The length of each row of the buffer (int32, shape (rows,)); 0 for those that are not real."""
         return self.offsets[1:] - self.offsets[:-1]
 
     @property
@@ -176,7 +201,7 @@ class RaggedArray(Operators):
         content
             The new items, as many as the capacity.
         """
-        return dataclasses.replace(self, content=content)
+        return dataclasses.replace(self, content=content.content if isinstance(content, FlatArray) else content)
 
     def __getattr__(self, name: str) -> Any:
         content = self.__dict__.get("content")
@@ -186,12 +211,7 @@ class RaggedArray(Operators):
         return self.with_content(getattr(content, name))
 
     def __len__(self) -> int:
-        if self.length is None:
-            return self.rows
-        known = concrete(self.length)
-        if known is None:
-            raise TypeError("the number of selected rows is not known inside jit; use rg.num(x, axis=0)")
-        return int(known)
+        return _known_length(self)
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
@@ -207,15 +227,68 @@ def _refuse_moved_rows(offsets: Any) -> None:
         )
 
 
+def _known_length(array: RaggedArray | RecordArray) -> int:
+    if array.length is None:
+        return array.rows
+    known = concrete(array.length)
+    if known is None:
+        raise TypeError("the number of selected rows is not known inside jit; use rg.num(x, axis=0)")
+    return int(known)
+
+
+def _take_lengths(records: RecordArray) -> None:
+    """Give records the number of rows that their flat columns carry, and keep only the buffers of these."""
+    lengths = [column.length for column in records.columns.values() if isinstance(column, FlatArray)]
+    length = records.length if records.length is not None else lengths[0]
+    if any(other is not length for other in lengths):
+        raise StructureError("records: the fields have numbers of rows of their own; join them with rg.zip")
+    columns = {k: v.content if isinstance(v, FlatArray) else v for k, v in records.columns.items()}
+    object.__setattr__(records, "columns", columns)
+    object.__setattr__(records, "length", length)
+
+
+def with_length(content: Any, length: Any) -> Any:
+    """Return content as an array that knows how many of its rows are real.
+
+    Parameters
+    ----------
+    content
+        Flat, nested or record content, whose own number of rows is that of its buffer.
+    length
+        int32 scalar, or None when all rows are real.
+    """
+    if isinstance(content, RaggedArray | RecordArray):
+        return content if length is None else dataclasses.replace(content, length=length)
+    if isinstance(content, FlatArray):
+        content = content.content
+    # while JAX moves pytrees around the leaves may be anything
+    return flat(content, length) if hasattr(content, "ndim") else FlatArray(content, length)
+
+
+def content_of(array: Any) -> Any:
+    """Return the buffer of a flat array, or a ragged or record array whose rows count as real, all of them.
+
+    Parameters
+    ----------
+    array
+        Any array of the family; anything else is returned unchanged.
+    """
+    if isinstance(array, FlatArray):
+        return array.content
+    if isinstance(array, RaggedArray | RecordArray) and array.length is not None:
+        return dataclasses.replace(array, length=None)
+    return array
+
+
 def content_length(content: Content) -> int:
-    """Return the number of items along the first axis (static).
+    """Return the number of items along the first axis of the buffer (static).
 
     Parameters
     ----------
     content
         A flat array, a `RaggedArray` (its rows) or a `RecordArray`.
     """
-    if isinstance(content, RaggedArray):
+    if isinstance(content, RaggedArray | FlatArray):
         return content.rows
     if isinstance(content, RecordArray):
         return content_length(next(iter(content.columns.values())))
@@ -234,6 +307,8 @@ def as_array(x: Any, dtype: Any = None) -> jax.Array:
     dtype
         The wanted type.
     """
+    if isinstance(x, FlatArray):
+        x = x.buffer("conversion to a jax.Array")
     if not isinstance(x, jax.Array | np.ndarray) and hasattr(x, "__dlpack__"):
         x = jnp.from_dlpack(x)
     if isinstance(x, jax.Array) or any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(x)):

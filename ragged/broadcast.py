@@ -7,56 +7,44 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
-from .array import Content, RaggedArray, RecordArray, content_length
-from .errors import StructureError
+from .array import RaggedArray, RecordArray, content_of, with_length
+from .resize import settle
+from .rows import Rows, common_rows, cut, has_rows, is_per_row, rows_of
 from .ufunc import align
-
-
-def spread(x: Any, like: Content, *, operation: str) -> Any:
-    """Return ``x`` with one item per item of ``like`` along the first axis.
-
-    Parameters
-    ----------
-    x
-        A scalar, or an array of the right length or of length 1.
-    like
-        Flat, nested or record content.
-    operation
-        Name for the error message.
-
-    Raises
-    ------
-    StructureError
-        When the lengths do not fit.
-    """
-    n = content_length(like)
-    if not isinstance(x, RaggedArray | RecordArray):
-        x = jnp.asarray(x)
-        if x.ndim == 0:
-            return jnp.broadcast_to(x, (n,))
-        if x.shape[0] == 1:
-            return jnp.broadcast_to(x, (n, *x.shape[1:]))
-    if content_length(x) != n:
-        raise StructureError(f"{operation}: cannot broadcast {content_length(x)} rows with {n}")
-    return x
 
 
 def _descend(arrays: Sequence[Any], combine: Callable[[Sequence[Any]], Any], depth: int | None, operation: str) -> Any:
     """Broadcast down to the numbers (or through ``depth`` levels), combine there and put the lists back around it."""
     if depth == 0 or not any(isinstance(x, RaggedArray) for x in arrays):
-        longest = max(arrays, key=lambda x: content_length(x) if _has_axis(x) else -1)
-        if not _has_axis(longest):
+        arrays = [settle(x) for x in arrays]
+        several = [rows_of(x) for x in arrays if isinstance(x, RaggedArray) or is_per_row(x)]
+        if not any(has_rows(x) for x in arrays):
             return combine([jnp.asarray(x) for x in arrays])
-        return combine([spread(x, longest, operation=operation) for x in arrays])
-    rows, contents = align(arrays, operation=operation)
+        rows = common_rows(several, operation=operation)[0] if several else Rows(1, None)
+        return _real(combine([_repeated(x, rows) for x in arrays]), rows)
+    lists, contents = align(arrays, operation=operation)
     inner = _descend(contents, combine, None if depth is None else depth - 1, operation)
-    return [rows.with_content(part) for part in inner] if isinstance(inner, list) else rows.with_content(inner)
+    if isinstance(inner, list):
+        return [lists.with_content(content_of(part)) for part in inner]
+    return lists.with_content(content_of(inner))
 
 
-def _has_axis(x: Any) -> bool:
-    return isinstance(x, RaggedArray | RecordArray) or np.ndim(x) > 0
+def _repeated(x: Any, rows: Rows) -> Any:
+    """Return the content of an array in these rows; a number, or a single row, is repeated for all of them."""
+    if isinstance(x, RaggedArray) or is_per_row(x):
+        return cut(x, rows)
+    x = content_of(x)
+    if isinstance(x, RecordArray):
+        return RecordArray({k: _repeated(v, rows) for k, v in x.columns.items()})
+    x = jnp.asarray(x)
+    return jnp.broadcast_to(x, (rows.count, *x.shape[1:]))
+
+
+def _real(combined: Any, rows: Rows) -> Any:
+    if isinstance(combined, list):
+        return [with_length(part, rows.length) for part in combined]
+    return with_length(combined, rows.length)
 
 
 def broadcast_arrays(*arrays: Any, depth_limit: int | None = None) -> list[Any]:

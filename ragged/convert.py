@@ -18,11 +18,15 @@ from .array import (
     RecordArray,
     as_array,
     content_length,
+    content_of,
     from_offsets,
     row_ids_from_offsets,
+    with_length,
 )
 from .errors import CapacityError, concrete
-from .resize import fit
+from .flat import FlatArray
+from .record import Record
+from .resize import fit, settle
 
 # capacity and longest row of one list level
 Room: TypeAlias = tuple[int | None, int | None]
@@ -59,8 +63,8 @@ def from_awkward(
 
     Returns
     -------
-    RaggedArray, RecordArray or jax.Array
-        Flat numbers become a plain `jax.Array`.
+    RaggedArray, RecordArray or FlatArray
+        Of the same structure.
 
     Raises
     ------
@@ -85,7 +89,7 @@ def from_awkward(
     longest = [max_length] if isinstance(max_length, int) else max_length or ()
     # one (capacity, longest row) per list level; levels beyond those that were given have neither
     rooms = list(itertools.islice(itertools.zip_longest(itertools.islice(capacities, _LEVELS), longest), _LEVELS))
-    return _from_layout(ak.to_layout(array), "array", rooms, fill_value)
+    return with_length(_from_layout(ak.to_layout(array), "array", rooms, fill_value), None)
 
 
 def _from_layout(layout: Any, path: str, rooms: list[Room], fill_value: float | None) -> Content:
@@ -173,7 +177,7 @@ def from_numpy(array: Any) -> Any:
     for level in reversed(range(1, data.ndim)):
         outer = int(np.prod(data.shape[:level]))
         content = from_offsets(np.arange(outer + 1) * data.shape[level], content)
-    return content
+    return with_length(content, None)
 
 
 def from_lists(
@@ -240,13 +244,34 @@ def to_awkward(array: Any) -> ak.Array:
     >>> rg.to_awkward(rg.from_lists([[1.0, 2.0], []]))
     <Array [[1, 2], []] type='2 * var * float32'>
     """
-    if not isinstance(array, RaggedArray | RecordArray) and np.ndim(array) == 0:
-        return np.asarray(array)[()]
-    rows = len(array) if isinstance(array, RaggedArray) else content_length(array)
-    return ak.Array(_to_layout(array, rows))
+    if isinstance(array, Record):
+        return ak.Record({name: to_awkward(column) for name, column in array.columns.items()})
+    if not isinstance(array, FlatArray | RaggedArray | RecordArray):
+        if np.ndim(array) == 0:
+            return _known(jnp.asarray(array))[()]
+        array = FlatArray(jnp.asarray(array))
+    if array.length is not None:
+        _known(array.length)
+    array = settle(array)
+    if _is_single(array):
+        return _record(array)
+    return ak.Array(_to_layout(content_of(array), content_length(array)))
 
 
-def _known(x: jax.Array) -> np.ndarray:
+def _is_single(array: Any) -> bool:
+    """Return whether this is one record, or one number that an array holds while ``vmap`` maps over its rows."""
+    if isinstance(array, RecordArray):
+        return any(_is_single(column) for column in array.columns.values())
+    return not isinstance(array, RaggedArray) and np.ndim(content_of(array)) == 0
+
+
+def _record(array: Any) -> Any:
+    if not isinstance(array, RecordArray):
+        return to_awkward(content_of(array))
+    return ak.Record({name: _record(column) for name, column in array.columns.items()})
+
+
+def _known(x: Any) -> np.ndarray:
     value = concrete(x)
     if value is None:
         raise TypeError("the values of a ragged array are not known inside jit; convert the result outside")

@@ -1,19 +1,18 @@
 """The errors of ragged arrays, and checks that also work inside ``jit``.
 
 Outside ``jit`` a check raises at once. Inside ``jit`` the values are not known while tracing, so the check becomes part
-of the compiled program: it raises when the program runs, through a host callback that is reached only on failure.
+of the compiled program (`hepgrad.ragged.check`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-T = TypeVar("T")
+from .check import check
 
 
 class StructureError(ValueError):
@@ -34,34 +33,6 @@ def concrete(x: Any) -> np.ndarray | None:
         value = x.to_concrete_value() if hasattr(x, "to_concrete_value") else None
         return None if value is None else np.asarray(value)
     return np.asarray(x)
-
-
-def checked(value: jax.Array, failed: jax.Array, facts: tuple[jax.Array, ...], fail: Callable[..., None]) -> jax.Array:
-    """Return an integer array unchanged, in a way that runs ``fail(*facts)`` on the host when ``failed`` holds.
-
-    Parameters
-    ----------
-    value
-        Integer array that the result depends on, so that the check cannot be optimised away.
-    failed
-        Boolean scalar.
-    facts
-        Arrays for the message.
-    fail
-        Raises the error; it gets the facts as NumPy arrays.
-    """
-    shape = jax.ShapeDtypeStruct(value.shape, value.dtype)
-
-    def on_host(value: np.ndarray, failed: np.ndarray, *facts: np.ndarray) -> np.ndarray:
-        # under vmap the branch of a cond is always taken, hence the second look
-        if np.any(failed):
-            fail(*facts)
-        return np.asarray(value)
-
-    def bad(value: jax.Array) -> jax.Array:
-        return jax.pure_callback(on_host, shape, value, failed, *facts, vmap_method="sequential")
-
-    return jax.lax.cond(failed, bad, lambda value: value, value)
 
 
 def check_capacity(value: jax.Array, *, needed: jax.Array, capacity: int, operation: str) -> jax.Array:
@@ -85,18 +56,18 @@ def check_capacity(value: jax.Array, *, needed: jax.Array, capacity: int, operat
         message, when it is not.
     """
 
-    def fail(needed: np.ndarray) -> None:
+    def fail(needed: int) -> None:
         raise CapacityError(
-            f"{operation}: the result needs room for {int(np.max(needed))} items but its capacity is {capacity}; "
-            f"pass capacity={int(np.max(needed))} (or more)"
+            f"{operation}: the result needs room for {needed} items but its capacity is {capacity}; "
+            f"pass capacity={needed} (or more)"
         )
 
     known = concrete(needed)
     if known is not None:
         if known > capacity:
-            fail(known)
+            fail(int(known))
         return value
-    return checked(value, needed > capacity, (needed,), fail)
+    return check(value, needed > capacity, (needed,), fail)
 
 
 def check_same_offsets(a: jax.Array, b: jax.Array, *, operation: str) -> jax.Array:
@@ -112,16 +83,59 @@ def check_same_offsets(a: jax.Array, b: jax.Array, *, operation: str) -> jax.Arr
     if a.shape != b.shape:
         raise StructureError(f"{operation}: cannot broadcast {a.shape[0] - 1} rows with {b.shape[0] - 1}")
 
-    def fail(a: np.ndarray, b: np.ndarray) -> None:
-        row = int(np.argmax(np.diff(a) != np.diff(b)))
+    def fail(row: int, first: int, second: int) -> None:
         raise StructureError(
             f"{operation}: the arrays have the same number of rows but rows of other lengths; "
-            f"row {row} has {int(np.diff(a)[row])} items in one and {int(np.diff(b)[row])} in the other"
+            f"row {row} has {first} items in one and {second} in the other"
         )
 
     known_a, known_b = concrete(a), concrete(b)
     if known_a is not None and known_b is not None:
         if known_a is not known_b and not np.array_equal(known_a, known_b):
-            fail(known_a, known_b)
+            fail(*map(int, _first_difference(known_a, known_b)))
         return a
-    return checked(a, jnp.any(a != b), (a, b), fail)
+    return check(a, jnp.any(a != b), (a, b), fail, summary=_first_difference)
+
+
+def _first_difference(a: Any, b: Any) -> tuple[Any, Any, Any]:
+    """Return the first row that has another length, and its two lengths."""
+    first, second = a[1:] - a[:-1], b[1:] - b[:-1]
+    row = (first != second).argmax()
+    return row, first[row], second[row]
+
+
+def check_same_length(length: jax.Array, other: Any, offsets: Any, *, operation: str) -> tuple[jax.Array, Any]:
+    """Return a number of rows, and offsets that go with it; raise when ``other`` is another number.
+
+    Parameters
+    ----------
+    length
+        int32 scalar, traced.
+    other
+        The number that it has to be.
+    offsets
+        Returned in a way that depends on the check as well; may be None.
+    operation
+        Name of the operation, for the message.
+
+    Raises
+    ------
+    StructureError
+        When the numbers differ (inside ``jit`` as for `check_capacity`).
+    """
+
+    def fail(length: int, other: int) -> None:
+        raise StructureError(
+            f"{operation}: cannot broadcast {length} selected rows with {other}; select the rows of both "
+            "arrays, or of the records that hold both"
+        )
+
+    other = jnp.asarray(other, jnp.int32)
+    known, known_other = concrete(length), concrete(other)
+    if known is not None and known_other is not None:
+        if known != known_other:
+            fail(int(known), int(known_other))
+        return length, offsets
+    failed = length != other
+    length = check(length, failed, (length, other), fail)
+    return length, None if offsets is None else check(offsets, failed, (length, other), fail)

@@ -6,9 +6,12 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .array import RaggedArray, RecordArray, with_length
+from .flat import FlatArray
 from .ufunc import apply
 
 
@@ -84,6 +87,9 @@ _ELEMENTWISE: dict[Any, Callable[..., Any]] = {
 # item by item in the first argument; the others are tables that are used as a whole
 _WITH_TABLE: dict[Any, Callable[..., Any]] = {np.interp: jnp.interp, np.digitize: jnp.digitize}
 
+# what an array says of itself
+_ATTRIBUTES: dict[Any, str] = {np.ndim: "ndim", np.shape: "shape", np.size: "size"}
+
 # parameters of np.where and np.concatenate, which do not tell their signature
 _POSITIONAL = {np.where: ("condition", "x", "y"), np.concatenate: ("arrays", "axis")}
 
@@ -111,6 +117,8 @@ def dispatch(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[
     Array([3., 0., 3.], dtype=float32)
     """
     name = f"np.{getattr(function, '__name__', function)}"
+    if function in _ATTRIBUTES:
+        return getattr(args[0], _ATTRIBUTES[function])
     if function in _ELEMENTWISE:
         if function in (np.round, np.around):
             return _rounded(name, *args, **kwargs)
@@ -121,11 +129,25 @@ def dispatch(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[
         twin = _WITH_TABLE[function]
         return apply(lambda x: twin(x, *tables, **kwargs), first, operation=name)
     if function not in _TWINS:
+        twin = getattr(jnp, getattr(function, "__name__", ""), None)
+        flat = [leaf for leaf in jax.tree.leaves((args, kwargs), is_leaf=_is_array) if _is_array(leaf)]
+        if twin is not None and all(isinstance(x, FlatArray) for x in flat):
+            # on arrays with a known number of rows JAX's own function does what NumPy's would
+            args, kwargs = jax.tree.map(_converted(name), (tuple(args), dict(kwargs)), is_leaf=_is_array)
+            return jax.tree.map(lambda x: with_length(x, None), twin(*args, **kwargs))
         raise TypeError(
             f"{name} has no counterpart for ragged arrays; look for one in hepgrad.ragged, or convert with "
             "rg.to_padded(x, fill_value, length) or rg.flatten(x) first"
         )
     return _call(function, _TWINS[function], name, args, kwargs)
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, FlatArray | RaggedArray | RecordArray)
+
+
+def _converted(name: str) -> Callable[[Any], Any]:
+    return lambda x: x.buffer(name) if isinstance(x, FlatArray) else x
 
 
 def _rounded(name: str, a: Any, decimals: int = 0, **kwargs: Any) -> Any:

@@ -17,6 +17,8 @@ import numpy as np
 from .array import RaggedArray, RecordArray, content_length
 from .convert import to_awkward
 from .errors import concrete
+from .flat import FlatArray
+from .record import Record
 
 _WIDTH = 80
 _ROWS_IN_HTML = 10
@@ -39,6 +41,9 @@ def describe(array: Any) -> str:
     name, kind = type(array).__name__, type_of(array)
     if not _has_values(array):
         return f"<{name} traced type='{kind}'>"
+    if isinstance(array, FlatArray):
+        # as the array that it converts to
+        return repr(array.buffer("repr"))
     room = max(_WIDTH - len(name) - len(kind) - 12, 50)
     return f"<{name} {_show(to_awkward(array), room)} type='{kind}'>"
 
@@ -54,6 +59,7 @@ def describe_html(array: Any) -> str:
     lines = [f"type: {type_of(array)}"]
     if _has_values(array):
         rows = to_awkward(array)
+        rows = rows if isinstance(rows, ak.Array) else [rows]
         n = len(rows)
         half = _ROWS_IN_HTML // 2
         shown = range(n) if n <= _ROWS_IN_HTML else [*range(half), *range(n - half, n)]
@@ -83,8 +89,24 @@ def type_of(array: Any) -> str:
         return f"{_row_count(array)} * {_item_type(array)}"
     if isinstance(array, RecordArray):
         lengths = {_leading(column) for column in array.columns.values()}
-        return f"{lengths.pop() if len(lengths) == 1 else '?'} * {_item_type(array)}"
+        if lengths == {""}:
+            return _item_type(array)
+        rows = _row_count(array) if array.length is not None else lengths.pop() if len(lengths) == 1 else "?"
+        return f"{rows} * {_item_type(array)}"
+    if isinstance(array, Record):
+        return "{" + ", ".join(f"{k}: {_field_type(v)}" for k, v in array.columns.items()) + "}"
+    if isinstance(array, FlatArray):
+        if getattr(array.content, "shape", ()):
+            return f"{_row_count(array)} * {_item_type(array.content)}"
+        return _shape(array.content)
     return _shape(array)
+
+
+def _field_type(value: Any) -> str:
+    """Return the type of a value of one record."""
+    if isinstance(value, FlatArray | RaggedArray | RecordArray | Record):
+        return type_of(value)
+    return _item_type(value)
 
 
 def _is_list(array: RaggedArray) -> bool:
@@ -99,7 +121,7 @@ def _is_array(leaf: Any) -> bool:
     return isinstance(leaf, jax.Array | np.ndarray)
 
 
-def _row_count(array: RaggedArray) -> str:
+def _row_count(array: FlatArray | RaggedArray | RecordArray) -> str:
     if array.length is None:
         return str(array.rows)
     known = concrete(array.length) if _is_array(array.length) and array.length.ndim == 0 else None
@@ -111,7 +133,8 @@ def _leading(content: Any) -> str:
         return _row_count(content) if _is_list(content) else "?"
     if isinstance(content, RecordArray):
         return _leading(next(iter(content.columns.values()), None))
-    return str(content.shape[0]) if getattr(content, "shape", ()) else "?"
+    shape = getattr(content, "shape", None)
+    return str(shape[0]) if shape else "" if shape == () else "?"
 
 
 def _item_type(content: Any) -> str:
@@ -124,7 +147,7 @@ def _item_type(content: Any) -> str:
         return f"var{size} * {_item_type(content.content)}"
     if isinstance(content, RecordArray):
         return "{" + ", ".join(f"{k}: {_item_type(v)}" for k, v in content.columns.items()) + "}"
-    if not hasattr(content, "dtype") or not getattr(content, "shape", ()):
+    if not hasattr(content, "dtype") or not hasattr(content, "shape"):
         return _shape(content)
     return " * ".join([*(str(n) for n in content.shape[1:]), _dtype(content)])
 
@@ -154,10 +177,12 @@ def _consistent(array: Any) -> bool:
         if not _is_list(array) or array.rows < 0 or not _consistent(array.content):
             return False
         known = concrete(array.offsets)
-        return known is not None and content_length(array.content) >= int(known[-1])
-    if isinstance(array, RecordArray):
+        return known is not None and _leading(array.content) != "" and content_length(array.content) >= int(known[-1])
+    if isinstance(array, Record | RecordArray):
         return bool(array.columns) and all(_consistent(column) for column in array.columns.values())
-    return isinstance(array, jax.Array | np.ndarray) and np.ndim(array) > 0
+    if isinstance(array, FlatArray):
+        return _consistent(array.content)
+    return isinstance(array, jax.Array | np.ndarray)
 
 
 def _show(value: Any, room: int) -> str:

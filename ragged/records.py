@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .array import Content, RaggedArray, RecordArray
-from .broadcast import spread
+from .array import Content, RaggedArray, RecordArray, content_of, with_length
+from .broadcast import broadcast_arrays
+from .resize import settle
+from .rows import joined
 from .ufunc import align
 
 
@@ -42,12 +44,14 @@ def select_fields(array: Any, names: Sequence[str | list[str]]) -> Any:
 
 def _select(array: Any, name: str | list[str]) -> Any:
     if isinstance(array, RaggedArray):
-        return array.with_content(_select(array.content, name))
+        return array.with_content(content_of(_select(array.content, name)))
     wanted = [name] if isinstance(name, str) else name
     for one in wanted:
         if not isinstance(array, RecordArray) or one not in array.columns:
             raise KeyError(f"no field {one!r}; the fields are {fields(array)}")
-    return array.columns[name] if isinstance(name, str) else RecordArray({k: array.columns[k] for k in wanted})
+    if isinstance(name, str):
+        return with_length(array.columns[name], array.length)
+    return RecordArray({k: array.columns[k] for k in wanted}, array.length)
 
 
 def unzip(array: Any) -> tuple[Any, ...]:
@@ -109,7 +113,10 @@ def _add(array: Content, what: Any, name: str) -> Content:
         rows, (old, new) = align([array, what], operation="with_field")
         return rows.with_content(_add(old, new, name))
     assert isinstance(array, RecordArray)
-    return RecordArray({**array.columns, name: spread(what, array, operation="with_field")})
+    old, new = broadcast_arrays(settle(array), what, depth_limit=1)
+    return joined(
+        {**{k: with_length(v, old.length) for k, v in old.columns.items()}, name: new}, operation="with_field"
+    )
 
 
 def without_field(array: Any, where: str | Sequence[str]) -> Any:

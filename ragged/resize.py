@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .array import Content, RaggedArray, RecordArray, content_length, guard
+from .array import Content, RaggedArray, RecordArray, content_length, content_of, guard, with_length
 from .errors import check_capacity, concrete
+from .flat import FlatArray, head_of
 from .slicing.gather import constant, host, take_rows
 
 
@@ -160,7 +161,7 @@ def head(content: Content, count: int) -> Content:
     if isinstance(content, RaggedArray):
         offsets = concrete(content.offsets)
         return first_rows(content, count, count) if offsets is None else _exact(content, offsets[: count + 1])
-    return content if content_length(content) == count else content[:count]
+    return head_of(content, count)
 
 
 def blank_tail(content: Content, size: jax.Array) -> Content:
@@ -172,10 +173,20 @@ def blank_tail(content: Content, size: jax.Array) -> Content:
     return guard(content, jnp.arange(content.shape[0], dtype=jnp.int32) < size)
 
 
-def settle(array: RaggedArray) -> RaggedArray:
-    """Return the array without the rows that are not real, where their number is known (outside ``jit``)."""
-    if array.length is None:
+def settle(array: Any) -> Any:
+    """Return an array without the rows that are not real, where their number is known (outside ``jit``).
+
+    Parameters
+    ----------
+    array
+        Of any kind.
+    """
+    length = getattr(array, "length", None) if isinstance(array, FlatArray | RaggedArray | RecordArray) else None
+    if length is None:
         return array
-    count = concrete(array.length)
-    whole = dataclasses.replace(array, length=None)
-    return array if count is None else first_rows(whole, int(count), int(count))
+    count = concrete(length)
+    if count is None:
+        return array
+    if isinstance(array, RaggedArray):
+        return first_rows(dataclasses.replace(array, length=None), int(count), int(count))
+    return with_length(head(content_of(array), int(count)), None)

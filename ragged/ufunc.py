@@ -6,6 +6,7 @@ dimension of length 1 (what ``keepdims=True`` leaves) are repeated along the row
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -14,11 +15,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .array import RaggedArray, RecordArray, guard
+from .array import RaggedArray, RecordArray, content_of, guard, with_length
 from .errors import StructureError, check_same_offsets
+from .flat import FlatArray, plain
 from .foreign import refuse_awkward
 from .reduce.segments import bound
 from .resize import fit, settle
+from .rows import Rows, brought_together, common_rows, cut, has_rows, is_per_row, length_of, rows_of
 from .sums import LONG, spread_to_items
 
 
@@ -31,7 +34,9 @@ def is_operand(x: Any) -> bool:
         For an Awkward array, which has to be converted first.
     """
     refuse_awkward(x, "arithmetic")
-    return isinstance(x, RaggedArray | RecordArray | jax.Array | np.ndarray | np.generic | bool | int | float | complex)
+    return isinstance(
+        x, FlatArray | RaggedArray | RecordArray | jax.Array | np.ndarray | np.generic | bool | int | float | complex
+    )
 
 
 def apply(function: Callable[..., Any], *arrays: Any, operation: str | None = None) -> Any:
@@ -48,8 +53,8 @@ def apply(function: Callable[..., Any], *arrays: Any, operation: str | None = No
 
     Returns
     -------
-    RaggedArray or jax.Array
-        Of the common structure (a tuple of them when the function returns a tuple).
+    RaggedArray, FlatArray or jax.Array
+        Of the common structure (a tuple of them when the function returns a tuple); a plain array for a number.
 
     Raises
     ------
@@ -66,19 +71,56 @@ def apply(function: Callable[..., Any], *arrays: Any, operation: str | None = No
     >>> rg.to_list(rg.apply(jnp.hypot, x, 0.0))
     [[1.0, 2.0], [], [3.0]]
     """
-    name = operation or getattr(function, "__name__", "apply")
-    return _apply(function, arrays, None, str(name))
+    name = str(operation or getattr(function, "__name__", "apply"))
+    for x in arrays:
+        _refuse_records(x, name)
+    if any(isinstance(x, RaggedArray) for x in arrays):
+        return _apply(function, arrays, None, name)
+    arrays = tuple(plain(x) for x in arrays)
+    rows = Rows(0, None)
+    contents: Sequence[Any] = arrays
+    if any(isinstance(x, FlatArray) for x in arrays):
+        rows, contents = _selected(function, arrays, name)
+    result = function(*(guard(x, rows.valid) for x in contents))
+    if isinstance(result, tuple | list):
+        return tuple(with_length(part, rows.length) for part in result)
+    return with_length(result, rows.length)
+
+
+def _refuse_records(x: Any, operation: str) -> None:
+    if isinstance(x, RecordArray):
+        raise TypeError(f"{operation}: works on numbers, not on records; pick one of the fields {x.fields}")
+
+
+def _selected(function: Callable[..., Any], arrays: Sequence[Any], operation: str) -> tuple[Rows, list[Any]]:
+    """Return the common rows of flat arrays, of which data decides the number, and the content of each."""
+    if function in _CONTRACTIONS:
+        raise TypeError(f"{operation}: adds up selected rows inside jit; write rg.sum(a * b, axis=...)")
+    axes = max(np.ndim(content_of(x)) for x in arrays)
+    for x in arrays:
+        if has_rows(x) and length_of(x) is not None and x.ndim != axes:
+            raise TypeError(
+                f"{operation}: selected rows inside jit combine with arrays of as many axes, not with {axes}; add the "
+                "missing axis with x[:, np.newaxis]"
+            )
+    # as in NumPy, an array with fewer axes is repeated for every row
+    whole = [x if np.ndim(content_of(x)) == axes else None for x in arrays]
+    rows, contents = brought_together([0 if x is None else x for x in whole], operation=operation)
+    return rows, [x if part is None else new for x, part, new in zip(arrays, whole, contents, strict=True)]
+
+
+# functions that mix rows, so that what stands behind the real ones would matter
+_CONTRACTIONS = (jnp.matmul, jnp.vecdot, jnp.matvec, jnp.vecmat)
 
 
 def _apply(function: Callable[..., Any], arrays: Sequence[Any], valid: jax.Array | None, operation: str) -> Any:
     for x in arrays:
-        if isinstance(x, RecordArray):
-            raise TypeError(f"{operation}: works on numbers, not on records; pick one of the fields {x.fields}")
+        _refuse_records(x, operation)
     if not any(isinstance(x, RaggedArray) for x in arrays):
         return function(*(guard(x, valid) for x in arrays))
     first, contents = align(arrays, operation=operation)
     result = _apply(function, contents, first.valid, operation)
-    if isinstance(result, tuple):
+    if isinstance(result, tuple | list):
         return tuple(first.with_content(part) for part in result)
     return first.with_content(result)
 
@@ -98,13 +140,20 @@ def align(arrays: Sequence[Any], *, operation: str) -> tuple[RaggedArray, list[A
     StructureError
         When the rows do not fit.
     """
-    arrays = [settle(x) if isinstance(x, RaggedArray) else x for x in arrays]
-    ragged = [x for x in arrays if isinstance(x, RaggedArray)]
-    first = ragged[0]
+    arrays = [settle(x) for x in arrays]
+    lists = [x for x in arrays if isinstance(x, RaggedArray)]
+    given = [rows_of(x) for x in lists] + [rows_of(x) for x in arrays if is_per_row(x)]
+    common, offsets = common_rows(given, operation=operation, offsets=lists[0].offsets)
+    if offsets is not lists[0].offsets:
+        tied = dataclasses.replace(lists[0], offsets=offsets)
+        arrays = [tied if x is lists[0] else x for x in arrays]
+    if common.length is not None:
+        arrays = [cut(x, common) if isinstance(x, RaggedArray) or is_per_row(x) else x for x in arrays]
+    first, *others = (x for x in arrays if isinstance(x, RaggedArray))
     offsets = first.offsets
-    for other in ragged[1:]:
+    for other in others:
         offsets = check_same_offsets(offsets, other.offsets, operation=operation)
-    rows = RaggedArray(offsets, first.row_ids, first.content, first.length, first.max_length, first.exact)
+    rows = RaggedArray(offsets, first.row_ids, first.content, common.length, first.max_length, first.exact)
     return rows, [into_rows(x, rows, operation=operation) for x in arrays]
 
 
@@ -131,6 +180,7 @@ def into_rows(x: Any, rows: RaggedArray, *, operation: str) -> Any:
         return fit(x.content, rows.capacity)
     if isinstance(x, RecordArray):
         return RecordArray({k: into_rows(v, rows, operation=operation) for k, v in x.columns.items()})
+    x = content_of(x)
     if np.ndim(x) == 0:
         return x
     x = jnp.asarray(x)

@@ -108,12 +108,15 @@ def sum_over(shards: Iterable[Dataset], program: Program, *arguments: Any, first
     """
     run = compiled(program)
     total = before = None
+    checks = rg.Checks((), ())
     for shard in shards:
-        part = run(shard, np.int32(first), *arguments)
+        part, found = run(shard, np.int32(first), *arguments)
         first += shard.blocks
         # computations are only queued here: without this wait all shards would be loaded before the first is done
         jax.block_until_ready(before)
-        total, before = part if total is None else _add(total, part), part
+        checks.throw()
+        total, before, checks = part if total is None else _add(total, part), part, found
+    checks.throw()
     return total
 
 
@@ -121,14 +124,14 @@ def sum_over(shards: Iterable[Dataset], program: Program, *arguments: Any, first
 def compiled(program: Program) -> jax.stages.Wrapped:
     """Return a program as a function that JAX compiles, the same one for programs that are equal.
 
-    Its results have the highest precision that is enabled, for the sum.
+    Its results have the highest precision that is enabled, for the sum; with them come its checks.
 
     Parameters
     ----------
     program
         As for `Pool.total`.
     """
-    return jax.jit(lambda *arguments: jax.tree.map(precise, program(*arguments)))
+    return jax.jit(rg.with_checks(lambda *arguments: jax.tree.map(precise, program(*arguments))))
 
 
 def add_up(parts: Iterable[Any]) -> Any:

@@ -77,7 +77,7 @@ def examine_processes(patient: Patient) -> Iterator[Finding]:
                 )
 
 
-@jax.jit
+@rg.checked
 def _not_finite(data: Dataset) -> dict[str, jax.Array]:
     def of_block(block: tuple[rg.RecordArray, jax.Array, jax.Array]) -> dict[str, jax.Array]:
         columns, weight, process = block

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hepgrad import ragged as rg
+
 from ..data.pool import Pool
 from ..optimisation.culprit import find_culprit, find_failure
 from ..optimisation.goal import Goal
@@ -81,7 +83,7 @@ def examine_differences(patient: Patient) -> Iterator[Finding]:
     if not converged:
         return
     rounding = float(np.finfo(patient.data.weight.dtype).eps) * max(abs(float(value)), 1.0)
-    objective = jax.jit(patient.soft_objective)
+    objective = rg.checked(patient.soft_objective)
     for name in patient.parameters.free:
         direction, derivative = _direction(slope[name], patient.parameters.specs[name].scale)
         if not derivative > 0 or not np.isfinite(derivative):

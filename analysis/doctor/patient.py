@@ -9,6 +9,8 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 
+from hepgrad import ragged as rg
+
 from ..analysis import Analysis
 from ..comparisons import distances
 from ..data.dataset import Dataset
@@ -84,7 +86,7 @@ class Patient:
     def slope(self) -> tuple[Evaluation, Parameters]:
         """The objective and its derivatives in the soft reading, in units of the objective per parameter's unit."""
         evaluate = jax.value_and_grad(lambda *at: tuple(self.soft_objective(*at)), has_aux=True)
-        evaluation, slope = jax.jit(evaluate)(self.parameters, self.data)
+        evaluation, slope = rg.checked(evaluate)(self.parameters, self.data)
         return Evaluation(*evaluation), slope
 
     def soft_objective(self, parameters: Parameters, data: Dataset) -> Evaluation:

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from hepgrad import ragged as rg
+
 from ..data.dataset import Dataset
 from ..parameters.bounds import Bounds, Coordinates
 from ..parameters.parameters import Parameters
@@ -160,11 +162,18 @@ def in_one_program(descent: Descent, data: Dataset, start: Position, most: int) 
         The largest number of steps in one call.
     """
     # compiled ahead of time: a second compilation cannot happen unnoticed, a call that does not fit raises
-    compiled = make_step(descent).lower(start, data, jnp.ones((most, 2), float), np.int32(1)).compile()
+    # its checks are numbers that it returns, so that it can be kept on disk, and raise errors here
+    compiled = (
+        jax.jit(rg.with_checks(make_step(descent)))
+        .lower(start, data, jnp.ones((most, 2), float), np.int32(1))
+        .compile()
+    )
 
     def advance(position: Position, factors: np.ndarray) -> tuple[Position, Trace]:
         padded = jnp.asarray(np.resize(factors, (most, 2)), float)
-        return compiled(position, data, padded, np.int32(len(factors)))
+        result, checks = compiled(position, data, padded, np.int32(len(factors)))
+        checks.throw()
+        return result  # type: ignore[no-any-return]
 
     return advance
 

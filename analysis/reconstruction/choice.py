@@ -43,7 +43,7 @@ def nearest_in_mass(objects: Objects, mass: float) -> Objects:
 
 def smooth_choice(
     objects: Objects, field: str, *, by: str, temperature: float | jax.Array, fill_value: float | None = None
-) -> jax.Array:
+) -> rg.FlatArray:
     """Return the mean of a field with weights ``p_i exp(-x_i / temperature)``, per event: a smooth choice.
 
     With a chi-square as ``x`` and temperature 2 each assignment counts with its likelihood. A temperature of 0 is the
@@ -80,7 +80,7 @@ def smooth_choice(
     chosen = dataclasses.replace(objects, probability=weights)
     total = chosen.count()
     possible = total > float(np.finfo(total.dtype).tiny) ** 0.25
-    mean = jnp.where(possible, chosen.sum(field) / jnp.where(possible, total, 1), 0)
+    mean = rg.where(possible, chosen.sum(field) / rg.where(possible, total, 1), 0)
     if fill_value is None:
         return mean
     nothing = objects.none().probability

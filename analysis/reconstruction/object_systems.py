@@ -8,9 +8,9 @@ import operator
 from collections.abc import Sequence
 
 import jax.numpy as jnp
-import numpy as np
 
 from hepgrad import ragged as rg
+from hepgrad.ragged.check import check
 
 from ..kinematics.masses import invariant_mass
 from ..kinematics.momenta import Momentum
@@ -124,18 +124,18 @@ def limited(objects: Objects, max_objects: int | None) -> Objects:
     array = objects.array
     if max_objects is None or (array.longest is not None and array.longest <= max_objects):
         return objects
-    most = jnp.max(array.counts, initial=0)
+    most = jnp.max(array.row_lengths, initial=0)
 
-    def fail(most: np.ndarray) -> None:
+    def fail(most: int) -> None:
         raise rg.CapacityError(
-            f"an event has {int(np.max(most))} objects but max_objects={max_objects}; drop objects that no cut can "
+            f"an event has {most} objects but max_objects={max_objects}; drop objects that no cut can "
             "accept when reading, or allow more"
         )
 
     known = rg.errors.concrete(most)
     if known is not None:
-        fail(known)
-    offsets = rg.errors.checked(array.offsets, most > max_objects, (most,), fail)
+        fail(int(known))
+    offsets = check(array.offsets, most > max_objects, (most,), fail)
     array, probability = (
         dataclasses.replace(x, offsets=offsets, max_length=max_objects) for x in (array, objects.probability)
     )

@@ -6,8 +6,6 @@ import abc
 import operator
 from typing import Any, Self
 
-import jax
-
 from hepgrad import ragged as rg
 
 from .cut import Pass, as_probability
@@ -29,9 +27,9 @@ class Counting(abc.ABC):
             A `Pass` per object, or ragged booleans.
         """
 
-    def count(self) -> jax.Array:
+    def count(self) -> rg.FlatArray:
         """Return the expected number of selected objects per event, ``sum(p)``."""
-        return rg.sum(self.probability, axis=1)
+        return rg.sum(self.probability, axis=1)  # type: ignore[no-any-return]
 
     def at_least(self, n: int) -> Pass:
         """Return the event pass "at least ``n`` objects are selected".

@@ -163,7 +163,7 @@ def as_probability(passed: Any, like: Values | None = None) -> Values:
     if isinstance(passed, Pass):
         return passed.probability
     dtype = _leaf_dtype(like) if like is not None else jnp.result_type(float)
-    if isinstance(passed, rg.RaggedArray | jax.Array) or hasattr(passed, "dtype"):
+    if isinstance(passed, rg.FlatArray | rg.RaggedArray | jax.Array) or hasattr(passed, "dtype"):
         if _leaf_dtype(passed) != jnp.bool_:
             raise TypeError(f"a selection needs a comparison or booleans, not numbers of type {_leaf_dtype(passed)}")
         return rg.apply(lambda p: jnp.asarray(p).astype(dtype), passed)
@@ -171,6 +171,6 @@ def as_probability(passed: Any, like: Values | None = None) -> Values:
 
 
 def _leaf_dtype(values: Any) -> Any:
-    while isinstance(values, rg.RaggedArray):
+    while isinstance(values, rg.RaggedArray | rg.FlatArray):
         values = values.content
     return values.dtype

@@ -28,7 +28,7 @@ Names: TypeAlias = tuple[tuple[str, ...], ...]
 class Events:
     """A block of events: collections, event-level columns, weights, and the probability that each event passed so far.
 
-    Columns are attributes: ``events.Jet`` is `Objects`, ``events.MET.pt`` an array of shape (events,).
+    Columns are attributes: ``events.Jet`` is `Objects`, ``events.MET.pt`` a flat array with one value per event.
 
     Attributes
     ----------
@@ -52,6 +52,13 @@ class Events:
     cutflow: Mapping[str, jax.Array] = dataclasses.field(default_factory=dict)
     regions: Mapping[str, jax.Array] = dataclasses.field(default_factory=dict)
     passes: Mapping[str, jax.Array] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # stages compute flat arrays; between the stages there are only their buffers, all rows of which are real
+        for name in ("weight", "probability"):
+            object.__setattr__(self, name, _buffer(getattr(self, name), name))
+        for name in ("columns", "cutflow", "regions", "passes"):
+            object.__setattr__(self, name, {k: _buffer(v, k) for k, v in getattr(self, name).items()})
 
     def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], Names]:
         """Return the children and the static part, as JAX asks for."""
@@ -92,7 +99,8 @@ class Events:
             raise AttributeError(
                 f"no column {name!r} in these events; the columns are {list(self.__dict__['columns'])}"
             )
-        return self.columns[name]
+        column = self.columns[name]
+        return rg.FlatArray(column) if isinstance(column, jax.Array) else column
 
     def __len__(self) -> int:
         return int(self.weight.shape[0])
@@ -188,3 +196,10 @@ class Events:
         if isinstance(probability, rg.RaggedArray):
             raise TypeError("an event selection needs one pass per event; count the objects, e.g. jets.at_least(1)")
         return probability
+
+
+def _buffer(column: Any, name: str) -> Any:
+    """Return the buffer of a flat array; columns of other events, which a selection of rows leaves, are refused."""
+    if not isinstance(column, rg.FlatArray):
+        return column
+    return column.buffer(f"events, {name!r}") if column.length is not None else column.content

@@ -30,7 +30,7 @@ class Expectations(abc.ABC):
     @abc.abstractmethod
     def __getitem__(self, name: str) -> rg.RaggedArray: ...
 
-    def sum(self, field: str) -> jax.Array:
+    def sum(self, field: str) -> rg.FlatArray:
         """Return the expected sum of a field over the selected objects, ``sum(p * x)``, per event.
 
         Parameters
@@ -40,7 +40,7 @@ class Expectations(abc.ABC):
         """
         return _sum(self.probability, self[field])
 
-    def mean(self, field: str, *, fill_value: float | None = None) -> jax.Array:
+    def mean(self, field: str, *, fill_value: float | None = None) -> rg.FlatArray:
         """Return the expected mean of a field over the selected objects, per event.
 
         That is the value of an object drawn from the selected ones (`hepgrad.ragged.draw_probability`), not the ratio
@@ -59,7 +59,7 @@ class Expectations(abc.ABC):
         some = rg.at_least_probability(self.probability, 1)
         return some * mean + (1 - some) * fill_value
 
-    def max(self, field: str, *, fill_value: float | None = None) -> jax.Array:
+    def max(self, field: str, *, fill_value: float | None = None) -> rg.FlatArray:
         """Return the expected largest value of a field among the selected objects, per event.
 
         Parameters
@@ -71,7 +71,7 @@ class Expectations(abc.ABC):
         """
         return self.nth(field, 1, by=field, fill_value=fill_value)
 
-    def min(self, field: str, *, fill_value: float | None = None) -> jax.Array:
+    def min(self, field: str, *, fill_value: float | None = None) -> rg.FlatArray:
         """Return the expected smallest value of a field among the selected objects, per event.
 
         Parameters
@@ -85,7 +85,7 @@ class Expectations(abc.ABC):
         values, probability = _in_order(values, values, probability, ascending=True)
         return _expectation(rg.nth_probability(probability, 1), values, fill_value)
 
-    def leading(self, field: str, *, by: str | None = None, fill_value: float | None = None) -> jax.Array:
+    def leading(self, field: str, *, by: str | None = None, fill_value: float | None = None) -> rg.FlatArray:
         """Return the expected value of a field of the leading selected object, per event.
 
         Object i leads with probability ``p_i prod_{j before i} (1 - p_j)``. Which one comes before the other is told by
@@ -105,7 +105,7 @@ class Expectations(abc.ABC):
         """
         return self.nth(field, 1, by=by, fill_value=fill_value)
 
-    def subleading(self, field: str, *, by: str | None = None, fill_value: float | None = None) -> jax.Array:
+    def subleading(self, field: str, *, by: str | None = None, fill_value: float | None = None) -> rg.FlatArray:
         """Return the expected value of a field of the second selected object, per event.
 
         Parameters
@@ -115,7 +115,7 @@ class Expectations(abc.ABC):
         """
         return self.nth(field, 2, by=by, fill_value=fill_value)
 
-    def nth(self, field: str, n: int, *, by: str | None = None, fill_value: float | None = None) -> jax.Array:
+    def nth(self, field: str, n: int, *, by: str | None = None, fill_value: float | None = None) -> rg.FlatArray:
         """Return the expected value of a field of the n-th selected object, per event.
 
         Object i is the n-th with probability ``p_i`` times that of exactly ``n - 1`` selected ones before it.
@@ -166,17 +166,17 @@ def _in_order(by: rg.RaggedArray, *arrays: rg.RaggedArray, ascending: bool) -> t
     return rg.unzip(sorted_records)
 
 
-def _expectation(chosen: rg.RaggedArray, values: rg.RaggedArray, fill_value: float | None) -> jax.Array:
+def _expectation(chosen: rg.RaggedArray, values: rg.RaggedArray, fill_value: float | None) -> Any:
     expected = _sum(chosen, values)
     total = remembered(chosen, "total", lambda: rg.sum(chosen, axis=1))
     if fill_value is not None:
         return expected + (1 - total) * fill_value
     # below this a second derivative's 1 / total**3 overflows, and the event counts for nothing
     possible = total > float(np.finfo(total.dtype).tiny) ** 0.25
-    return jnp.where(possible, expected / jnp.where(possible, total, 1), 0)
+    return rg.where(possible, expected / rg.where(possible, total, 1), 0)
 
 
-def _sum(weight: rg.RaggedArray, values: rg.RaggedArray) -> jax.Array:
+def _sum(weight: rg.RaggedArray, values: rg.RaggedArray) -> Any:
     def product(w: Any, x: Any) -> jax.Array:
         # an object that cannot be chosen may hold NaN
         return w * jnp.where((w == 0) & ~jnp.isfinite(x), 0, x)

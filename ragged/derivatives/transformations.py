@@ -19,15 +19,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..array import RaggedArray, RecordArray, guard
+from ..array import RaggedArray, RecordArray, content_of, guard
 from ..errors import StructureError, check_same_offsets
+from ..flat import FlatArray
 from ..resize import fit
+from ..rows import rows_of
 
 Argnums = int | Sequence[int]
 
 
 def _is_array(x: Any) -> bool:
-    return isinstance(x, RaggedArray | RecordArray)
+    return isinstance(x, FlatArray | RaggedArray | RecordArray)
 
 
 def _is_inexact(x: Any) -> bool:
@@ -41,7 +43,7 @@ def items_of(tree: Any) -> Any:
 
 
 def _items_of_array(x: Any) -> Any:
-    if isinstance(x, RaggedArray):
+    if isinstance(x, FlatArray | RaggedArray):
         return _items_of_array(x.content)
     if isinstance(x, RecordArray):
         columns = {name: _items_of_array(column) for name, column in x.columns.items()}
@@ -58,11 +60,17 @@ def _map_items(function: Callable[[Any, Any, jax.Array | None], Any], tree: Any,
 def _map_array(function: Callable[..., Any], x: Any, new: Any, valid: jax.Array | None) -> Any:
     if isinstance(x, RaggedArray):
         return x.with_content(_map_array(function, x.content, new, x.valid))
+    if isinstance(x, FlatArray):
+        return FlatArray(_map_array(function, x.content, new, _valid(x)), x.length)
     if isinstance(x, RecordArray):
-        new = new or {}
+        new, valid = new or {}, valid if x.length is None else _valid(x)
         columns = {name: _map_array(function, column, new.get(name), valid) for name, column in x.columns.items()}
-        return RecordArray(columns)
+        return RecordArray(columns, x.length)
     return function(x, new, valid)
+
+
+def _valid(x: FlatArray | RecordArray) -> jax.Array | None:
+    return None if x.length is None else rows_of(x).valid
 
 
 def with_items(tree: Any, items: Any) -> Any:
@@ -355,6 +363,8 @@ def _conform_array(given: Any, like: Any, name: str, checks: list[jax.Array]) ->
         if offsets is not like.offsets:
             checks.append(offsets)
         return _conform_array(fit(given.content, like.capacity), like.content, name, checks)
+    if isinstance(like, FlatArray):
+        return _conform_array(content_of(given), like.content, name, checks)
     if isinstance(like, RecordArray):
         columns = {}
         for field, column in like.columns.items():

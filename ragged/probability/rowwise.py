@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..array import RaggedArray
+from ..array import RaggedArray, content_of, with_length
 from ..errors import StructureError
 from ..promotion import holding
 from ..reduce.axis import by_axis, with_numbers
@@ -17,6 +18,8 @@ from ..reduce.groups import Groups
 from ..reduce.positions import argmin
 from ..reduce.products import exclusive_by_id, prod_in_order
 from ..reduce.segments import spread
+from ..resize import settle
+from ..rows import common_rows, cut, rows_of
 from ..slicing.gather import take
 from ..structure.order import argsort
 from ..structure.pairs import row_pairs
@@ -128,7 +131,7 @@ def top_k(x: Any, k: int, *, fill_value: float) -> Any:
 
     Returns
     -------
-    jax.Array
+    FlatArray
         Shape (rows, k).
 
     Raises
@@ -159,7 +162,7 @@ def argtop_k(x: Any, k: int) -> Any:
 
     Returns
     -------
-    jax.Array
+    FlatArray
         int32, shape (rows, k).
 
     Raises
@@ -218,17 +221,23 @@ def nearest(
     for name, array in (("x", x), ("y", y)):
         if not isinstance(array, RaggedArray):
             raise TypeError(f"nearest: {name} must be a ragged array, not {type(array).__name__}")
+    x, y = settle(x), settle(y)
+    rows, offsets = common_rows([rows_of(x), rows_of(y)], operation="nearest", offsets=x.offsets)
+    x, y = cut(dataclasses.replace(x, offsets=offsets), rows), cut(y, rows)
     pairs = row_pairs(x, y, capacity=capacity, operation="nearest")
-    distance = metric(
-        take(x.content, pairs.row_ids, valid=pairs.valid, operation="nearest"),
-        take(y.content, pairs.content, valid=pairs.valid, operation="nearest"),
+    distance = content_of(
+        metric(
+            take(x.content, pairs.row_ids, valid=pairs.valid, operation="nearest"),
+            take(y.content, pairs.content, valid=pairs.valid, operation="nearest"),
+        )
     )
     if jnp.shape(distance) != (pairs.capacity,):
         raise StructureError(
             f"nearest: the metric must return one number for each of the {pairs.capacity} pairs, "
             f"but returned an array of shape {jnp.shape(distance)}"
         )
-    return x.with_content(argmin(pairs.with_content(distance), axis=-1).astype(jnp.int32))
+    closest = argmin(pairs.with_content(distance), axis=-1).astype(jnp.int32)
+    return dataclasses.replace(x.with_content(closest), length=rows.length)
 
 
 def _along_rows(kernel: Callable[[Groups, jax.Array], jax.Array], x: Any, operation: str) -> Any:
@@ -279,13 +288,14 @@ def on_rows(function: Callable[[RaggedArray], Any], x: Any, operation: str) -> A
     TypeError
         When the items are records or the array is not ragged.
     """
+    x = settle(x)
     if not isinstance(x, RaggedArray):
         raise TypeError(f"{operation}: needs a ragged array, not {type(x).__name__}")
     if isinstance(x.content, RaggedArray):
         return x.with_content(on_rows(function, x.content, operation))
     if not isinstance(x.content, jax.Array):
         raise TypeError(f"{operation}: works on numbers, not on records; pick one of the fields {x.fields}")
-    return function(x)
+    return with_length(function(x), x.length)
 
 
 def _first(rows: RaggedArray, k: int) -> tuple[jax.Array, jax.Array]:

@@ -288,7 +288,7 @@ def _sorted(rows: RaggedArray, pairs: RaggedArray, temperature: Any, *, ascendin
     groups, first, second = _both(rows, pairs)
     # the sum over k of |x_j - x_k| is needed at the second item of the pairs
     spreads = groups.sum(jnp.abs(first - second))
-    place = 2 * rows.positions - spread(rows.counts, rows.row_ids) + 1
+    place = 2 * rows.positions - spread(rows.row_lengths, rows.row_ids) + 1
     slope = groups.spread((place if ascending else -place).astype(second.dtype))
     logits = slope * second - spread(spreads, jnp.asarray(pairs.content), ordered=False)
     return _mean(groups, _weights(groups, groups.clean(logits) / temperature), second)

@@ -18,9 +18,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..array import Content, RaggedArray, RecordArray, content_length, row_ids_from_offsets
+from ..array import Content, RaggedArray, RecordArray, content_of, row_ids_from_offsets, with_length
 from ..errors import concrete
+from ..flat import FlatArray
 from ..resize import settle
+from ..rows import Rows, rows_of
 from ..sums import LONG
 from .groups import Groups, Whole, groups_of
 from .segments import bound, extreme_by_id, spread
@@ -52,14 +54,25 @@ def by_axis(x: Any, axis: int | None, *, keepdims: bool, operation: str, index: 
     ValueError
         When the array has no such axis.
     """
-    x = settle(x) if isinstance(x, RaggedArray) else x
+    x = settle(x)
     depth = depth_of(x, operation=operation)
+    rows = rows_of(x) if depth else Rows(1, None)
+    x = content_of(x)
     if axis is None:
-        values, valid = _numbers(x, None)
+        values, valid = _numbers(x, rows.valid)
         whole = Whole(valid, values.shape[0])
-        return whole, values, (lambda result: result.reshape((1,) * depth)) if keepdims else (lambda result: result)
+        shape = (1,) * depth if keepdims else ()
+        return whole, values, lambda result: with_length(result.reshape(shape), None)
     axis = positive_axis(axis, depth, operation=operation)
-    return _top(x, keepdims, index) if axis == 0 else _descend(x, axis, keepdims, index)
+    if axis == 0:
+        return _top(x, rows, keepdims, index)
+    groups, values, rebuild = _descend(x, axis, keepdims, index)
+    single = keepdims and axis == 1 and rows.length is not None
+    return (
+        groups,
+        values,
+        lambda result: with_length(_real(rebuild(result), rows) if single else rebuild(result), rows.length),
+    )
 
 
 def depth_of(x: Any, *, operation: str) -> int:
@@ -81,7 +94,7 @@ def depth_of(x: Any, *, operation: str) -> int:
         return 1 + depth_of(x.content, operation=operation)
     if isinstance(x, RecordArray):
         raise TypeError(f"{operation}: works on numbers, not on records; pick one of the fields {x.fields}")
-    return int(np.ndim(x))
+    return x.ndim if isinstance(x, FlatArray) else int(np.ndim(x))
 
 
 def positive_axis(axis: int, depth: int, *, operation: str) -> int:
@@ -118,7 +131,9 @@ def with_numbers(x: Any, values: jax.Array) -> Any:
     values
         As many as there are numbers in the buffer of ``x``.
     """
-    return x.with_content(with_numbers(x.content, values)) if isinstance(x, RaggedArray) else values
+    if isinstance(x, RaggedArray):
+        return x.with_content(with_numbers(x.content, values))
+    return with_length(values, x.length if isinstance(x, FlatArray) else None)
 
 
 def _numbers(x: Content, valid: jax.Array | None) -> tuple[jax.Array, jax.Array | None]:
@@ -159,15 +174,17 @@ def _regular(x: jax.Array, axis: int, keepdims: bool) -> Grouped:
     return groups, flat, lambda result: jnp.expand_dims(result, axis) if keepdims else result
 
 
-def _top(x: Content, keepdims: bool, index: bool) -> Grouped:
+def _top(x: Content, rows: Rows, keepdims: bool, index: bool) -> Grouped:
     """Bring the outermost items together in one group."""
-    items = content_length(x)
+    items = rows.count
     ids = jnp.zeros(items, jnp.int32)
     if not isinstance(x, RaggedArray):
         assert not isinstance(x, RecordArray)
-        offsets = jnp.array([0, items], jnp.int32)
-        everything = Groups(ids, offsets, None, 1, items, True)
-        return everything, jnp.asarray(x), lambda result: result if keepdims else result[0]
+        if rows.valid is not None:
+            ids = jnp.where(rows.valid, 0, 1)
+        offsets = jnp.stack([jnp.zeros((), jnp.int32), jnp.asarray(rows.number, jnp.int32)])
+        everything = Groups(ids, offsets, None, 1, items, rows.length is None)
+        return everything, jnp.asarray(x), lambda result: with_length(result if keepdims else result[0], None)
     position = jnp.arange(items, dtype=jnp.int32) if index else None
     groups, values, rebuild = _merge(x, ids, 1, position, True, Crowd(items, None))
     return groups, values, lambda result: rebuild(result) if keepdims else _single(rebuild(result))
@@ -237,11 +254,15 @@ def _keep(result: Content) -> Content:
     return RaggedArray(ones, ones[:-1], result, None, 1, True)
 
 
+def _real(lists: Content, rows: Rows) -> Content:
+    """Empty the lists of one item that `_keep` has made of rows that are not real."""
+    if not isinstance(lists, RaggedArray):
+        return lists
+    assert rows.valid is not None and rows.length is not None
+    ids = jnp.where(rows.valid, lists.row_ids, rows.count)
+    return RaggedArray(jnp.minimum(lists.offsets, rows.length), ids, lists.content, None, 1, False)
+
+
 def _single(merged: RaggedArray) -> Any:
     """Return the only row of a merged array: its content, which inside ``jit`` may have unused room at the end."""
-    content = merged.content
-    if isinstance(content, RaggedArray) and not merged.exact:
-        return RaggedArray(
-            content.offsets, content.row_ids, content.content, merged.size, content.max_length, content.exact
-        )
-    return content
+    return with_length(merged.content, None if merged.exact else merged.size)

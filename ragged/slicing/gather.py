@@ -227,7 +227,7 @@ def take_rows(
     if repeats is None and places is not None:
         repeats = int(np.bincount(places, minlength=1).max(initial=0))
     index = jnp.asarray(index)
-    counts = array.counts.at[index].get(mode="clip") if array.rows else jnp.zeros(index.shape, jnp.int32)
+    counts = array.row_lengths.at[index].get(mode="clip") if array.rows else jnp.zeros(index.shape, jnp.int32)
     if valid is not None:
         counts = jnp.where(valid, counts, 0)
     bounds = [] if array.max_length is None else [array.max_length * index.shape[0]]

@@ -7,7 +7,6 @@ as NumPy does.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,15 +15,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..array import Content, RaggedArray, RecordArray, content_length
+from ..array import Content, RaggedArray, RecordArray, content_of, with_length
 from ..errors import StructureError, concrete
+from ..flat import FlatArray, plain
+from ..record import Record
 from ..records import select_fields
 from ..resize import settle, with_capacity
-from .gather import compact, constant, take, take_rows
+from ..rows import Rows, joined, length_of, rows_of
+from ..selection import select
+from .gather import constant, take, take_rows
 from .integers import wrap_rows
 from .ragged_indices import by_ragged
-from .row_slices import slice_rows
-from .within_rows import each, pick
+from .within_rows import each, pick, regular
 
 _ALL = slice(None)
 
@@ -46,9 +48,10 @@ def getitem(array: Any, where: Any, *, capacity: int | None = None) -> Any:
 
     Returns
     -------
-    RaggedArray, RecordArray or jax.Array
-        Inside ``jit`` a boolean per row leaves as many rows as there were, the selected ones first, and the number of
-        the selected ones in ``length``.
+    FlatArray, RaggedArray, RecordArray, Record or jax.Array
+        One item of numbers is a plain array of no axes, one of records a `Record`. Inside ``jit`` a boolean per row
+        leaves a buffer of as many rows as there were, the selected ones first, and their number in ``length``; one row
+        has its length there.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def getitem(array: Any, where: Any, *, capacity: int | None = None) -> Any:
     CapacityError
         When the result does not fit.
     TypeError
-        Inside ``jit`` for a result whose length cannot be represented: one row of an array of numbers.
+        For anything else that is no index.
 
     Examples
     --------
@@ -77,6 +80,7 @@ def getitem(array: Any, where: Any, *, capacity: int | None = None) -> Any:
     items = tuple(_standard(item) for item in items if not _is_name(item))
     if not items:
         return array
+    array = settle(array)
     result = _any(array, _expand(array, items), capacity)
     if capacity is not None and isinstance(result, RaggedArray):
         result = with_capacity(result, capacity)
@@ -91,6 +95,13 @@ def _standard(item: Any) -> Any:
     """Return one part of an index as None, ..., a slice, an integer, a flat array or a ragged array."""
     if item is None or item is Ellipsis or isinstance(item, slice | RaggedArray):
         return item
+    item = plain(item)
+    if isinstance(item, FlatArray) and item.ndim == 1:
+        return _integers_or_booleans(item, item)
+    if item.ndim == 2 if isinstance(item, FlatArray | jax.Array) else False:
+        # one list of positions for each row, as reducers with keepdims=True leave them
+        rows = rows_of(item)
+        return regular(rows.count, item.shape[1], rows.length, content_of(item).reshape(-1))
     if isinstance(item, list) and any(isinstance(part, list | np.ndarray) for part in item):
         item = ak.Array(item)
     if isinstance(item, ak.Array):
@@ -102,6 +113,10 @@ def _standard(item: Any) -> Any:
     array = item if isinstance(item, jax.Array) else np.asarray(item)
     if array.size == 0 and not isinstance(array, jax.Array):
         array = array.astype(np.int32)
+    return _integers_or_booleans(array, item)
+
+
+def _integers_or_booleans(array: Any, item: Any) -> Any:
     kind = "b" if array.dtype == bool else "i" if jnp.issubdtype(array.dtype, jnp.integer) else "?"
     if kind == "?" or array.ndim > 1 or (array.ndim == 0 and kind == "b"):
         raise TypeError(
@@ -123,60 +138,98 @@ def _expand(array: Content, items: tuple[Any, ...]) -> tuple[Any, ...]:
     return items[: places[0]] + (_ALL,) * max(missing, 0) + items[places[0] + 1 :]
 
 
-def _depth(array: Content) -> int:
+def _depth(array: Any) -> int:
     """Return the number of axes: list levels and regular dimensions (of the deepest field of a record)."""
     if isinstance(array, RaggedArray):
         return 1 + _depth(array.content)
     if isinstance(array, RecordArray):
         return max(_depth(column) for column in array.columns.values())
-    return array.ndim
+    return int(array.ndim)
 
 
-def _any(array: Content, items: tuple[Any, ...], capacity: int | None) -> Content:
-    if isinstance(array, RecordArray):
-        return RecordArray({k: _any(v, items, capacity) for k, v in array.columns.items()})
-    if isinstance(array, RaggedArray):
-        return _rows(settle(array), items, capacity)
-    return _flat(array, items)
+def _any(array: Any, items: tuple[Any, ...], capacity: int | None) -> Any:
+    """Return ``array[items]`` for an array of any kind, without rows that are known not to be real."""
+    head, rest = items[0], items[1:]
+    content, rows = content_of(array), rows_of(array)
+    if head is None:
+        return _one_row(_any(array, rest, capacity) if rest else array)
+    if isinstance(head, RaggedArray):
+        return _by_lists(array, head, rest)
+    if not isinstance(head, slice) and head.ndim == 0:
+        return _one(content, rows, head, rest)
+    pairs = (
+        bool(rest) and _is_integer(rest[0]) and not isinstance(head, slice) and (rest[0].ndim == 1 or _is_integer(head))
+    )
+    if pairs or (isinstance(content, jax.Array) and rows.length is None and all(_is_known(item) for item in items)):
+        return _pairs(content, rows, items)
+    chosen = select(rows, head)
+    length = chosen.rows.length
+    return with_length(each(chosen.of(content, capacity=capacity), rest, length), length)
+
+
+def _is_known(item: Any) -> bool:
+    """Return whether JAX can index by this part of an index itself."""
+    return not isinstance(item, FlatArray) and (item is None or isinstance(item, slice) or concrete(item) is not None)
 
 
 def _is_integer(item: Any) -> bool:
-    return isinstance(item, np.ndarray | jax.Array) and item.dtype != bool
+    return isinstance(item, np.ndarray | jax.Array | FlatArray) and item.dtype != bool
 
 
-def _rows(array: RaggedArray, items: tuple[Any, ...], capacity: int | None) -> Content:
+def _by_lists(array: Any, head: RaggedArray, rest: tuple[Any, ...]) -> Any:
+    if any(not isinstance(item, slice) or item != _ALL for item in rest):
+        raise TypeError("a ragged index cannot be followed by others; use two pairs of brackets: x[mask][...]")
+    if isinstance(array, RecordArray):
+        columns = {k: _by_lists(with_length(v, array.length), head, ()) for k, v in array.columns.items()}
+        return joined(columns, operation="x[ragged index]")
+    if not isinstance(array, RaggedArray):
+        raise StructureError("a ragged index fits ragged arrays, not a flat array with one value per row")
+    return by_ragged(array, head)
+
+
+def _one(content: Content, rows: Rows, index: Any, rest: tuple[Any, ...]) -> Any:
+    """Return what one row number takes, and the rest of the index inside it."""
+    if isinstance(content, RecordArray):
+        return Record({k: _one(v, rows, index, rest) for k, v in content.columns.items()})
+    if isinstance(content, RaggedArray):
+        if rest and _is_integer(rest[0]):
+            return _paired(content, rows, index, rest)
+        place = wrap_rows(rows, index)
+        if not rest:
+            return _row(content, place)
+        return _any(
+            with_length(each(take_rows(content, place[None], operation="x[i, ...]"), rest, None), None), _FIRST, None
+        )
+    if rows.length is None and all(_is_known(item) for item in (index, *rest)):
+        return _flat(content, (index, *rest))
+    value = take(content, wrap_rows(rows, index)[None])
+    return with_length(each(value, rest, None)[0], None)
+
+
+_FIRST = (np.asarray(0),)
+
+
+def _pairs(content: Content, rows: Rows, items: tuple[Any, ...]) -> Any:
+    """Return the items at pairs of a row and a position in it, or whatever JAX takes from a flat array."""
+    if isinstance(content, RecordArray):
+        columns = {k: _pairs(v, rows, items) for k, v in content.columns.items()}
+        scalar = all(item.ndim == 0 for item in items if _is_integer(item))
+        return Record(columns) if scalar else joined(columns, operation="x[[...], [...]]")
+    if not isinstance(content, RaggedArray):
+        return _flat(content, items)
     head, rest = items[0], items[1:]
-    if head is None:
-        return _one_row(_rows(array, rest, capacity) if rest else array)
-    if isinstance(head, RaggedArray):
-        if any(not isinstance(item, slice) or item != _ALL for item in rest):
-            raise TypeError("a ragged index cannot be followed by others; use two pairs of brackets: x[mask][...]")
-        return by_ragged(array, head)
-    if isinstance(head, slice):
-        result = slice_rows(array, head)
-        return each(result, rest, result.length)
     if not _is_integer(head):
-        if rest and _is_integer(rest[0]) and rest[0].ndim == 1:
-            known = concrete(head)
-            if known is None:
-                raise TypeError("a boolean mask cannot be paired with an array of integers inside jit")
-            head = compact(_whole_mask(array, head))
-        else:
-            result = _mask_rows(array, head)
-            return each(result, rest, result.length)
-    if rest and _is_integer(rest[0]):
-        return _paired(array, head, rest)
-    index = wrap_rows(array, head)
-    if head.ndim == 1:
-        return each(take_rows(array, index, capacity=capacity, operation="x[[...]]"), rest, None)
-    if rest:
-        return _any(each(take_rows(array, index[None], operation="x[i, ...]"), rest, None), (np.asarray(0),), None)
-    return _row(array, index)
+        if concrete(content_of(head)) is None or length_of(head) is not None or rows.length is not None:
+            raise TypeError("a boolean mask cannot be paired with an array of integers inside jit")
+        head = np.asarray(select(rows, head).index)
+    return _paired(content, rows, head, rest)
 
 
-def _paired(array: RaggedArray, head: Any, rest: tuple[Any, ...]) -> Content:
+def _paired(array: RaggedArray, rows: Rows, head: Any, rest: tuple[Any, ...]) -> Any:
     """Return the items at pairs (row, position), or longer tuples of integers."""
-    index = wrap_rows(array, head)
+    if any(length_of(item) is not None for item in (head, *rest)):
+        raise TypeError("integers of which only the data say how many there are cannot be paired with others")
+    index = wrap_rows(rows, head)
     scalar = head.ndim == 0
     result: Content = array
     known = concrete(index)
@@ -192,65 +245,38 @@ def _paired(array: RaggedArray, head: Any, rest: tuple[Any, ...]) -> Content:
         result = pick(result, index, places)
         scalar = scalar and places.ndim == 0
         index, rest = np.arange(n, dtype=np.int32), rest[1:]
-    if not scalar:
-        return each(result, rest, None)
-    return _any(each(result, rest, None), (np.asarray(0),), None)
+    items = with_length(each(result, rest, None), None)
+    return _any(items, _FIRST, None) if scalar else items
 
 
-def _row(array: RaggedArray, index: Any) -> Content:
+def _row(array: RaggedArray, index: Any) -> Any:
     """Return one row: its items without the list around them."""
     known, offsets = concrete(index), concrete(array.offsets)
     if known is not None and offsets is not None:
         items = np.arange(offsets[known], offsets[known + 1], dtype=np.int32)
-        return take(array.content, items, operation="x[i]")
-    if isinstance(array.content, RaggedArray):
-        start, count = array.offsets[index], array.counts[index]
-        room = array.capacity if array.max_length is None else min(array.max_length, array.capacity)
-        places = jnp.arange(room, dtype=jnp.int32)
-        row = take_rows(array.content, start + places, valid=places < count, repeats=1, operation="x[i]")
-        return dataclasses.replace(row, length=count)
-    raise TypeError(
-        "x[i] inside jit: the length of the row is not known while tracing; use x[i:i+1] for an array with this one "
-        "row, x[i, j] for an item, or rg.to_padded(x, fill_value, length=...)[i] for a row of fixed length"
-    )
+        return with_length(take(array.content, items, operation="x[i]"), None)
+    start, count = array.offsets[index], array.row_lengths[index]
+    room = array.capacity if array.max_length is None else min(array.max_length, array.capacity)
+    places = jnp.arange(room, dtype=jnp.int32)
+    row = take(array.content, start + places, valid=places < count, repeats=1, operation="x[i]")
+    return with_length(row, count)
 
 
-def _whole_mask(array: RaggedArray, mask: Any) -> Any:
-    if mask.shape[0] != array.rows:
-        raise StructureError(f"x[mask]: the mask has {mask.shape[0]} rows, the array has {array.rows}")
-    return mask
-
-
-def _mask_rows(array: RaggedArray, mask: Any) -> RaggedArray:
-    mask = _whole_mask(array, mask)
-    if concrete(mask) is not None and array.length is None:
-        return take_rows(array, compact(mask), repeats=1, operation="x[mask]")
-    real = jnp.arange(array.rows, dtype=jnp.int32)
-    if array.length is not None:
-        mask = mask & (real < array.length)
-    length = jnp.sum(mask, dtype=jnp.int32)
-    rows = take_rows(array, compact(jnp.asarray(mask)), valid=real < length, repeats=1, operation="x[mask]")
-    return dataclasses.replace(rows, length=length)
-
-
-def _one_row(content: Content) -> RaggedArray:
+def _one_row(array: Any) -> RaggedArray:
     """Return an array with one row that holds everything."""
-    if isinstance(content, RaggedArray) and content.length is not None:
-        offsets = jnp.stack([jnp.zeros((), jnp.int32), content.length])
-        ids = (jnp.arange(content.rows) >= content.length).astype(jnp.int32)
-        inner = dataclasses.replace(content, length=None)
-        return RaggedArray(offsets, ids, inner, None, content.rows, False)
-    n = content_length(content)
+    content, (n, length) = content_of(array), rows_of(array)
+    if length is not None:
+        offsets = jnp.stack([jnp.zeros((), jnp.int32), length])
+        ids = (jnp.arange(n) >= length).astype(jnp.int32)
+        return RaggedArray(offsets, ids, content, None, n, False)
     return RaggedArray(constant(np.array([0, n], np.int32)), constant(np.zeros(n, np.int32)), content, None, n, True)
 
 
-def _flat(array: jax.Array, items: Sequence[Any]) -> jax.Array:
-    """Index a flat column of a record array, with the checks that JAX leaves out."""
+def _flat(array: jax.Array, items: Sequence[Any]) -> Any:
+    """Index a flat array all of whose rows are real, with the checks that JAX leaves out."""
     axis = 0
     standard: list[Any] = []
     for item in items:
-        if isinstance(item, RaggedArray):
-            raise StructureError("a ragged index fits ragged arrays, not a flat array with one value per row")
         if item is None or isinstance(item, slice):
             standard.append(item)
         else:
@@ -260,17 +286,14 @@ def _flat(array: jax.Array, items: Sequence[Any]) -> jax.Array:
         axis += item is not None
     if axis > array.ndim:
         raise IndexError(f"too many indices: the array has {array.ndim} axes")
-    return array[tuple(standard)]
+    return with_length(array[tuple(standard)], None)
 
 
 def _flat_index(item: Any, length: int) -> Any:
     known = concrete(item)
     if item.dtype == bool:
         if known is None:
-            raise TypeError(
-                "a flat array has no room for an unknown number of rows: inside jit a mask selects rows of ragged "
-                "arrays only; use rg.where or weights for flat columns"
-            )
+            raise TypeError("inside jit a mask of unknown values selects rows, not items of a regular dimension")
         if len(known) != length:
             raise StructureError(f"x[mask]: the mask has {len(known)} rows, the array has {length}")
         return np.flatnonzero(known)
@@ -278,5 +301,7 @@ def _flat_index(item: Any, length: int) -> Any:
         bad = (known < -length) | (known >= length)
         if bad.any():
             raise IndexError(f"index {known[bad].ravel()[0]} is out of range for an axis of length {length}")
-        return np.where(known < 0, known + length, known)
-    return item
+        places = np.where(known < 0, known + length, known)
+        # a number that Python knows is a slice of memory, not a gather
+        return int(places) if places.ndim == 0 else places
+    return wrap_rows(Rows(length, None), item)

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..array import RaggedArray
-from ..errors import checked, concrete
+from ..check import check
+from ..errors import concrete
+from ..rows import Rows
 
 
 def wrap_index(index: Any, counts: Any, rows: Any, *, valid: Any = None, operation: str) -> Any:
@@ -34,13 +35,8 @@ def wrap_index(index: Any, counts: Any, rows: Any, *, valid: Any = None, operati
         For a position outside its row (inside ``jit`` from the running program).
     """
 
-    def fail(index: np.ndarray, counts: np.ndarray, rows: np.ndarray, bad: np.ndarray) -> None:
-        index, counts, rows, bad = (np.ravel(part) for part in np.broadcast_arrays(index, counts, rows, bad))
-        i = int(np.argmax(bad))
-        raise IndexError(
-            f"{operation}: index {int(index[i])} is out of range for row {int(rows[i])}, "
-            f"which has {int(counts[i])} items"
-        )
+    def fail(index: int, count: int, row: int) -> None:
+        raise IndexError(f"{operation}: index {index} is out of range for row {row}, which has {count} items")
 
     parts = [None if part is None else concrete(part) for part in (index, counts, rows, valid)]
     if all(part is not None for part in parts[:3]) and (valid is None or parts[3] is not None):
@@ -48,24 +44,40 @@ def wrap_index(index: Any, counts: Any, rows: Any, *, valid: Any = None, operati
         bad = (index < -counts) | (index >= counts)
         bad = bad if valid is None else bad & valid
         if bad.any():
-            fail(index, counts, rows, bad)
+            fail(*map(int, _first_bad(index, counts, rows, bad)))
         return np.where(index < 0, index + counts, index).astype(np.int32)
     index, counts, rows = _as_int32(index), jnp.asarray(counts, jnp.int32), jnp.asarray(rows, jnp.int32)
     bad = (index < -counts) | (index >= counts)
     bad = bad if valid is None else bad & valid
     wrapped = jnp.where(index < 0, index + counts, index)
-    return checked(wrapped, jnp.any(bad), (index, counts, rows, bad), fail)
+    return check(wrapped, jnp.any(bad), (index, counts, rows, bad), fail, summary=_first_bad)
 
 
-def wrap_rows(array: RaggedArray, index: Any) -> Any:
+def _first_bad(index: Any, counts: Any, rows: Any, bad: Any) -> tuple[Any, Any, Any]:
+    """Return the first position that is outside its row, the row's length, and the row."""
+    shape = np.broadcast_shapes(index.shape, counts.shape, rows.shape, bad.shape)
+    xp = np if isinstance(bad, np.ndarray | np.generic) else jnp
+    index, counts, rows, bad = (xp.broadcast_to(part, shape).ravel() for part in (index, counts, rows, bad))
+    first = bad.argmax()
+    return index[first], counts[first], rows[first]
+
+
+def _first_row(index: Any, count: Any, bad: Any) -> tuple[Any, Any]:
+    """Return the first row number that is out of range, and the number of rows."""
+    return index.ravel()[bad.ravel().argmax()], count
+
+
+def wrap_rows(rows: Rows, index: Any, *, valid: Any = None) -> Any:
     """Return an index of rows as numbers from 0.
 
     Parameters
     ----------
-    array
-        The array whose rows are meant (only the real ones, if it has a ``length``).
+    rows
+        The rows that there are.
     index
         Integers, shape (n,) or ().
+    valid
+        bool, shape (n,): which of them matter; None for all. The others become row 0.
 
     Raises
     ------
@@ -73,20 +85,23 @@ def wrap_rows(array: RaggedArray, index: Any) -> Any:
         For a row that is not there.
     """
 
-    def fail(index: np.ndarray, count: np.ndarray) -> None:
-        bad = np.ravel(index)[np.ravel((index < -count) | (index >= count))]
-        raise IndexError(f"index {int(bad[0])} is out of range for an array with {int(count)} rows")
+    def fail(index: int, count: int) -> None:
+        raise IndexError(f"index {index} is out of range for an array with {count} rows")
 
-    count: Any = np.asarray(array.rows) if array.length is None else array.length
-    known, known_count = concrete(index), concrete(count)
-    if known is not None and known_count is not None:
-        if np.any((known < -known_count) | (known >= known_count)):
-            fail(known, known_count)
+    known, known_count = concrete(index), concrete(rows.number)
+    if known is not None and known_count is not None and valid is None:
+        outside = (known < -known_count) | (known >= known_count)
+        if np.any(outside):
+            fail(int(known[outside].ravel()[0]), int(known_count))
         return np.where(known < 0, known + known_count, known).astype(np.int32)
-    index = _as_int32(index)
+    index, count = _as_int32(index), jnp.asarray(rows.number, jnp.int32)
+    if valid is not None:
+        # an array without rows has no row 0 either
+        index = jnp.where(valid, index, jnp.where(count > 0, 0, index))
+    bad = (index < -count) | (index >= count)
+    bad = bad if valid is None else bad & valid
     wrapped = jnp.where(index < 0, index + count, index)
-    failed = jnp.any((index < -count) | (index >= count))
-    return checked(wrapped, failed, (index, jnp.asarray(count)), fail)
+    return check(wrapped, jnp.any(bad), (index, count, bad), fail, summary=_first_row)
 
 
 def _as_int32(index: Any) -> jax.Array:

@@ -12,6 +12,7 @@ import numpy as np
 from ..array import Content, RaggedArray, RecordArray
 from ..errors import StructureError, check_same_offsets, concrete
 from ..resize import fit, settle
+from ..rows import common_rows, cut, rows_of
 from .gather import compact, constant, take
 from .integers import wrap_index
 
@@ -24,7 +25,8 @@ def by_ragged(array: RaggedArray, where: RaggedArray) -> RaggedArray:
     array
         Rows of any depth.
     where
-        Booleans in the same rows as the array's items (at any depth), or positions in each row, as many as wanted.
+        Booleans in the same rows as the array's items (at any depth), or positions in each row, as many as wanted. One
+        position per row may be -1 where the row is empty, as `argmax` says it, and takes nothing there.
 
     Raises
     ------
@@ -35,7 +37,16 @@ def by_ragged(array: RaggedArray, where: RaggedArray) -> RaggedArray:
     TypeError
         When ``where`` holds neither booleans nor integers.
     """
-    where = settle(where)
+    array, where = settle(array), settle(where)
+    if array.rows != where.rows and array.length is None and where.length is None:
+        raise StructureError(f"x[ragged index]: the index has {where.rows} rows, the array has {array.rows}")
+    rows, offsets = common_rows([rows_of(array), rows_of(where)], operation="x[ragged index]", offsets=where.offsets)
+    tied = dataclasses.replace(where, offsets=offsets)
+    inside = _by_ragged(cut(array, rows), cut(tied, rows))
+    return dataclasses.replace(inside, length=rows.length)
+
+
+def _by_ragged(array: RaggedArray, where: RaggedArray) -> RaggedArray:
     if isinstance(where.content, RaggedArray):
         offsets = check_same_offsets(array.offsets, where.offsets, operation="x[ragged index]")
         inner = fit(where.content, array.capacity)
@@ -54,7 +65,7 @@ def _inner(content: Content, where: RaggedArray) -> Content:
     if isinstance(content, RecordArray):
         return RecordArray({k: _inner(v, where) for k, v in content.columns.items()})
     if isinstance(content, RaggedArray):
-        return by_ragged(content, where)
+        return _by_ragged(content, where)
     raise StructureError("x[ragged index]: the index has more list levels than the array")
 
 
@@ -87,10 +98,18 @@ def _compressed(mask: RaggedArray) -> tuple[RaggedArray, jax.Array]:
     return RaggedArray(offsets, ids, ids, mask.length, mask.max_length, False), places
 
 
+def _somewhere(array: RaggedArray, where: RaggedArray) -> RaggedArray:
+    """Return one position per row without those of empty rows, for which `argmax` gives -1: nowhere."""
+    row = jnp.minimum(where.row_ids, max(array.rows - 1, 0))
+    empty: Any = take(array.row_lengths == 0, row)
+    nowhere = empty & (jnp.asarray(where.content) == -1)
+    known = concrete(nowhere)
+    return where if known is not None and not known.any() else _by_mask(where, where.with_content(~nowhere))
+
+
 def _by_position(array: RaggedArray, where: RaggedArray) -> RaggedArray:
-    if array.rows != where.rows:
-        raise StructureError(f"x[ragged index]: the index has {where.rows} rows, the array has {array.rows}")
-    length = where.length if array.length is None else array.length
+    if where.max_length == 1 and array.rows and where.capacity:
+        where = _somewhere(array, where)
     starts, ids, valid = concrete(array.offsets), concrete(where.row_ids), where.valid
     if array.rows == 0 or where.capacity == 0:
         items: Any = np.zeros(where.capacity, np.int32)
@@ -105,4 +124,4 @@ def _by_position(array: RaggedArray, where: RaggedArray) -> RaggedArray:
         items = start + wrap_index(where.content, counts, row, valid=valid, operation="x[ragged index]")
     items = jnp.maximum(items, 0) if isinstance(items, jax.Array) else np.maximum(items, 0)
     content = take(array.content, items, valid=valid, operation="x[ragged index]")
-    return dataclasses.replace(where, content=content, length=length)
+    return dataclasses.replace(where, content=content)

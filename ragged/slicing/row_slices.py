@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..array import RaggedArray
+from ..array import Content, RaggedArray, RecordArray
 from ..resize import first_rows, middle_rows
-from .gather import take_rows
+from .gather import constant, host, take_rows
 
 _MANY = np.iinfo(np.int32).max
 
@@ -75,25 +74,22 @@ def slice_limit(part: slice, longest: int | None) -> int | None:
     return None if limit == _MANY else -(-limit // abs(step))
 
 
-def slice_rows(array: RaggedArray, part: slice) -> RaggedArray:
+def slice_rows(array: Content, part: slice) -> Content:
     """Return ``array[part]``.
 
     Parameters
     ----------
     array
-        Rows of any depth; a ``length`` is respected.
+        Flat, nested or record content, all of whose rows are real.
     part
         Start, stop and step, known while tracing.
     """
+    if isinstance(array, RecordArray):
+        return RecordArray({k: slice_rows(v, part) for k, v in array.columns.items()})
+    if not isinstance(array, RaggedArray):
+        values = host(array)
+        return array[part] if values is None else constant(values[part])
     rows = array.rows
-    if array.length is not None:
-        start, length, step = slice_bounds(part, array.length)
-        limit = slice_limit(part, rows)
-        places = jnp.arange(rows if limit is None else limit, dtype=jnp.int32)
-        index, valid = start + step * places, places < length
-        index = jnp.clip(index, 0, max(rows - 1, 0))
-        result = take_rows(array, index, valid=valid, repeats=1, operation="x[a:b:s]")
-        return dataclasses.replace(result, length=length)
     start, stop, step = part.indices(rows)
     index = np.arange(start, stop, step, dtype=np.int32)
     if len(index) == rows and step == 1:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..array import Content, RaggedArray, RecordArray, content_length
+from ..array import Content, RaggedArray, RecordArray, content_length, content_of
 from ..errors import concrete
 from ..ufunc import repeat_rows
 from .gather import constant, rows_from_counts, take
@@ -48,7 +48,7 @@ def each(content: Content, items: tuple[Any, ...], live: Any) -> Content:
         return content[(_ALL, *items)]
     head, rest = items[0], items[1:]
     if head is None:
-        return _one_each(each(content, rest, live))
+        return _one_each(each(content, rest, live), live)
     if isinstance(head, slice):
         part = content if head == _ALL else _slice_each(content, head)
         return part.with_content(each(part.content, rest, None if part.exact else part.size))
@@ -64,9 +64,31 @@ def each(content: Content, items: tuple[Any, ...], live: Any) -> Content:
     n, width = content.rows, len(head)
     rows, known = np.repeat(np.arange(n, dtype=np.int32), width), concrete(head)
     picked = pick(content, rows, jnp.tile(head, n) if known is None else np.tile(known, n), live=live)
-    regular = constant(np.arange(n + 1, dtype=np.int32) * width)
-    result = RaggedArray(regular, constant(rows), picked, None, width, True)
-    return result.with_content(each(picked, rest, None))
+    result = content_of(regular(n, width, live))
+    return result.with_content(each(picked, rest, None if live is None else live * width))
+
+
+def regular(rows: int, width: int, live: Any, content: Content | None = None) -> RaggedArray:
+    """Return lists of equal length in the rows that are real, and empty ones behind.
+
+    Parameters
+    ----------
+    rows
+        The number of lists.
+    width
+        The length of each.
+    live
+        How many of the rows are real (int32 scalar); None for all.
+    content
+        Their items.
+    """
+    bounds, ids = np.arange(rows + 1, dtype=np.int32), np.repeat(np.arange(rows, dtype=np.int32), width)
+    if live is None:
+        held = constant(ids)
+        return RaggedArray(constant(bounds * width), held, held if content is None else content, None, width, True)
+    real = jnp.where(ids < live, ids, rows)
+    offsets = jnp.minimum(bounds, live) * width
+    return RaggedArray(offsets, real, real if content is None else content, live, width, False)
 
 
 def pick(array: RaggedArray, rows: Any, places: Any, *, live: Any = None) -> Content:
@@ -93,7 +115,7 @@ def pick(array: RaggedArray, rows: Any, places: Any, *, live: Any = None) -> Con
         # nothing to take from: either nothing is asked for, or every request is out of range
         counts: Any = np.zeros(len(rows), np.int32)
         items = wrap_index(places + 0 * rows, counts, rows, valid=valid, operation="x[:, i]")
-    elif (known := concrete(array.offsets)) is not None and known_all(places, valid):
+    elif (known := concrete(array.offsets)) is not None and known_all(rows, places, valid):
         counts = np.diff(known)[rows]
         items = known[rows] + wrap_index(places, counts, rows, valid=valid, operation="x[:, i]")
     else:
@@ -141,7 +163,7 @@ def _slice_each(array: RaggedArray, part: slice) -> RaggedArray:
     if part.start is None and part.stop is None and part.step == -1:
         return reverse_each(array)
     known = concrete(array.offsets)
-    counts: Any = array.counts if known is None else np.diff(known)
+    counts: Any = array.row_lengths if known is None else np.diff(known)
     start, length, step = slice_bounds(part, counts)
     limit = slice_limit(part, array.max_length)
     room = array.capacity if limit is None else min(array.capacity, limit * array.rows)
@@ -156,10 +178,6 @@ def _slice_each(array: RaggedArray, part: slice) -> RaggedArray:
     return dataclasses.replace(rows, content=content, length=array.length)
 
 
-def _one_each(content: Content) -> Content:
+def _one_each(content: Content, live: Any) -> Content:
     """Put each row into a list of its own: ``x[:, np.newaxis]``."""
-    if isinstance(content, RaggedArray) and content.length is not None:
-        raise TypeError("x[:, np.newaxis] inside jit: not after a selection of rows; add the axis first")
-    n = content_length(content)
-    ids = constant(np.arange(n + 1, dtype=np.int32))
-    return RaggedArray(ids, ids[:-1], content, None, 1, True)
+    return content_of(regular(content_length(content), 1, live, content))

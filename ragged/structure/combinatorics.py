@@ -6,6 +6,7 @@ array. A tuple that cannot be completed is dropped at once, so that no intermedi
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,8 +14,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ..array import Content, RaggedArray, content_length
+from ..array import RaggedArray, content_of, with_length
 from ..errors import StructureError, concrete
+from ..resize import settle
+from ..rows import common_rows, cut, rows_of
+from ..ufunc import align
 from .tuples import Room, Tuples, at, structure
 
 
@@ -183,12 +187,14 @@ def _combinations(
     names = [str(i) for i in range(n)] if fields is None else list(fields)
     if len(names) != n:
         raise ValueError(f"{operation}: fields={names} must name {n} places")
+    x = settle(x)
     level = _level(x, axis, operation)
     if level == 0:
-        return _combinations(_one_row(x, operation), n, replacement, 1, names, capacity, operation).content
+        return _single(_combinations(_one_row(x), n, replacement, 1, names, capacity, operation))
     if level > 1:
         return x.with_content(_combinations(x.content, n, replacement, level - 1, names, capacity, operation))
 
+    length, x = x.length, content_of(x)
     known = concrete(x.offsets) is not None
     longest = x.longest
     bound = None if longest is None else _most_combinations(x.capacity, x.rows, longest, n, replacement)
@@ -209,7 +215,7 @@ def _combinations(
         counts = (at(offsets, tuples.rows + 1) - begin - missing * step).clip(0)
         tuples = tuples.extended(counts, begin, room=room.trusted(), operation=operation)
     others = None if longest is None else math.comb(max(longest - 1, 0) + extra, n - 1)
-    return tuples.records(
+    result = tuples.records(
         [x] * n,
         names,
         positions=operation.startswith("arg"),
@@ -218,6 +224,7 @@ def _combinations(
         capacity=capacity,
         operation=operation,
     )
+    return with_length(result, length)
 
 
 def _most_combinations(capacity: int, rows: int, longest: int, n: int, replacement: bool) -> int:
@@ -240,7 +247,7 @@ def _cartesian(
     operation: str,
 ) -> Any:
     named = dict(arrays) if isinstance(arrays, Mapping) else {str(i): x for i, x in enumerate(arrays)}
-    names, parts = list(named), list(named.values())
+    names, parts = list(named), [settle(x) for x in named.values()]
     if not parts:
         raise ValueError(f"{operation}: needs at least one array")
     levels = {_level(x, axis, operation) for x in parts}
@@ -249,13 +256,15 @@ def _cartesian(
     level = levels.pop()
     cuts = _cuts(nested, names, operation)
     if level == 0:
-        named = {name: _one_row(x, operation) for name, x in named.items()}
-        return _cartesian(named, 1, nested, capacity, operation).content
-    if len({x.rows for x in parts}) > 1:
-        raise StructureError(f"{operation}: cannot broadcast {' with '.join(str(x.rows) for x in parts)} rows")
+        return _single(_cartesian({k: _one_row(x) for k, x in named.items()}, 1, nested, capacity, operation))
     if level > 1:
-        named = {name: x.content for name, x in named.items()}
-        return parts[0].with_content(_cartesian(named, level - 1, nested, capacity, operation))
+        lists, contents = align(parts, operation=operation)
+        inner = dict(zip(names, contents, strict=True))
+        return lists.with_content(_cartesian(inner, level - 1, nested, capacity, operation))
+    if len({x.rows for x in parts}) > 1 and all(x.length is None for x in parts):
+        raise StructureError(f"{operation}: cannot broadcast {' with '.join(str(x.rows) for x in parts)} rows")
+    rows, tied = common_rows([rows_of(x) for x in parts], operation=operation, offsets=parts[0].offsets)
+    parts = [cut(dataclasses.replace(parts[0], offsets=tied), rows), *(cut(x, rows) for x in parts[1:])]
 
     known = all(concrete(x.offsets) is not None for x in parts)
     offsets = [structure(x, known) for x in parts]
@@ -280,7 +289,7 @@ def _cartesian(
             cut=k - 1 in cuts,
         )
     longest = [x.longest for x in parts]
-    return tuples.records(
+    result = tuples.records(
         parts,
         names,
         positions=operation.startswith("arg"),
@@ -289,6 +298,7 @@ def _cartesian(
         capacity=capacity,
         operation=operation,
     )
+    return with_length(result, rows.length)
 
 
 def _most_products(parts: Sequence[RaggedArray]) -> int | None:
@@ -330,10 +340,18 @@ def _level(x: Any, axis: int, operation: str) -> int:
     return level
 
 
-def _one_row(x: Content, operation: str) -> RaggedArray:
+def _one_row(x: Any) -> RaggedArray:
     """Return the rows of ``x`` as the items of a single row (with NumPy's structure, known inside ``jit`` as well)."""
-    if isinstance(x, RaggedArray) and x.length is not None:
-        raise TypeError(f"{operation}: axis=0 needs to know the number of rows, which a selection inside jit hides")
-    rows = content_length(x)
-    offsets, ids = np.array([0, rows], np.int32), np.zeros(rows, np.int32)
-    return RaggedArray(offsets, ids, x, None, rows, True)  # type: ignore[arg-type]
+    x = settle(x)
+    content, (rows, length) = content_of(x), rows_of(x)
+    if length is not None:
+        ids = jnp.where(jnp.arange(rows, dtype=jnp.int32) < length, 0, 1)
+        return RaggedArray(jnp.stack([jnp.zeros((), jnp.int32), length]), ids, content, None, rows, False)
+    offsets: Any = np.array([0, rows], np.int32)
+    ids = np.zeros(rows, np.int32)  # type: ignore[assignment]
+    return RaggedArray(offsets, ids, content, None, rows, True)
+
+
+def _single(rows: RaggedArray) -> Any:
+    """Return the only row."""
+    return with_length(rows.content, None if rows.exact else rows.size)

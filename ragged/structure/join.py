@@ -9,10 +9,13 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ..array import Content, RaggedArray, RecordArray, content_length
+from ..array import RaggedArray, RecordArray, content_length, content_of, with_length
 from ..errors import StructureError, check_same_offsets, concrete
+from ..flat import FlatArray
 from ..resize import fit, head, settle, with_capacity
+from ..rows import Rows, common_rows, cut, is_per_row, rows_of
 from ..slicing.gather import compact, constant, rows_from_counts, take, take_rows
+from ..slicing.within_rows import regular
 from .lists import positive_axis
 from .padding import singletons
 
@@ -46,16 +49,16 @@ def concatenate(arrays: Sequence[Any], axis: int = 0, *, capacity: int | None = 
     """
     if not arrays:
         raise ValueError("concatenate: at least one array is needed")
-    contents = [settle(x) if isinstance(x, RaggedArray) else _as_content(x) for x in arrays]
-    axis = positive_axis(max(contents, key=lambda x: isinstance(x, RaggedArray)), axis, operation="concatenate")
-    result = _inside(contents, axis) if axis else _rows(contents)
+    arrays = [_as_array(x) for x in arrays]
+    axis = positive_axis(max(arrays, key=lambda x: isinstance(x, RaggedArray)), axis, operation="concatenate")
+    result = _in_rows(arrays, axis) if axis else _rows(arrays)
     if capacity is not None and isinstance(result, RaggedArray):
         result = with_capacity(result, capacity)
     return result
 
 
-def _as_content(x: Any) -> Content:
-    return x if isinstance(x, RecordArray) else jnp.asarray(x)
+def _as_array(x: Any) -> Any:
+    return settle(x) if isinstance(x, FlatArray | RaggedArray | RecordArray) else with_length(jnp.asarray(x), None)
 
 
 def _by_column(arrays: Sequence[Any]) -> dict[str, list[Any]]:
@@ -69,21 +72,25 @@ def _by_column(arrays: Sequence[Any]) -> dict[str, list[Any]]:
 
 def _rows(arrays: Sequence[Any]) -> Any:
     """Append rows."""
+    rows = [rows_of(x) for x in arrays]
+    joined = _end_to_end([content_of(x) for x in arrays])
+    if all(each.length is None for each in rows):
+        return with_length(joined, None)
+    real = jnp.concatenate([jnp.arange(each.count, dtype=jnp.int32) < each.number for each in rows])
+    length = jnp.sum(real, dtype=jnp.int32)
+    valid = jnp.arange(real.shape[0], dtype=jnp.int32) < length
+    return with_length(take(joined, compact(real), valid=valid, repeats=1, operation="concatenate"), length)
+
+
+def _end_to_end(arrays: Sequence[Any]) -> Any:
+    """Append the rows of contents, all of which are real."""
     if any(isinstance(x, RecordArray) for x in arrays):
-        return RecordArray({name: _rows(columns) for name, columns in _by_column(arrays).items()})
+        return RecordArray({name: _end_to_end(columns) for name, columns in _by_column(arrays).items()})
     if not any(isinstance(x, RaggedArray) for x in arrays):
         return jnp.concatenate(arrays)
     if not all(isinstance(x, RaggedArray) for x in arrays):
         raise StructureError("concatenate: all arrays need the same number of list levels")
-    joined = _buffers(arrays)
-    if all(x.length is None for x in arrays):
-        return joined
-    flags = [jnp.arange(x.rows) < (x.rows if x.length is None else x.length) for x in arrays]
-    real = jnp.concatenate(flags)
-    length = jnp.sum(real, dtype=jnp.int32)
-    index = compact(real)
-    valid = jnp.arange(joined.rows) < length
-    return dataclasses.replace(take_rows(joined, index, valid=valid, repeats=1), length=length)
+    return _buffers(arrays)
 
 
 def _buffers(arrays: Sequence[RaggedArray]) -> RaggedArray:
@@ -97,11 +104,11 @@ def _buffers(arrays: Sequence[RaggedArray]) -> RaggedArray:
         shifts, before = np.cumsum([0, *sizes]), np.cumsum([0, *(x.rows for x in arrays)])
         ends = [part[1:] + np.int32(shift) for part, shift in zip(known, shifts, strict=False)]
         rows = [part[:n] + np.int32(shift) for part, n, shift in zip(ids, sizes, before, strict=False)]
-        content = _rows([head(x.content, n) for x, n in zip(arrays, sizes, strict=True)])
+        content = _end_to_end([head(x.content, n) for x, n in zip(arrays, sizes, strict=True)])
         offsets, row_ids = np.concatenate([np.zeros(1, np.int32), *ends]), np.concatenate(rows)
         return RaggedArray(constant(offsets), constant(row_ids), content, None, longest, True)
-    counts = jnp.concatenate([x.counts for x in arrays])
-    content = _rows([x.content for x in arrays])
+    counts = jnp.concatenate([x.row_lengths for x in arrays])
+    content = _end_to_end([x.content for x in arrays])
     room = sum(x.capacity for x in arrays)
     layout = rows_from_counts(counts, capacity=room, max_length=longest, certain=True, operation="concatenate")
     if all(x.exact for x in arrays):
@@ -112,10 +119,23 @@ def _buffers(arrays: Sequence[RaggedArray]) -> RaggedArray:
     return layout.with_content(take(content, items, valid=layout.valid, repeats=1, operation="concatenate"))
 
 
-def _inside(arrays: Sequence[Any], axis: int) -> Any:
+def _in_rows(arrays: Sequence[Any], axis: int) -> Any:
+    """Append inside rows that the arrays have in common."""
+    several = [rows_of(x) for x in arrays if isinstance(x, RaggedArray) or is_per_row(x)]
+    counts = [each.count for each in several]
+    if len(set(counts)) > 1 and all(each.length is None for each in several):
+        raise StructureError(f"concatenate: cannot join {max(counts)} rows with {min(counts)}")
+    rows = common_rows(several, operation="concatenate")[0] if several else Rows(1, None)
+    if rows.length is None:
+        return with_length(_inside([content_of(x) for x in arrays], axis, None), None)
+    contents = [cut(x, rows) if isinstance(x, RaggedArray) or is_per_row(x) else content_of(x) for x in arrays]
+    return with_length(_inside(contents, axis, rows.length), rows.length)
+
+
+def _inside(arrays: Sequence[Any], axis: int, live: Any) -> Any:
     """Append items in each row (``axis=1``), or deeper."""
     if all(isinstance(x, RecordArray) for x in arrays):
-        return RecordArray({name: _inside(columns, axis) for name, columns in _by_column(arrays).items()})
+        return RecordArray({name: _inside(columns, axis, live) for name, columns in _by_column(arrays).items()})
     if not any(isinstance(x, RaggedArray) for x in arrays):
         if any(isinstance(x, RecordArray) or x.ndim <= axis for x in arrays):
             raise StructureError("concatenate: the arrays have no lists at this axis")
@@ -128,9 +148,9 @@ def _inside(arrays: Sequence[Any], axis: int) -> Any:
         for other in arrays[1:]:
             offsets = check_same_offsets(offsets, other.offsets, operation="concatenate")
         contents = [fit(x.content, first.capacity) for x in arrays]
-        return dataclasses.replace(first, offsets=offsets, content=_inside(contents, axis - 1))
+        return dataclasses.replace(first, offsets=offsets, content=_inside(contents, axis - 1, None))
     rows = next(x for x in arrays if isinstance(x, RaggedArray))
-    lists = [x if isinstance(x, RaggedArray) else singletons(_per_row(x, rows.rows)) for x in arrays]
+    lists = [x if isinstance(x, RaggedArray) else _as_lists(x, rows.rows, live) for x in arrays]
     for x in lists:
         if x.rows != rows.rows:
             raise StructureError(f"concatenate: cannot join {rows.rows} rows with {x.rows}")
@@ -147,8 +167,16 @@ def _inside(arrays: Sequence[Any], axis: int) -> Any:
         bounds, ids = constant(known[::k]), constant(known_ids // k)
     else:
         bounds, ids = bounds[::k], ids // k
-    length = next((x.length for x in lists if x.length is not None), None)
-    return RaggedArray(bounds, ids, mixed.content, length, longest, mixed.exact)
+    return RaggedArray(bounds, ids, mixed.content, None, longest, mixed.exact)
+
+
+def _as_lists(x: Any, rows: int, live: Any) -> RaggedArray:
+    """Return one value per row as lists of one item, and a regular dimension as lists of its length."""
+    if not isinstance(x, RecordArray) and x.ndim > 1:
+        if x.shape[0] != rows:
+            raise StructureError(f"concatenate: cannot join {rows} rows with {x.shape[0]}")
+        return content_of(regular(rows, x.shape[1], live, x.reshape((-1, *x.shape[2:]))))  # type: ignore[no-any-return]
+    return content_of(singletons(with_length(_per_row(x, rows), live)))  # type: ignore[no-any-return]
 
 
 def _per_row(x: Any, rows: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..array import Content, RaggedArray, RecordArray, content_length, row_ids_from_offsets
-from ..errors import StructureError, checked, concrete
-from ..resize import head, settle
+from ..array import Content, RaggedArray, RecordArray, content_length, content_of, row_ids_from_offsets, with_length
+from ..check import check
+from ..errors import StructureError, check_same_length, concrete
+from ..flat import FlatArray, plain
+from ..resize import fit, head, settle
+from ..rows import joined, length_of, rows_of
 from ..slicing.gather import rows_from_counts, take
 
 
@@ -76,11 +80,11 @@ def at_axis(array: Content, axis: int, function: Callable[[Any], Any], *, operat
     """
     if isinstance(array, RaggedArray):
         if axis == 1:
-            return function(array)
+            return with_length(function(array), array.length)
         return array.with_content(at_axis(array.content, axis - 1, function, operation=operation))
     if isinstance(array, RecordArray):
-        columns = array.columns.items()
-        return RecordArray({k: at_axis(v, axis, function, operation=operation) for k, v in columns})
+        columns = {k: content_of(at_axis(v, axis, function, operation=operation)) for k, v in array.columns.items()}
+        return RecordArray(columns, array.length)
     raise ValueError(f"{operation}: the array has no lists at this axis (it is {axis} too deep)")
 
 
@@ -108,11 +112,9 @@ def num(array: Any, axis: int = 1) -> Any:
     """
     axis = positive_axis(array, axis, operation="num")
     if axis == 0:
-        if isinstance(array, RaggedArray) and array.length is not None:
-            return array.length
-        return jnp.asarray(content_length(array), jnp.int32)
-    array = settle(array) if isinstance(array, RaggedArray) else array
-    return at_axis(array, axis, lambda rows: rows.counts, operation="num")
+        return jnp.asarray(rows_of(array).number, jnp.int32)
+    array = settle(array)
+    return at_axis(array, axis, lambda rows: rows.row_lengths, operation="num")
 
 
 def local_index(array: Any, axis: int = -1) -> Any:
@@ -137,9 +139,9 @@ def local_index(array: Any, axis: int = -1) -> Any:
     <RaggedArray [[0, 1], [], [0]] type='3 * var * int32'>
     """
     axis = positive_axis(array, axis, operation="local_index")
-    array = settle(array) if isinstance(array, RaggedArray) else array
+    array = settle(array)
     if axis == 0:
-        return jnp.arange(content_length(array), dtype=jnp.int32)
+        return with_length(jnp.arange(content_length(array), dtype=jnp.int32), length_of(array))
     return at_axis(array, axis, lambda rows: rows.with_content(rows.positions), operation="local_index")
 
 
@@ -157,9 +159,9 @@ def flatten(array: Any, axis: int | None = 1, *, fill_value: float = 0) -> Any:
 
     Returns
     -------
-    jax.Array, RaggedArray or RecordArray
-        Exactly the items outside ``jit``. Inside, numbers have the length of the buffer with ``fill_value`` behind the
-        data, and a ragged result has as many rows as the buffer and the number of real ones in ``length``.
+    FlatArray, RaggedArray or RecordArray
+        Exactly the items. Inside ``jit`` the buffer of the result is as long as that of the array, with ``fill_value``
+        behind the data, and ``length`` says how many items there are.
 
     Raises
     ------
@@ -172,7 +174,7 @@ def flatten(array: Any, axis: int | None = 1, *, fill_value: float = 0) -> Any:
     >>> rg.flatten(rg.from_lists([[1.0, 2.0], [], [3.0]]))
     Array([1., 2., 3.], dtype=float32)
     """
-    array = settle(array) if isinstance(array, RaggedArray) else array
+    array = settle(array)
     if axis is None:
         return _flatten_all(array, fill_value)
     axis = positive_axis(array, axis, operation="flatten")
@@ -180,33 +182,44 @@ def flatten(array: Any, axis: int | None = 1, *, fill_value: float = 0) -> Any:
         return array
     if axis > 1 and isinstance(array, RaggedArray):
         return at_axis(array, axis - 1, _merge, operation="flatten")
-    return at_axis(array, axis, lambda rows: _without_list(rows, fill_value), operation="flatten")
+    if isinstance(array, RecordArray):
+        columns = {k: flatten(v, 1, fill_value=fill_value) for k, v in array.columns.items()}
+        return joined(columns, operation="flatten")
+    if not isinstance(array, RaggedArray):
+        raise ValueError("flatten: the array has no lists at this axis (it is 1 too deep)")
+    return _without_list(array, fill_value)
 
 
 def _without_list(rows: RaggedArray, fill_value: float) -> Any:
     size = concrete(rows.size)
     if size is not None:
-        return head(rows.content, int(size))
-    return rows.content if rows.exact else _fill_tail(rows.content, rows.valid, rows.size, fill_value)
+        return with_length(head(rows.content, int(size)), None)
+    if rows.exact:
+        return with_length(rows.content, None)
+    return with_length(_fill_tail(rows.content, rows.valid, fill_value), rows.size)
 
 
-def _fill_tail(content: Content, valid: Any, size: jax.Array, fill_value: float) -> Content:
+def _fill_tail(content: Content, valid: Any, fill_value: float) -> Content:
     if isinstance(content, RecordArray):
-        return RecordArray({k: _fill_tail(v, valid, size, fill_value) for k, v in content.columns.items()})
+        return RecordArray({k: _fill_tail(v, valid, fill_value) for k, v in content.columns.items()})
     if isinstance(content, RaggedArray):
-        return dataclasses.replace(content, length=size)
+        return content
     return jnp.where(valid.reshape((-1,) + (1,) * (content.ndim - 1)), content, jnp.asarray(fill_value, content.dtype))
 
 
-def _flatten_all(array: Content, fill_value: float) -> jax.Array:
+def _flatten_all(array: Any, fill_value: float) -> Any:
     if isinstance(array, RecordArray):
-        return jnp.concatenate([_flatten_all(column, fill_value) for column in array.columns.values()])
-    if not isinstance(array, RaggedArray):
-        return array.reshape(-1)
-    inner = _without_list(array, fill_value)
-    # the lists behind the end of the outer level are empty, so that none of their items appear
-    inner = dataclasses.replace(inner, length=None) if isinstance(inner, RaggedArray) else inner
-    return _flatten_all(inner, fill_value)
+        from .join import concatenate
+
+        columns = (with_length(column, array.length) for column in array.columns.values())
+        return concatenate([_flatten_all(column, fill_value) for column in columns])
+    if isinstance(array, RaggedArray):
+        # the lists behind the end of the outer level are empty, so that none of their items appear
+        return _flatten_all(_without_list(array, fill_value), fill_value)
+    if isinstance(array, FlatArray) and array.length is not None:
+        width = math.prod(array.content.shape[1:])
+        return with_length(array.content.reshape(-1), array.length * width)
+    return with_length(content_of(array).reshape(-1), None)
 
 
 def _merge(rows: RaggedArray) -> RaggedArray:
@@ -232,7 +245,7 @@ def _merge(rows: RaggedArray) -> RaggedArray:
     return RaggedArray(bounds, ids, inner.content, rows.length, known, rows.exact and inner.exact)
 
 
-def ravel(array: Any, *, fill_value: float = 0) -> jax.Array:
+def ravel(array: Any, *, fill_value: float = 0) -> Any:
     """Return all numbers as one flat array: `flatten` with ``axis=None``.
 
     Parameters
@@ -277,7 +290,10 @@ def unflatten(array: Any, counts: Any, *, max_length: int | None = None) -> Ragg
     >>> rg.unflatten(rg.from_numpy([1.0, 2.0, 3.0]), [2, 0, 1])
     <RaggedArray [[1.0, 2.0], [], [3.0]] type='3 * var * float32'>
     """
-    content = settle(array) if isinstance(array, RaggedArray) else array
+    array, counts = plain(settle(array)), plain(counts)
+    if length_of(array) is not None or length_of(counts) is not None:
+        return _unflatten_selected(array, counts, max_length)
+    content = array
     if not isinstance(content, RaggedArray | RecordArray):
         content = jnp.asarray(content)
     n = content_length(content)
@@ -299,8 +315,6 @@ def unflatten(array: Any, counts: Any, *, max_length: int | None = None) -> Ragg
         return rows.with_content(content)
     offsets = _checked_offsets(counts, n, max_length)
     ids = row_ids_from_offsets(offsets, n)
-    if isinstance(content, RaggedArray) and content.length is not None:
-        content = dataclasses.replace(content, length=None)
     return RaggedArray(offsets, ids, content, None, max_length, False)
 
 
@@ -322,17 +336,37 @@ def _checked_offsets(counts: jax.Array, items: int, max_length: int | None) -> j
     """Return offsets from traced counts, of which none may be negative, longer than allowed, or ask for too many."""
     longest = items if max_length is None else min(max_length, items)
 
-    def fail(counts: np.ndarray) -> None:
-        counts = np.asarray(counts, np.int64)
-        if counts.min() < 0:
-            raise StructureError(f"unflatten: count {int(counts.argmin())} is negative ({int(counts.min())})")
-        if counts.sum() <= items:
-            raise StructureError(f"unflatten: a count is {int(counts.max())}, more than max_length={max_length}")
-        raise StructureError(f"unflatten: counts add up to {int(counts.sum())}, but there are {items} items")
+    def fail(place: int, least: int, most: int, total: int) -> None:
+        if least < 0:
+            raise StructureError(f"unflatten: count {place} is negative ({least})")
+        if most > longest:
+            raise StructureError(f"unflatten: a count is {most}, more than the longest list possible, {longest}")
+        raise StructureError(f"unflatten: counts add up to {total}, but there are {items} items")
+
+    def summary(counts: jax.Array) -> tuple[jax.Array, ...]:
+        return jnp.argmin(counts), jnp.min(counts), jnp.max(counts), jnp.sum(jnp.clip(counts, 0, longest))
 
     # a count beyond the limits is wrong anyway; cut to them, a sum cannot overflow unnoticed
     wrong = jnp.any((counts < 0) | (counts > longest))
     ends = jnp.cumsum(jnp.clip(counts, 0, longest).astype(jnp.int32), dtype=jnp.int32)
     offsets = jnp.concatenate([jnp.zeros(1, jnp.int32), ends])
     wrong |= (offsets[-1] > items) | jnp.any(offsets[1:] < offsets[:-1])
-    return checked(offsets, wrong, (counts,), fail)
+    return check(offsets, wrong, (counts,), fail, summary=summary)
+
+
+def _unflatten_selected(array: Any, counts: Any, max_length: int | None) -> RaggedArray:
+    """Put lists around items, or by counts, of which only the data say how many there are."""
+    items, content = rows_of(array), content_of(array)
+    length = length_of(counts)
+    if length is None and np.ndim(counts) == 0:
+        width = int(counts)
+        if width <= 0:
+            raise StructureError(f"unflatten: items cannot be divided into lists of {width}")
+        counts, length, max_length = np.full(items.count // width, width, np.int32), items.number // width, width
+    counts = jnp.asarray(content_of(counts), jnp.int32)
+    if length is not None:
+        counts = jnp.where(jnp.arange(counts.shape[0], dtype=jnp.int32) < length, counts, 0)
+    rows = rows_from_counts(counts, capacity=items.count, max_length=max_length, operation="unflatten")
+    number = jnp.asarray(items.number, jnp.int32)
+    _, offsets = check_same_length(number, rows.size, rows.offsets, operation="unflatten (the sum of the counts)")
+    return RaggedArray(offsets, rows.row_ids, fit(content, rows.capacity), length, max_length, False)

@@ -16,8 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ..array import Content, RaggedArray, RecordArray
+from ..array import Content, RaggedArray, RecordArray, content_of, with_length
 from ..errors import StructureError, concrete
+from ..resize import settle
+from ..rows import rows_of
 
 # Rows longer than this are sorted with the whole buffer, in a time that does not depend on their length.
 LONG_ROW = 1024
@@ -102,8 +104,11 @@ def _depth(x: Content) -> int:
 
 def _by_axis(x: Any, axis: int, ascending: bool, operation: str) -> Any:
     """Sort fields one by one, and the innermost lists or an outer axis by the kernel made for it."""
+    x = settle(x)
     if isinstance(x, RecordArray):
-        return RecordArray({name: _by_axis(column, axis, ascending, operation) for name, column in x.columns.items()})
+        columns = {name: with_length(column, x.length) for name, column in x.columns.items()}
+        columns = {name: _by_axis(column, axis, ascending, operation) for name, column in columns.items()}
+        return RecordArray({name: content_of(column) for name, column in columns.items()}, x.length)
     if isinstance(x, RaggedArray) and x.fields:
         # one list of records for all fields, as deep as it was
         columns = {name: _by_axis(getattr(x, name), axis, ascending, operation) for name in x.fields}
@@ -129,10 +134,11 @@ def _zip_into(x: RaggedArray, columns: dict[str, Any]) -> RaggedArray:
 def _innermost(x: Any, ascending: bool, operation: str) -> Any:
     if isinstance(x, RaggedArray) and isinstance(x.content, RaggedArray):
         return x.with_content(_innermost(x.content, ascending, operation))
-    items = _leaf(x.content if isinstance(x, RaggedArray) else x, operation)
+    items = _leaf(x.content if isinstance(x, RaggedArray) else content_of(x), operation)
     if not isinstance(x, RaggedArray):
-        order = jnp.argsort(_key(items, ascending), stable=True).astype(jnp.int32)
-        return order if operation == "argsort" else items[order]
+        rows = rows_of(x)
+        order = _flat_order(_key(items, ascending), rows.valid)
+        return with_length(order if operation == "argsort" else items[order], rows.length)
     longest = x.longest
     long_rows = None if longest is None else longest > LONG_ROW
     if long_rows and concrete(x.offsets) is None:
@@ -140,6 +146,12 @@ def _innermost(x: Any, ascending: bool, operation: str) -> Any:
         long_rows = None
     kernel = _argsorted_rows if operation == "argsort" else _sorted_rows
     return x.with_content(kernel(items, x.offsets, x.row_ids, exact=x.exact, long_rows=long_rows, ascending=ascending))
+
+
+def _flat_order(key: jax.Array, valid: jax.Array | None) -> jax.Array:
+    if valid is None:
+        return jnp.argsort(key, stable=True).astype(jnp.int32)
+    return lax.sort((~valid, key, lax.iota(jnp.int32, key.shape[0])), num_keys=2, is_stable=True)[2]
 
 
 def _leaf(items: Any, operation: str) -> jax.Array:

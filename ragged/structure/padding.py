@@ -10,10 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..array import Content, RaggedArray, RecordArray, content_length
+from ..array import Content, RaggedArray, RecordArray, content_of, with_length
 from ..errors import CapacityError, check_capacity, concrete
+from ..flat import FlatArray
 from ..promotion import holding
 from ..resize import settle, with_capacity
+from ..rows import common_rows, rows_of
 from ..slicing.gather import compact, constant, rows_from_counts, take
 from .lists import at_axis, positive_axis
 
@@ -57,7 +59,7 @@ def to_padded(array: Any, fill_value: float = 0, length: int | Sequence[int] | N
 
     Returns
     -------
-    jax.Array or RecordArray
+    FlatArray or RecordArray
         Shape (rows, length, ...), as a column for each field of records.
 
     Raises
@@ -75,15 +77,16 @@ def to_padded(array: Any, fill_value: float = 0, length: int | Sequence[int] | N
            [-1., -1.],
            [ 3., -1.]], dtype=float32)
     """
-    if isinstance(array, RecordArray):
-        return RecordArray({k: to_padded(v, fill_value, length) for k, v in array.columns.items()})
-    if not isinstance(array, RaggedArray):
-        return jnp.asarray(array)
     array = settle(array)
+    if isinstance(array, RecordArray):
+        columns = {k: content_of(to_padded(v, fill_value, length)) for k, v in array.columns.items()}
+        return RecordArray(columns, array.length)
+    if not isinstance(array, RaggedArray):
+        return array if isinstance(array, FlatArray) else with_length(jnp.asarray(array), None)
     wanted = length if length is None or isinstance(length, int) else length[0]
     deeper = length if length is None or isinstance(length, int) else length[1:]
     if not isinstance(array.content, jax.Array):
-        inner = to_padded(array.content, fill_value, deeper)
+        inner = content_of(to_padded(array.content, fill_value, deeper))
         return _padded(array.with_content(inner), fill_value, wanted)
     return _padded(array, fill_value, wanted)
 
@@ -97,14 +100,14 @@ def _padded(array: RaggedArray, fill_value: float, length: int | None) -> Any:
         raise CapacityError(f"to_padded: a row has {longest} items but length={length}; slice x[:, :{length}] to cut")
     offsets = array.offsets
     if longest is None or longest > length:
-        needed = jnp.max(array.counts, initial=0)
+        needed = jnp.max(array.row_lengths, initial=0)
         offsets = check_capacity(offsets, needed=needed, capacity=length, operation="to_padded (length of a row)")
     places = jnp.arange(length, dtype=jnp.int32)
     index = (offsets[:-1, None] + places).reshape(-1)
     valid = (places < (offsets[1:] - offsets[:-1])[:, None]).reshape(-1)
     filled = choose(valid, take(array.content, index, valid=valid), fill_value, operation="to_padded")
     rows = array.rows
-    return jax.tree.map(lambda leaf: leaf.reshape((rows, length, *leaf.shape[1:])), filled)
+    return with_length(jax.tree.map(lambda leaf: leaf.reshape((rows, length, *leaf.shape[1:])), filled), array.length)
 
 
 def pad(
@@ -145,14 +148,14 @@ def pad(
     <RaggedArray [[1.0, 2.0, 3.0], [0.0, 0.0], [4.0, 0.0]] type='3 * var * float32'>
     """
     axis = positive_axis(array, axis, operation="pad")
-    array = settle(array) if isinstance(array, RaggedArray) else array
+    array = settle(array)
     return at_axis(array, axis, lambda rows: _pad(rows, length, fill_value, clip, capacity), operation="pad")
 
 
 def _pad(array: RaggedArray, length: int, fill_value: float, clip: bool, capacity: int | None) -> RaggedArray:
     rows, limit = array.rows, array.max_length
     known = concrete(array.offsets)
-    counts: Any = array.counts if known is None else np.diff(known)
+    counts: Any = array.row_lengths if known is None else np.diff(known)
     if clip:
         result = rows_from_counts(np.full(rows, length, np.int32), max_length=length, operation="pad")
         if capacity is not None:
@@ -194,12 +197,12 @@ def firsts(array: Any, *, fill_value: float, axis: int = 1) -> Any:
     Array([1., 0., 3.], dtype=float32)
     """
     axis = positive_axis(array, axis, operation="firsts")
-    array = settle(array) if isinstance(array, RaggedArray) else array
+    array = settle(array)
     return at_axis(array, axis, lambda rows: _firsts(rows, fill_value), operation="firsts")
 
 
 def _firsts(array: RaggedArray, fill_value: float) -> Content:
-    valid = array.counts > 0
+    valid = array.row_lengths > 0
     taken = take(array.content, array.offsets[:-1], valid=valid, repeats=1, operation="firsts")
     return choose(valid, taken, fill_value, operation="firsts")
 
@@ -221,15 +224,19 @@ def singletons(array: Any, *, where: Any = None) -> RaggedArray:
     >>> rg.singletons(x, where=x > 0)
     <RaggedArray [[1.0], [], [3.0]] type='3 * var * float32'>
     """
-    if isinstance(array, RaggedArray):
-        content: Content = settle(array)
-    else:
-        content = array if isinstance(array, RecordArray) else jnp.asarray(array)
-    n = content_length(content)
-    if where is None:
-        ids = np.arange(n + 1, dtype=np.int32)
+    array = settle(array)
+    rows, content = rows_of(array), content_of(array)
+    if not isinstance(content, RaggedArray | RecordArray):
+        content = jnp.asarray(content)
+    if where is None and rows.length is None:
+        ids = np.arange(rows.count + 1, dtype=np.int32)
         return RaggedArray(constant(ids), constant(ids[:-1]), content, None, 1, True)
-    where = where if isinstance(where, jax.Array) else np.asarray(where)
-    rows = rows_from_counts(where.astype(np.int32), max_length=1, operation="singletons")
-    taken = take(content, compact(where), valid=rows.valid, repeats=1, operation="singletons")
-    return rows.with_content(taken)
+    flags = np.ones(rows.count, bool) if where is None else content_of(settle(where))
+    if where is not None:
+        rows, _ = common_rows([rows, rows_of(settle(where))], operation="singletons")
+    where = flags if isinstance(flags, jax.Array) else np.asarray(flags)
+    if rows.valid is not None:
+        where = jnp.asarray(where)[: rows.count] & rows.valid
+    lists = rows_from_counts(where.astype(np.int32), max_length=1, operation="singletons")
+    taken = take(content, compact(where), valid=lists.valid, repeats=1, operation="singletons")
+    return dataclasses.replace(lists, content=taken, length=rows.length)

@@ -47,7 +47,7 @@ def row_pairs(x: RaggedArray, y: RaggedArray, *, capacity: int | None, operation
         bounds.append(x.max_length * y.capacity)
     room = min(bounds, default=None) if capacity is None else capacity
     pairs = rows_from_counts(
-        spread(y.counts, x.row_ids),
+        spread(y.row_lengths, x.row_ids),
         capacity=room,
         max_length=y.max_length,
         certain=capacity is None and room is not None,

@@ -224,7 +224,7 @@ class Tuples:
         for offsets, ids in reversed(tuples.outer):
             size = len(ids) if isinstance(ids, np.ndarray) else None
             result = RaggedArray(_int32(offsets), _int32(ids), result, None, None, size is not None)
-        return dataclasses.replace(result, length=parts[0].length)
+        return result
 
 
 def structure(x: RaggedArray, known: bool) -> Any:

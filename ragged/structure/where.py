@@ -8,8 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..array import RaggedArray, RecordArray
+from ..array import RaggedArray, RecordArray, content_of, with_length
 from ..records import fields
+from ..rows import length_of
 from ..ufunc import apply
 
 
@@ -93,11 +94,11 @@ def _leaves(function: Callable[[jax.Array], jax.Array], array: Any) -> Any:
     """Apply a function to the numbers at the bottom, for each field of records."""
     if isinstance(array, RaggedArray):
         if fields(array) or isinstance(array.content, RaggedArray):
-            return array.with_content(_leaves(function, array.content))
+            return array.with_content(content_of(_leaves(function, array.content)))
         return apply(function, array)
     if isinstance(array, RecordArray):
-        return RecordArray({k: _leaves(function, v) for k, v in array.columns.items()})
-    return function(jnp.asarray(array))
+        return RecordArray({k: content_of(_leaves(function, v)) for k, v in array.columns.items()}, array.length)
+    return with_length(function(jnp.asarray(content_of(array))), length_of(array))
 
 
 def full_like(array: Any, fill_value: Any, *, dtype: Any = None) -> Any:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from hepgrad import ragged as rg
 from hepgrad.analysis import Dataset, Split
 from hepgrad.analysis.data.pool import Pool, Program, precise, without_events
 
@@ -130,10 +131,12 @@ class DevicePool(Pool):
         """Return the sum of a function over the devices, the same in every process."""
         # arrays of one device are of no use to the others; as plain numbers they are put where they are needed
         plain = jax.tree.map(np.asarray, arguments)
-        return jax.tree.map(_here, self.compiled(program)(self.data, *plain))
+        total, checks = jax.tree.map(_here, self.compiled(program)(self.data, *plain))
+        checks.throw()
+        return total
 
     def compiled(self, program: Program) -> jax.stages.Wrapped:
-        """Return the function of data and arguments that runs on all devices and sums.
+        """Return the function of data and arguments that runs on all devices and sums, and returns its checks.
 
         Parameters
         ----------
@@ -156,7 +159,7 @@ def _spread(program: Program, mesh: Mesh, blocks: int) -> jax.stages.Wrapped:
         mapped = jax.shard_map(on_one, mesh=mesh, in_specs=inside, out_specs=everywhere, check_vma=False)
         return mapped(data, *arguments)
 
-    return jax.jit(on_all)
+    return jax.jit(rg.with_checks(on_all))
 
 
 def _specs(data: Dataset) -> Dataset:

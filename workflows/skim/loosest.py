@@ -104,7 +104,7 @@ class Loosest:
 
     @functools.cached_property
     def _compiled(self) -> Any:
-        return jax.jit(self._upper_bound)
+        return rg.checked(self._upper_bound)
 
     def _upper_bound(self, columns: rg.RecordArray) -> jax.Array:
         """Return which events could pass."""

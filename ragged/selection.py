@@ -1,0 +1,118 @@
+"""Selections of rows: slices, masks and lists of row numbers, found once for all columns."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax.extend.core import get_opaque_trace_state
+
+from .array import Content, RaggedArray, content_of
+from .errors import StructureError, concrete
+from .flat import FlatArray
+from .rows import Rows, common_rows, rows_of
+from .slicing.gather import compact, take, take_rows
+from .slicing.integers import wrap_rows
+from .slicing.row_slices import slice_bounds, slice_limit, slice_rows
+
+
+class Selection(NamedTuple):
+    """Which rows are taken.
+
+    Attributes
+    ----------
+    index
+        Integers, shape (n,): their numbers; a slice of rows that all are real.
+    rows
+        The rows of the result.
+    repeats
+        How often a row occurs at most; None when unknown.
+    """
+
+    index: Any
+    rows: Rows
+    repeats: int | None
+
+    def of(self, content: Content, *, capacity: int | None = None) -> Content:
+        """Return the selected rows of flat, nested or record content.
+
+        Parameters
+        ----------
+        content
+            Content with the rows that the selection was made for.
+        capacity
+            Room for this many items of nested content.
+
+        Raises
+        ------
+        CapacityError
+            When the items do not fit.
+        """
+        if isinstance(self.index, slice):
+            return slice_rows(content, self.index)
+        valid, name = self.rows.valid, "x[mask]" if self.repeats == 1 else "x[[...]]"
+        if isinstance(content, RaggedArray):
+            return take_rows(content, self.index, valid=valid, repeats=self.repeats, capacity=capacity, operation=name)
+        return take(content, self.index, valid=valid, repeats=self.repeats, operation=name)
+
+
+def select(rows: Rows, head: Any) -> Selection:
+    """Return which rows a slice, a mask or a list of row numbers takes.
+
+    Parameters
+    ----------
+    rows
+        The rows that there are.
+    head
+        A slice, or a flat array (or its values) of booleans or integers.
+
+    Raises
+    ------
+    StructureError
+        When a mask has other rows.
+    IndexError
+        For a row that is not there.
+    """
+    if isinstance(head, slice):
+        return _by_slice(rows, head)
+    if head.dtype == bool:
+        return _by_mask(rows, head)
+    given = rows_of(head)
+    index = wrap_rows(rows, content_of(head), valid=given.valid)
+    return Selection(index, given, None)
+
+
+def _by_slice(rows: Rows, part: slice) -> Selection:
+    if rows.length is None:
+        return Selection(part, Rows(len(range(*part.indices(rows.count))), None), 1)
+    start, length, step = slice_bounds(part, rows.length)
+    limit = slice_limit(part, rows.count)
+    count = rows.count if limit is None else limit
+    index = jnp.clip(start + step * jnp.arange(count, dtype=jnp.int32), 0, max(rows.count - 1, 0))
+    return Selection(index, Rows(count, length), 1)
+
+
+def _by_mask(rows: Rows, mask: Any) -> Selection:
+    given = rows_of(mask)
+    if given.count != rows.count and None in (given.length, rows.length):
+        raise StructureError(f"x[mask]: the mask has {given.count} rows, the array has {rows.count}")
+    # what the same mask has selected before it selects again, so that the rows are known to be the same
+    kept = mask.__dict__.setdefault("_selections", []) if isinstance(mask, FlatArray) else []
+    state = get_opaque_trace_state(convention="nnx")
+    for trace, length, selection in kept:
+        if trace == state and length is rows.length and selection.rows.count <= rows.count:
+            return selection
+    selection = _found(rows, mask, given)
+    kept.append((state, rows.length, selection))
+    return selection
+
+
+def _found(rows: Rows, mask: Any, given: Rows) -> Selection:
+    flags: Any = content_of(mask)
+    if concrete(flags) is not None and given.length is None and rows.length is None:
+        index = compact(flags)
+        return Selection(index, Rows(len(index), None), 1)
+    common, _ = common_rows([rows, given], operation="x[mask]")
+    flags = jnp.asarray(flags)[: common.count]
+    flags = flags if common.valid is None else flags & common.valid
+    return Selection(compact(flags), Rows(common.count, jnp.sum(flags, dtype=jnp.int32)), 1)

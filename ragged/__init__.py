@@ -6,6 +6,7 @@ under ``jit``, ``vmap``, ``grad`` and the other transformations of JAX.
 
 from __future__ import annotations
 
+from . import numpy_functions as _numpy_functions  # noqa: F401 - announces itself to the arrays' protocol
 from .array import RaggedArray as RaggedArray
 from .array import RecordArray as RecordArray
 from .array import from_offsets as from_offsets

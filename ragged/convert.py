@@ -25,6 +25,7 @@ from .array import (
 )
 from .errors import CapacityError, concrete
 from .flat import FlatArray
+from .operators import owner
 from .record import Record
 from .resize import fit, settle
 
@@ -290,6 +291,7 @@ def _to_layout(array: Content, rows: int) -> Any:
     return ak.contents.NumpyArray(_known(array)[:rows])
 
 
+@owner
 def to_list(array: Any) -> Any:
     """Return nested Python lists, with dicts for records.
 

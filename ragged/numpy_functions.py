@@ -12,6 +12,7 @@ import numpy as np
 
 from .array import RaggedArray, RecordArray, with_length
 from .flat import FlatArray
+from .operators import owner
 from .ufunc import apply
 
 
@@ -94,6 +95,7 @@ _ATTRIBUTES: dict[Any, str] = {np.ndim: "ndim", np.shape: "shape", np.size: "siz
 _POSITIONAL = {np.where: ("condition", "x", "y"), np.concatenate: ("arrays", "axis")}
 
 
+@owner
 def dispatch(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Run the ragged twin of a NumPy function.
 

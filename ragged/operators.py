@@ -1,30 +1,42 @@
 """The Python protocol of ragged arrays: operators, indexing, NumPy functions and printing.
 
-Each method only forwards to the module that owns the operation; those modules need the classes, hence the imports
-inside the methods.
+Each method only forwards to the function that owns the operation. Those functions need the classes, so that they announce
+themselves (`owner`) and nothing here has to know them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_OWNERS: dict[str, Callable[..., Any]] = {}
+
+
+def owner(function: Function) -> Function:
+    """Make a function the one that the methods of arrays forward to under its name.
+
+    Parameters
+    ----------
+    function
+        Of an array, and of what the method is given.
+    """
+    _OWNERS[function.__name__] = function
+    return function
 
 
 def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     function = getattr(jnp, name)
 
     def forward(self: Any, other: Any) -> Any:
-        from .ufunc import apply, is_operand
-
-        return apply(function, self, other) if is_operand(other) else NotImplemented
+        return _OWNERS["apply"](function, self, other) if _OWNERS["is_operand"](other) else NotImplemented
 
     def reflected(self: Any, other: Any) -> Any:
-        from .ufunc import apply, is_operand
-
-        return apply(function, other, self) if is_operand(other) else NotImplemented
+        return _OWNERS["apply"](function, other, self) if _OWNERS["is_operand"](other) else NotImplemented
 
     return forward, reflected
 
@@ -33,9 +45,7 @@ def _unary(name: str) -> Callable[[Any], Any]:
     function = getattr(jnp, name)
 
     def method(self: Any) -> Any:
-        from .ufunc import apply
-
-        return apply(function, self)
+        return _OWNERS["apply"](function, self)
 
     return method
 
@@ -68,34 +78,22 @@ class Operators:
         raise ValueError("the truth value of a ragged array is ambiguous; use rg.any() or rg.all()")
 
     def __getitem__(self, where: Any) -> Any:
-        from .slicing.indexing import getitem
-
-        return getitem(self, where)
+        return _OWNERS["getitem"](self, where)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from .ufunc import apply_numpy_ufunc
-
-        return apply_numpy_ufunc(ufunc, method, *inputs, **kwargs)
+        return _OWNERS["apply_numpy_ufunc"](ufunc, method, *inputs, **kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from .numpy_functions import dispatch
-
-        return dispatch(function, args, kwargs)
+        return _OWNERS["dispatch"](function, args, kwargs)
 
     def __repr__(self) -> str:
-        from .printing import describe
-
-        return describe(self)
+        return _OWNERS["describe"](self)
 
     def _repr_html_(self) -> str:
-        from .printing import describe_html
-
-        return describe_html(self)
+        return _OWNERS["describe_html"](self)
 
     def to_list(self) -> Any:
         """Return nested Python lists (and dicts for records); not inside ``jit``."""
-        from .convert import to_list
-
-        return to_list(self)
+        return _OWNERS["to_list"](self)
 
     tolist = to_list

@@ -18,12 +18,14 @@ from .array import RaggedArray, RecordArray, content_length
 from .convert import to_awkward
 from .errors import concrete
 from .flat import FlatArray
+from .operators import owner
 from .record import Record
 
 _WIDTH = 80
 _ROWS_IN_HTML = 10
 
 
+@owner
 def describe(array: Any) -> str:
     """Return one line with the values, shortened, and the type.
 
@@ -48,6 +50,7 @@ def describe(array: Any) -> str:
     return f"<{name} {_show(to_awkward(array), room)} type='{kind}'>"
 
 
+@owner
 def describe_html(array: Any) -> str:
     """Return the type and a few rows, one per line, for notebooks.
 

@@ -19,12 +19,14 @@ from .array import RaggedArray, RecordArray, content_of, guard, with_length
 from .errors import StructureError, check_same_offsets
 from .flat import FlatArray, plain
 from .foreign import refuse_awkward
+from .operators import owner
 from .reduce.segments import bound
 from .resize import fit, settle
 from .rows import Rows, brought_together, common_rows, cut, has_rows, is_per_row, length_of, rows_of
 from .sums import LONG, spread_to_items
 
 
+@owner
 def is_operand(x: Any) -> bool:
     """Return whether elementwise functions accept ``x``: numbers, arrays, ragged arrays, lists of numbers.
 
@@ -39,6 +41,7 @@ def is_operand(x: Any) -> bool:
     )
 
 
+@owner
 def apply(function: Callable[..., Any], *arrays: Any, operation: str | None = None) -> Any:
     """Apply an elementwise JAX function to broadcast arrays.
 
@@ -225,6 +228,7 @@ def _repeat(x: jax.Array, row_ids: jax.Array, offsets: jax.Array, *, long: int |
 _RENAMED = {"divide": "true_divide", "conjugate": "conj", "absolute": "abs"}
 
 
+@owner
 def apply_numpy_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """Apply the JAX twin of a NumPy ufunc: what ``np.sin(x)`` does for a ragged ``x``.
 

@@ -18,6 +18,7 @@ import numpy as np
 from ..array import Content, RaggedArray, RecordArray, content_of, with_length
 from ..errors import StructureError, concrete
 from ..flat import FlatArray, plain
+from ..operators import owner
 from ..record import Record
 from ..records import select_fields
 from ..resize import settle, with_capacity
@@ -31,6 +32,7 @@ from .within_rows import each, pick, regular
 _ALL = slice(None)
 
 
+@owner
 def getitem(array: Any, where: Any, *, capacity: int | None = None) -> Any:
     """Return ``array[where]``, with a buffer of a chosen size.
 

@@ -16,7 +16,7 @@ from ..resize import fit, head, settle, with_capacity
 from ..rows import Rows, common_rows, cut, is_per_row, rows_of
 from ..slicing.gather import compact, constant, rows_from_counts, take, take_rows
 from ..slicing.within_rows import regular
-from .lists import positive_axis
+from .axes import positive_axis
 from .padding import singletons
 
 

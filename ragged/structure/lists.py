@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -18,74 +17,8 @@ from ..flat import FlatArray, plain
 from ..resize import fit, head, settle
 from ..rows import joined, length_of, rows_of
 from ..slicing.gather import rows_from_counts, take
-
-
-def depth(array: Content) -> int:
-    """Return the number of axes, which all fields of a record must share.
-
-    Parameters
-    ----------
-    array
-        A ragged, record or flat array.
-
-    Raises
-    ------
-    ValueError
-        When the fields have different numbers of axes, so that a negative axis has no meaning.
-    """
-    if isinstance(array, RaggedArray):
-        return 1 + depth(array.content)
-    if isinstance(array, RecordArray):
-        depths = {name: depth(column) for name, column in array.columns.items()}
-        if len(set(depths.values())) > 1:
-            raise ValueError(f"a negative axis needs fields with the same number of axes; these have {depths}")
-        return next(iter(depths.values()))
-    return array.ndim
-
-
-def positive_axis(array: Content, axis: int, *, operation: str) -> int:
-    """Return an axis counted from outside.
-
-    Raises
-    ------
-    ValueError
-        When the array has no such axis.
-    """
-    if axis >= 0:
-        return axis
-    axes = depth(array)
-    if axis + axes < 0:
-        raise ValueError(f"{operation}: axis={axis} is out of range for an array with {axes} axes")
-    return axis + axes
-
-
-def at_axis(array: Content, axis: int, function: Callable[[Any], Any], *, operation: str) -> Any:
-    """Apply a function of rows to the lists at an axis, for each field of a record.
-
-    Parameters
-    ----------
-    array
-        A ragged or record array.
-    axis
-        From 1 (the outermost lists).
-    function
-        Receives the array at that level.
-    operation
-        Name for the error message.
-
-    Raises
-    ------
-    ValueError
-        When there are no lists at this axis.
-    """
-    if isinstance(array, RaggedArray):
-        if axis == 1:
-            return with_length(function(array), array.length)
-        return array.with_content(at_axis(array.content, axis - 1, function, operation=operation))
-    if isinstance(array, RecordArray):
-        columns = {k: content_of(at_axis(v, axis, function, operation=operation)) for k, v in array.columns.items()}
-        return RecordArray(columns, array.length)
-    raise ValueError(f"{operation}: the array has no lists at this axis (it is {axis} too deep)")
+from .axes import at_axis, positive_axis
+from .join import concatenate
 
 
 def num(array: Any, axis: int = 1) -> Any:
@@ -209,8 +142,6 @@ def _fill_tail(content: Content, valid: Any, fill_value: float) -> Content:
 
 def _flatten_all(array: Any, fill_value: float) -> Any:
     if isinstance(array, RecordArray):
-        from .join import concatenate
-
         columns = (with_length(column, array.length) for column in array.columns.values())
         return concatenate([_flatten_all(column, fill_value) for column in columns])
     if isinstance(array, RaggedArray):

@@ -17,7 +17,7 @@ from ..promotion import holding
 from ..resize import settle, with_capacity
 from ..rows import common_rows, rows_of
 from ..slicing.gather import compact, constant, rows_from_counts, take
-from .lists import at_axis, positive_axis
+from .axes import at_axis, positive_axis
 
 
 def choose(valid: Any, content: Content, fill_value: Any, *, operation: str) -> Content:

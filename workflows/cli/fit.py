@@ -39,7 +39,9 @@ def add(commands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("workspace", metavar="FILE", help="path or URL: JSON of pyhf or HS3, or a datacard of Combine")
+    parser.add_argument(
+        "workspace", metavar="FILE", help="pyhf workspace, HS3, datacard (path or URL), or a run folder"
+    )
     parser.add_argument("--measurement", metavar="NAME", help="which one, where the file has several")
     parser.add_argument("--patch", metavar="FILE[#NAME]", help="JSON patch to apply first, or one of a patch set")
     parser.add_argument(

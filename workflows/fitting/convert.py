@@ -18,7 +18,6 @@ from .reading import Document, PatchLike, WorkspaceLike
 from .sources import document
 
 FORMATS = ("pyhf", "hs3", "combine", "cabinetry")
-WORKSPACE = "workspace.json"
 
 
 def convert(
@@ -75,8 +74,6 @@ def convert(
     if to not in FORMATS:
         raise InputError(f"formats to convert to are {', '.join(FORMATS)}; got {to!r}")
     target = Path(target)
-    if isinstance(source, str | Path) and Path(source).is_dir():
-        source = Path(source) / WORKSPACE
     read = document(source, patch=patch, interpretation=interpretation)
     if to != "combine" and dict(read.codes) not in ({}, CODES["histfactory"]):
         raise InputError(

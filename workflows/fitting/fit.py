@@ -49,8 +49,8 @@ def fit(
     Parameters
     ----------
     workspace
-        Path or URL of a pyhf workspace, an HS3 document or a Combine datacard; or a workspace as ``json.load`` returns
-        it.
+        Path or URL of a pyhf workspace, an HS3 document or a Combine datacard; a run folder; or a workspace as
+        ``json.load`` returns it.
     patch
         What to change first, as in `hepgrad.workflows.from_workspace`.
     measurement
@@ -98,7 +98,7 @@ def fit(
     ...     "version": "1.0.0",
     ... }, quantities=["significance"])
     >>> print(result)
-    mu = 1.5 +- 0.806226, -2 ln L = 6.012...
+    mu = 1.5 +- 0.806226, -2 ln L = 6.01...
     significance: 2.027 observed, 1.371 expected, p0 = 0.0213
     """
     asked = _checked(quantities)
@@ -108,13 +108,17 @@ def fit(
         _check_poi(model, asked, fixed or {}, read.source)
         sample = observed if data == "observed" else model.expected_data(model.initial)
         tell = watch or (lambda what, done, of: None)
+        found: dict[str, Any] = {}
         tell("fit", 0, 1)
-        best = best_fit(model, sample)
+        if "impacts" in asked:
+            tell("impacts", 0, 1)
+            # compiled, because it then tells which of its fits did not converge; the first of them is that of all
+            found["impacts"] = jax.jit(impacts)(model, sample)
+            tell("impacts", 1, 1)
+        best = found["impacts"].best if found and found["impacts"].best.converged else best_fit(model, sample)
         tell("fit", 1, 1)
         result = LikelihoodFit.of(read.source, data, model, sample, best, dict(fixed or {}))
         compute: dict[str, Callable[[], Any]] = {
-            # compiled, because it then tells which of the other fits did not converge
-            "impacts": lambda: jax.jit(impacts)(model, sample),
             "significance": lambda: _significance(model, sample),
             "limit": lambda: _limit(model, sample, level, test_stat, points, tell),
             "scan": lambda: scan(
@@ -123,19 +127,38 @@ def fit(
             "goodness": lambda: goodness_of_fit(model, best),
             "yields": lambda: (prefit_yields(model), postfit_yields(model, best)),
         }
-        found: dict[str, Any] = {}
         failed: dict[str, str] = {}
-        for quantity in asked:
+        for quantity in (name for name in asked if name in compute):
             tell(quantity, 0, 1)
             try:
-                # arrays of NumPy, which keep their precision outside this block
-                found[quantity] = jax.tree.map(_in_numpy, compute[quantity]())
+                found[quantity] = compute[quantity]()
             except FitError as error:
                 failed[quantity] = str(error)
             except ValueError as error:
                 raise InputError(str(error)) from None
             tell(quantity, 1, 1)
-        return dataclasses.replace(result, **found, failed=failed)
+        # arrays of NumPy, which keep their precision outside this block
+        found = {name: jax.tree.map(_in_numpy, value) for name, value in found.items()}
+        return dataclasses.replace(result, **found, failed={**failed, **_partly(result, found)})
+
+
+def _partly(result: LikelihoodFit, found: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is told of quantities some of whose fits failed."""
+    told = {}
+    if "impacts" in found:
+        bad = [name for name, good in zip(result.names, found["impacts"].converged, strict=True) if not good]
+        if bad:
+            told["impacts"] = f"the fits for {len(bad)} of {len(result.names)} parameters failed: {', '.join(bad[:5])}"
+    points: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    if "scan" in found:
+        points["scan"] = found["scan"].values, ~found["scan"].converged
+    if "limit" in found:
+        points["limit"] = found["limit"].values, np.isnan(found["limit"].cls_observed)
+    for name, (values, failures) in points.items():
+        if failures.any():
+            places = ", ".join(f"{value:.4g}" for value in values[failures][:5])
+            told[name] = f"{failures.sum()} of {len(values)} points failed: {places}"
+    return told
 
 
 def _in_numpy(leaf: Any) -> Any:

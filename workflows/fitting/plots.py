@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from hepgrad.analysis.statistics.inference import Impacts
 from hepgrad.analysis.statistics.measurement import Scan
 
 from ..report.style import BACKGROUND_COLORS, SIGNAL_COLORS, Plot, new_figure
-from .fit import LikelihoodFit, Limit
+from .result import LikelihoodFit, Limit
 
 # the colours of "Brazil": one and two standard deviations
 ONE_SIGMA, TWO_SIGMA = "#00cc00", "#ffcc00"
@@ -44,7 +45,7 @@ def plots(result: LikelihoodFit) -> Iterator[Plot]:
         yield Plot("limit", "CLs.", lambda: plot_limit(limit, poi))
     if result.yields is not None:
         for channel in result.yields[0].channels:
-            yield Plot(_file_name(channel, result), "Yields.", lambda channel=channel: plot_yields(result, channel))
+            yield Plot(_file_name(channel, result), "Yields.", functools.partial(plot_yields, result, channel))
 
 
 def plot_impacts(found: Impacts, poi: str) -> Figure:

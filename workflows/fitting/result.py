@@ -85,7 +85,7 @@ class LikelihoodFit:
     impacts, significance, limit, scan, goodness, yields
         What was asked for; None otherwise. `yields` are those before and after the fit.
     failed
-        By quantity, why it is missing.
+        By quantity, why it is missing, or how many of its fits failed.
     """
 
     source: str

@@ -99,6 +99,7 @@ def plot_plane(labels: Sequence[str], places: np.ndarray, observed: np.ndarray, 
                 axes.plot([], [], color=style["colors"], ls=style["linestyles"], label=f"{name}, excluded at 1")
     axes.set_xlabel(labels[0], loc="right")
     axes.set_ylabel(labels[1], loc="top")
+    axes.margins(0.05)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper left")
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, fontsize=8.5)
     return figure

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
-from rich.table import Table
+from rich.table import Column, Table
 
 from hepgrad.analysis import Model
 from hepgrad.analysis.statistics.exchange import alike
@@ -62,12 +62,13 @@ class SignalLimits:
 
     def table(self) -> Table:
         """Return the limits as a table of rich."""
-        table = Table()
-        for column in ("signal", *self.labels, "observed", *(f"expected {band}" for band in BANDS)):
-            table.add_column(column.replace("[", r"\["), justify="left" if column == "signal" else "right")
+        table = Table(Column("signal", no_wrap=True))
+        bands = ("-2 sigma", "-1 sigma", "expected", "+1 sigma", "+2 sigma")
+        for column in (*self.labels, "observed", *bands):
+            table.add_column(column.replace("[", r"\["), justify="right")
         for name, *row in self.rows():
             places, numbers = row[: len(self.labels)], row[len(self.labels) :]
-            told = ["failed" if np.isnan(number) else f"{number:.4g}" for number in numbers]
+            told = ["failed" if np.isnan(number) else f"{number:.3g}" for number in numbers]
             table.add_row(name.replace("[", r"\["), *map(str, places), *told)
         return table
 

@@ -11,6 +11,9 @@ from ..errors import InputError
 from .datacards import read_datacard
 from .reading import Document, PatchLike, WorkspaceLike, read_workspace
 
+# what a run leaves its likelihood in
+RUN_WORKSPACE = "workspace.json"
+
 
 def document(
     workspace: WorkspaceLike, *, patch: PatchLike | None = None, interpretation: Interpretation = "combine"
@@ -20,7 +23,7 @@ def document(
     Parameters
     ----------
     workspace
-        Path or URL, or a workspace as ``json.load`` returns it.
+        Path or URL, a run folder, or a workspace as ``json.load`` returns it.
     patch
         What to change first, as in `hepgrad.workflows.from_workspace`.
     interpretation
@@ -31,6 +34,8 @@ def document(
     InputError
         When it cannot be read.
     """
+    if isinstance(workspace, str | Path) and Path(workspace).is_dir():
+        workspace = Path(workspace) / RUN_WORKSPACE
     source = str(workspace) if isinstance(workspace, str | Path) else ""
     if source.endswith((".txt", ".card", ".dat")):
         if patch is not None:

@@ -77,7 +77,7 @@ def lines(result: LikelihoodFit) -> Iterator[str]:
         p = f"p = {float(g.p_value):.3g}" if g.ndof > 0 else "no p-value without degrees of freedom"
         yield f"goodness of fit (saturated): chi2 / ndof = {float(g.chi2):.3f} / {g.ndof}, {p}"
     for quantity, reason in result.failed.items():
-        yield f"no {quantity}: {reason}"
+        yield f"failed: {quantity}: {reason}"
 
 
 def tables(result: LikelihoodFit) -> Iterator[Table]:

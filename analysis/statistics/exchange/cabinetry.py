@@ -88,7 +88,8 @@ def _systematic(name: str, effects: Mapping[tuple[str, str], str]) -> list[dict[
     """Return the entries of one source: one for each effect and set of columns, all of one modifier."""
     entries = []
     for (channel, process), effect in effects.items():
-        where = {"Name": name, "ModifierName": name, "Samples": process, "Regions": channel}
+        sides: dict[str, Any]
+        where: dict[str, Any] = {"Name": name, "ModifierName": name, "Samples": process, "Regions": channel}
         if effect == "1":
             sides = {side: {"VariationPath": f"_{name}{side}"} for side in ("Up", "Down")}
             entries.append({**where, **sides, "Type": "NormPlusShape"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 Check = Callable[[Any, str], None]
@@ -37,7 +38,10 @@ def check_workspace(workspace: Any) -> None:
     ValueError: $.channels[0] needs 'samples'; it has ['name', 'sample']
     """
     if not isinstance(workspace, Mapping):
-        raise ValueError(f"a workspace must be an object with 'channels', got {kind(workspace)}")
+        hint = (
+            "; hepgrad.workflows.from_workspace reads files and URLs" if isinstance(workspace, str | PurePath) else ""
+        )
+        raise ValueError(f"a workspace must be an object with 'channels', got {kind(workspace)}{hint}")
     for key in ("channels", "observations", "measurements"):
         if key not in workspace:
             raise ValueError(f"a workspace needs {key!r}; this has {list(workspace)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import dataclasses
 import json
 
 import cabinetry
@@ -173,7 +174,6 @@ def test_folder(result, tmp_path):
     assert float(total[-1]["observed"]) == 126
     with pytest.raises(InputError, match="exists and is not empty"):
         found.write(tmp_path / "out")
-    found.write(tmp_path / "out", overwrite=True)
 
 
 _TABLES = ("parameters", "correlation", "impacts", "scan", "cls", "yields")
@@ -181,10 +181,12 @@ _PLOTS = ("impacts", "correlation", "scan", "limit", "yields_CR", "yields_SR")
 
 
 def test_held_parameters_and_another_parameter_of_interest(workspace):
-    found = fit(workspace, quantities=["yields"], fixed={"mu": 0.0, "lumi": None, "k": -1.0})
+    found = fit(workspace, quantities=["yields"], fixed={"mu": -0.2, "lumi": None, "k": 1.5})
     at = dict(zip(found.names, zip(found.estimates, found.states, strict=True), strict=True))
-    assert (at["mu"], at["lumi"], at["k"]) == ((0.0, "fixed"), (0.0, "fixed"), (-1.0, "fixed"))
-    assert found.yields[1].events[0].sum() == 0
+    assert (at["mu"], at["lumi"], at["k"]) == ((-0.2, "fixed"), (0.0, "fixed"), (1.5, "fixed"))
+    # the signal is negative, times what the fit says about the simulation's statistics
+    gammas = np.array([at["mc[0]"][0], at["mc[1]"][0]])
+    np.testing.assert_allclose(found.yields[1].of("SR")[0][0], -0.2 * np.array([5.0, 12.0]) * gammas, rtol=1e-9)
     other = fit(workspace, quantities=[], poi="k", data="asimov")
     assert other.parameter_of_interest == "k" and other.deviance == pytest.approx(0, abs=1e-10)
     assert str(other).startswith("k = 1 +- ")
@@ -213,3 +215,19 @@ def test_a_fit_that_fails_is_no_result():
     }
     with pytest.raises(FitError, match=r"1.0 events are observed in bin 1 of channel 'SR', where 0.0 are expected"):
         fit(impossible, quantities=[])
+
+
+def test_fits_that_fail_are_counted_and_told(result):
+    from hepgrad.workflows.fitting.fit import _partly
+
+    found, _ = result
+    parts = {name: getattr(found, name) for name in ("impacts", "scan", "limit")}
+    assert _partly(found, parts) == {}
+    good = np.array([True, False, True, True, True])
+    parts["scan"] = dataclasses.replace(found.scan, converged=good)
+    parts["impacts"] = dataclasses.replace(found.impacts, converged=np.array(found.names) != "jes")
+    told = _partly(found, parts)
+    assert told["impacts"] == f"the fits for 1 of {len(found.names)} parameters failed: jes"
+    assert told["scan"] == f"1 of 5 points failed: {found.scan.values[1]:.4g}"
+    text = str(dataclasses.replace(found, failed=told, **parts))
+    assert "failed: scan: 1 of 5 points failed" in text and "jes (failed)" in text

@@ -121,15 +121,16 @@ def optimize(
     goal = Goal(analysis, tuple(penalties))
     descent = Descent(goal, parameters, optimizer or optax.adam(0.1), bounds or Projection())
     course = _course(descent, plan, data, watchers, save)
+    soft, held_out = plan.reading(steps - 1), Pool.of(data.held_out)
+    # first, while another thread compiles the program of the steps; the end is evaluated by the same programs as this
+    start = Point.of(analysis, course.train, held_out, parameters, soft)
 
     now = course.to_the_end(resume or course.begin(begin or parameters))
     for another in starts[len(now.finished) :]:
         now = course.to_the_end(course.begin(another, (*now.finished, now.attempt)))
 
     attempts = (*now.finished, now.attempt)
-    soft, held_out = plan.reading(steps - 1), Pool.of(data.held_out)
-    ends = (parameters, best_of(attempts).best)
-    start, optimum = (Point.of(analysis, course.train, held_out, end, soft) for end in ends)
+    optimum = Point.of(analysis, course.train, held_out, best_of(attempts).best, soft)
     return Result(start, optimum, attempts, merit(analysis.objective))
 
 

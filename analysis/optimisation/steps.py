@@ -15,6 +15,7 @@ from ..data.dataset import Dataset
 from ..parameters.bounds import Bounds, Coordinates
 from ..parameters.parameters import Parameters
 from ..selection.cut import Soft
+from .background import in_background
 from .goal import Goal
 
 
@@ -156,12 +157,14 @@ def in_one_program(descent: Descent, data: Dataset, start: Position, most: int) 
     most
         The largest number of steps in one call.
     """
-    # compiled ahead of time: a second compilation cannot happen unnoticed, a call that does not fit raises
-    compiled = make_step(descent).lower(start, data, jnp.ones((most, 2), float), np.int32(1)).compile()
+    # compiled ahead of time: a second compilation cannot happen unnoticed, a call that does not fit raises;
+    # and while the start is evaluated with hard cuts, for which there are other programs to compile
+    compiled = in_background(make_step(descent).lower(start, data, jnp.ones((most, 2), float), np.int32(1)).compile)
 
     def advance(position: Position, factors: np.ndarray) -> tuple[Position, Trace]:
         padded = jnp.asarray(np.resize(factors, (most, 2)), float)
-        return compiled(position, data, padded, np.int32(len(factors)))
+        moved: tuple[Position, Trace] = compiled.result()(position, data, padded, np.int32(len(factors)))
+        return moved
 
     return advance
 

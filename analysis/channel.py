@@ -115,7 +115,8 @@ class Channel:
             Of shape (num_groups, bins + 2), underflow first and overflow last.
         """
         values, probability = self._observed(events)
-        edges, common = self._edges(parameters), {"groups": groups, "num_groups": num_groups}
+        edges = self._edges(parameters)
+        common: dict[str, Any] = {"groups": groups, "num_groups": num_groups}
         if isinstance(reading, Hard):
             return fill_hard(values, events.weight, edges, probability=probability, **common)
         smear: dict[str, Any] = {"bandwidth": self._bandwidth(reading), "kernel": self.kernel}

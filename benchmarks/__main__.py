@@ -10,7 +10,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from . import start, variations
 from .runner import as_markdown, benchmarks, run, show
+
+# what is told without a rival
+REPORTS = {"start": start.report, "variations": variations.report}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -18,11 +22,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Time hepgrad and its rivals side by side."
     )
-    parser.add_argument("name", nargs="?", choices=benchmarks(), help="the benchmark to run; all of them by default")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        choices=[*benchmarks(), *REPORTS],
+        help=f"the benchmark to run; by default all that have rivals, which {' and '.join(REPORTS)} have not",
+    )
     parser.add_argument("--size", choices=["quick", "full"], default="full", help="quick takes a tenth of the data")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
     parser.add_argument("--append", type=Path, metavar="FILE", help="append a Markdown table to this file")
     options = parser.parse_args(arguments)
+    if options.name in REPORTS:
+        found = REPORTS[options.name](options.size, Console())
+        if options.json:
+            options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        return
     timings, notes = [], []
     for name in [options.name] if options.name else benchmarks():
         for more, remarks in run(name, options.size):

@@ -43,11 +43,12 @@ def remembered(array: RaggedArray, key: Hashable, compute: Callable[[], T]) -> T
         if not _belongs_to(result, array):
             return result
         memory[key] = result
-    return memory[key]  # type: ignore[no-any-return]
+    found: T = memory[key]
+    return found
 
 
 def _belongs_to(result: Any, array: RaggedArray) -> bool:
-    """Tell whether a result lives as long as the array: it must not leave a transformation that the array is outside of."""
+    """Tell whether a result lives as long as the array, and does not belong to a transformation inside."""
     # the rows are often those of another level: only the numbers tell
     numbers = result.content if isinstance(result, RaggedArray) else result
     return (

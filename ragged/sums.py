@@ -132,7 +132,8 @@ def add_in_turn(values: jax.Array, ids: jax.Array, num: int, *, ordered: bool = 
     """
     # one sum more for what is left out, so that neither the sum nor its derivative looks whether an id is in range
     zeros = jnp.zeros((num + 1, *values.shape[1:]), sum_dtype(values.dtype))
-    sums = zeros.at[jnp.minimum(ids, num)].add(
+    ids = ids if ordered else jnp.minimum(ids, num)  # those of rows are never larger
+    sums = zeros.at[ids].add(
         values.astype(zeros.dtype), mode="promise_in_bounds", indices_are_sorted=ordered, wrap_negative_indices=False
     )
     return sums[:num]

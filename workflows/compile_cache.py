@@ -137,8 +137,8 @@ def enable_compile_cache(folder: str | Path | None = None, *, most_bytes: int = 
     Parameters
     ----------
     folder
-        Where to; by default ``$HEPGRAD_COMPILE_CACHE``, or ``hepgrad/compiled`` in the user's cache folder. Programs are
-        in a folder of their own below it for each version of the compiler and kind of processor.
+        Where to; by default ``$HEPGRAD_COMPILE_CACHE``, or ``hepgrad/compiled`` in the user's cache folder. Below it
+        is one folder for each version of the compiler and kind of processor.
     most_bytes
         What was not used for the longest time goes when the programs take more room than this.
 
@@ -159,7 +159,7 @@ def enable_compile_cache(folder: str | Path | None = None, *, most_bytes: int = 
     """
     import jax
 
-    if present := jax.config.jax_compilation_cache_dir:
+    if present := jax.config.read("jax_compilation_cache_dir"):
         return Path(present)
     cache = CompileCache((compile_cache_root() if folder is None else Path(folder)) / _key())
     try:
@@ -186,11 +186,11 @@ def compile_cache(*, enabled: bool = True) -> Iterator[None]:
     """
     import jax
 
-    if not enabled or jax.config.jax_compilation_cache_dir:
+    if not enabled or jax.config.read("jax_compilation_cache_dir"):
         yield
         return
     names = ("dir", "min_compile_time_secs", "min_entry_size_bytes")
-    before = [getattr(jax.config, _name(name)) for name in names]
+    before = [jax.config.read(_name(name)) for name in names]
     began = time.time()
     with warnings.catch_warnings():
         folder = enable_compile_cache()
@@ -230,7 +230,7 @@ def _checksum(path: Path) -> str:
 
 
 def _key() -> str:
-    """Return what compiled programs depend on besides what JAX asks for itself: a node of a farm may have another CPU."""
+    """Return what programs depend on besides what JAX asks for itself: nodes of a farm may have other processors."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         features = next((line for line in lines if line.startswith(("flags", "Features"))), "")

@@ -36,8 +36,8 @@ def check(analysis: Analysis, data: Split | Dataset, parameters: Parameters) -> 
 
     Examined are, at the given cut values: processes without events; NaN and infinities; selections and cuts that reject
     everything or nothing; bins with too few effective events; widths that do not fit the data; branches that are read
-    for nothing or not declared; parts that need a compilation of their own; compilers that are slow on a GPU; parameters without a derivative; and
-    whether derivatives agree with finite differences.
+    for nothing or not declared; parts that need a compilation of their own; compilers that are slow on a GPU;
+    parameters without a derivative; and whether derivatives agree with finite differences.
 
     Parameters
     ----------

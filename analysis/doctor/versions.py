@@ -52,5 +52,5 @@ def compiler_findings(platform: str, jaxlib: str) -> Iterator[Finding]:
             f"jaxlib {jaxlib}",
             "this version adds float32 numbers into few cells up to 2000 times slower than others on an NVIDIA GPU",
             "histograms, row sums and their derivatives are such sums",
-            "install another version, for instance `pip install 'jax[cuda13]>=0.11.1'` (Python 3.12 or newer), or 0.10.1",
+            "install another version: `pip install 'jax[cuda13]>=0.11.1'` (Python 3.12 or newer), or 0.10.1",
         )

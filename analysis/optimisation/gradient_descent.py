@@ -126,16 +126,19 @@ def optimize(
     goal = Goal(analysis, tuple(penalties))
     descent = Descent(goal, parameters, optimizer or optax.adam(0.1), bounds or Projection())
     course = _course(descent, plan, data, watchers, save)
+    soft, held_out = plan.reading(steps - 1), Pool.of(data.held_out)
+    # first, while another thread compiles the program of the steps; the end is evaluated by the same programs as this
+    start = Point.of(analysis, course.train, held_out, parameters, soft)
 
     now = course.to_the_end(resume or course.begin(begin or parameters))
     for another in starts[len(now.finished) :]:
         now = course.to_the_end(course.begin(another, (*now.finished, now.attempt)))
 
     attempts = (*now.finished, now.attempt)
-    soft, held_out, best = plan.reading(steps - 1), Pool.of(data.held_out), best_of(attempts)
+    best = best_of(attempts)
     if not math.isfinite(best.best_value):
         raise failed("every point that was checked with hard cuts", goal, course.choosing, best.best, Hard())
-    start, optimum = (Point.of(analysis, course.train, held_out, end, soft) for end in (parameters, best.best))
+    optimum = Point.of(analysis, course.train, held_out, best.best, soft)
     if not optimum.hard_held_out.converged:
         raise failed("the optimum, with hard cuts on held-out events", Goal(analysis), held_out, best.best, Hard())
     return Result(start, optimum, attempts, analysis.merit)

@@ -17,6 +17,7 @@ from ..data.dataset import Dataset
 from ..parameters.bounds import Bounds, Coordinates
 from ..parameters.parameters import Parameters
 from ..selection.cut import Soft
+from .background import in_background
 from .goal import Goal
 
 
@@ -161,19 +162,18 @@ def in_one_program(descent: Descent, data: Dataset, start: Position, most: int) 
     most
         The largest number of steps in one call.
     """
-    # compiled ahead of time: a second compilation cannot happen unnoticed, a call that does not fit raises
-    # its checks are numbers that it returns, so that it can be kept on disk, and raise errors here
-    compiled = (
-        jax.jit(rg.with_checks(make_step(descent)))
-        .lower(start, data, jnp.ones((most, 2), float), np.int32(1))
-        .compile()
-    )
+    # Compiled ahead of time: a second compilation cannot happen unnoticed, a call that does not fit raises; and while the
+    # start is evaluated with hard cuts, for which there are other programs to compile. Its checks are numbers that it
+    # returns, so that it can be kept on disk, and raise errors here.
+    program = jax.jit(rg.with_checks(make_step(descent)))
+    compiled = in_background(program.lower(start, data, jnp.ones((most, 2), float), np.int32(1)).compile)
 
     def advance(position: Position, factors: np.ndarray) -> tuple[Position, Trace]:
         padded = jnp.asarray(np.resize(factors, (most, 2)), float)
-        result, checks = compiled(position, data, padded, np.int32(len(factors)))
+        moved, checks = compiled.result()(position, data, padded, np.int32(len(factors)))
         checks.throw()
-        return result  # type: ignore[no-any-return]
+        result: tuple[Position, Trace] = moved
+        return result
 
     return advance
 

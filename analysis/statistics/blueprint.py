@@ -1,4 +1,4 @@
-"""Where the templates of an analysis go in the arrays of a HistFactory model: static indices, made outside of programs."""
+"""Where the templates of an analysis go in the arrays of a likelihood: static indices, made outside of programs."""
 
 from __future__ import annotations
 

@@ -164,8 +164,8 @@ def _packed(blueprint: Blueprint, counts: Counts, typical_weight: jax.Array) -> 
     is_background = blueprint.is_background[:, None]
     heaviest = heaviest_event(jnp.where(blueprint.is_background, typical_weight, jnp.inf))
     sums, sums2 = (_dot(x, blueprint.channel_of_cells.astype(dtype)) for x in (sumw[0], sumw2))
-    event2 = average_weight(*(jnp.sum(x, axis=0, where=is_background) for x in (sums, sums2)), heaviest) ** 2
-    event2 = event2[layout.channel_of_bin]
+    background, background2 = (jnp.sum(x, axis=0, where=is_background) for x in (sums, sums2))
+    event2 = (average_weight(background, background2, heaviest) ** 2)[layout.channel_of_bin]
     missing = jnp.maximum(EMPTY_BIN * jnp.sqrt(event2) - jnp.sum(yields[0], axis=0, where=is_background), 0)
     missing2 = jnp.maximum(event2 - jnp.sum(variances, axis=0, where=is_background), 0)
     largest = jnp.argmax(sums[blueprint.is_background], axis=0)[layout.channel_of_bin]

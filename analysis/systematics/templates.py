@@ -162,22 +162,21 @@ def fill_templates(
         Name and number of cells of each channel, in order.
     """
     varied = vary(systematics, events)
-    selected = varied.map(select)
-    filled = jax.vmap(fill)(selected) if varied.names else jax.tree.map(lambda x: x[None], fill(_row(selected, 0)))
     names = varied.names
+    if names:
+        selected = varied.map(select)
+        nominal, filled = jax.tree.map(lambda x: x[0], selected), jax.vmap(fill)(selected)
+    else:
+        nominal = select(varied.events)
+        filled = jax.tree.map(lambda x: x[None], fill(nominal))
     sources = [s for s in systematics if isinstance(s, WeightVariation)]
     weights = [((s.name, 1), s.up) for s in sources] + [((s.name, -1), s.down) for s in sources if s.down is not None]
     if weights:
-        nominal = _row(selected, 0)
         factors = jnp.stack([jnp.broadcast_to(factor(nominal), nominal.weight.shape) for _, factor in weights])
         more = jax.vmap(lambda f: fill(dataclasses.replace(nominal, weight=nominal.weight * f)))(factors)
         filled = jax.tree.map(lambda *parts: jnp.concatenate(parts), filled, more)
         names = (*names, *(name for name, _ in weights))
     return Templates.packed(filled, channels, names)
-
-
-def _row(events: Events, row: int) -> Events:
-    return jax.tree.map(lambda x: x[row], events)
 
 
 def _joined(histograms: Sequence[Counts]) -> Counts:

@@ -1,4 +1,4 @@
-"""Events at the nominal point and with every kinematic variation, as rows of one array that a selection is mapped over."""
+"""Events at the nominal point and with every kinematic variation, as rows that a selection is mapped over."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def vary(systematics: Sequence[Source], events: Events) -> Varied:
     events
         Before any selection.
     """
-    nominal, structure = jax.tree.flatten(events)
+    nominal, structure = _flat(events)
     groups: list[_Group] = []
     names: list[Variation] = []
     for source in systematics:
@@ -103,11 +103,11 @@ def _with_source(
     alphas = jnp.asarray(sides, before.weight.dtype)
     own, shifted = _mapped(lambda alpha: source.shift(before, alpha), alphas, nominal, structure)
     zero: Any = 0.0
-    corrected, kept = jax.tree.flatten(source.shift(before, zero))
+    corrected, kept = _flat(source.shift(before, zero))
     if kept != shifted:
         # events get columns, or their objects other bounds, when they are shifted: then in all rows
         zero = jnp.zeros((), alphas.dtype)
-        corrected, kept = jax.tree.flatten(source.shift(before, zero))
+        corrected, kept = _flat(source.shift(before, zero))
     same = _same(corrected, kept, nominal, structure)
     if not all(same):
         if groups:
@@ -144,6 +144,10 @@ def _mapped(
     varied = iter(jax.vmap(run)(alphas))
     same, after = found
     return [None if is_same else next(varied) for is_same in same], after
+
+
+def _flat(events: Events) -> tuple[Leaves, Structure]:
+    return jax.tree.flatten(events)
 
 
 def _same(leaves: Leaves, structure: Structure, others: Leaves, of_others: Structure) -> list[bool]:

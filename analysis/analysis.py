@@ -249,8 +249,8 @@ class Analysis:
         """How people are told the value of the objective."""
         return self.model.merit(self.objective).merit
 
-    @functools.partial(jax.jit, static_argnames="self")
-    def evaluation(self, histograms: Mapping[str, Counts], data: Dataset) -> Evaluation:
+    @functools.partial(jax.jit, static_argnames=("self", "confirmed"))
+    def evaluation(self, histograms: Mapping[str, Counts], data: Dataset, *, confirmed: bool = False) -> Evaluation:
         """Return the objective for given histograms (larger is better), and whether the fits behind it converged.
 
         Parameters
@@ -259,9 +259,12 @@ class Analysis:
             By channel, as `histograms` returns them.
         data
             The events that they are filled from; their processes and typical weights are used.
+        confirmed
+            Whether the value is compared with others or told to people: fits then look for other maxima, too.
         """
         axes = {c.name: c.axis for c in self.channels}
-        return self.model.merit(self.objective)(histograms, axes, data.processes, data.typical_weight)
+        merit = self.model.merit(self.objective)
+        return merit(histograms, axes, data.processes, data.typical_weight, confirmed=confirmed)
 
     def figure_of_merit(self, histograms: Mapping[str, Counts], data: Dataset) -> jax.Array:
         """Return the objective for given histograms; NaN where a fit behind it did not converge.

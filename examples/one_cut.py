@@ -8,6 +8,7 @@ it: ``python examples/one_cut.py annealing.png``.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 
 import awkward as ak
@@ -21,7 +22,6 @@ from hepgrad.analysis import (
     Analysis,
     Anneal,
     Channel,
-    CountingModel,
     Dataset,
     Parameter,
     Parameters,
@@ -31,19 +31,30 @@ from hepgrad.analysis import (
     optimize,
     stage,
 )
-from hepgrad.analysis.statistics import asimov_z
+from hepgrad.analysis.statistics import FigureOfMerit, asimov_z
+from hepgrad.analysis.statistics.objectives import Evaluation, Merit
 
 SIGNAL, BACKGROUND = (300, 50, 5), (8000, 40, 10)
 BEST_CUT, BEST_Z = 44.87485, 4.997715
 WIDTH = 4.0
 
 
-class KnownBackground(CountingModel):
-    """Simulated statistics play no role in the closed form."""
+@dataclasses.dataclass(frozen=True)
+class KnownBackground:
+    """A statistical model in closed form, in which simulated statistics play no role and there is nothing to fit."""
+
+    signal = ("signal",)
+    systematics = ()
+    likelihood = None
+
+    def merit(self, objective):
+        if objective != "discovery":
+            raise ValueError(f"a model in closed form has no objective {objective!r}, only 'discovery'")
+        return FigureOfMerit(Merit("Expected discovery significance", "significance"), self.discovery)
 
     def discovery(self, histograms, axes, processes, typical_weight):
         yields = dict(zip(processes, histograms["all"].sumw.astype(float).sum(axis=-1), strict=True))
-        return asimov_z(yields["signal"], yields["background"])
+        return Evaluation.of(asimov_z(yields["signal"], yields["background"]))
 
 
 @stage(reads=["x"], parameters=["c"])
@@ -54,7 +65,7 @@ def keep(events, cut):
 ANALYSIS = Analysis(
     stages=[keep],
     channels=[Channel("all", "bin", Regular(1, 0.0, 1.0))],
-    model=KnownBackground(signal=["signal"], background_uncertainty=0.0),
+    model=KnownBackground(),
 )
 START = Parameters(c=Parameter(35.0, bounds=(20, 70), width=WIDTH, scale=5.0))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import jax
 import pytest
@@ -54,3 +57,15 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the data folder ../shared/data beside the repository, which is not there")
     return folder
+
+
+@pytest.fixture(scope="session")
+def flagged() -> ModuleType:
+    """Return the module ``flagged``, which lies beside this file: an analysis whose fits fail by rule."""
+    specification = importlib.util.spec_from_file_location("flagged", Path(__file__).with_name("flagged.py"))
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["flagged"] = module
+    specification.loader.exec_module(module)
+    return module

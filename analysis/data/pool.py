@@ -193,5 +193,5 @@ def without_events(processes: Sequence[str], typical_weight: jax.typing.ArrayLik
 def _sums_of_weights(data: Dataset) -> tuple[jax.Array, jax.Array]:
     """Return the sum of the weights and of their squares, shape (processes,) each."""
     weight, process = data.weight.ravel(), data.process.ravel()
-    sums = jax.ops.segment_sum(jnp.stack([weight, weight**2], axis=1), process, len(data.processes))
-    return sums[:, 0], sums[:, 1]
+    groups = len(data.processes)
+    return jax.ops.segment_sum(weight, process, groups), jax.ops.segment_sum(weight**2, process, groups)

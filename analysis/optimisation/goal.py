@@ -32,7 +32,9 @@ class Goal:
     analysis: Analysis
     penalties: tuple[Penalty, ...] = ()
 
-    def of_histograms(self, histograms: Templates, parameters: Parameters, about: Dataset) -> Evaluation:
+    def of_histograms(
+        self, histograms: Templates, parameters: Parameters, about: Dataset, *, confirmed: bool = False
+    ) -> Evaluation:
         """Return the goal for given histograms (larger is better), and whether to believe it.
 
         Parameters
@@ -43,14 +45,16 @@ class Goal:
             The cut values that they are filled with.
         about
             The events that they are filled from, for their processes and typical weights.
+        confirmed
+            As for `Analysis.evaluation`.
         """
-        merit = self.analysis.evaluation(histograms, about)
+        merit = self.analysis.evaluation(histograms, about, confirmed=confirmed)
         cost = (penalty(self.analysis, about.processes, histograms, parameters) for penalty in self.penalties)
         value = merit.value - sum(cost, start=0)
         return Evaluation(value, merit.converged & jnp.isfinite(value))
 
     def evaluate(self, pool: Pool, parameters: Parameters, reading: Reading) -> Evaluation:
-        """Return the goal for given events (larger is better), and whether to believe it.
+        """Return the goal for given events (larger is better), to be compared, and whether to believe it.
 
         Parameters
         ----------
@@ -61,4 +65,5 @@ class Goal:
         reading
             What a cut means.
         """
-        return self.of_histograms(pool.total(Fill(self.analysis), parameters, reading), parameters, pool.about)
+        histograms = pool.total(Fill(self.analysis), parameters, reading)
+        return self.of_histograms(histograms, parameters, pool.about, confirmed=True)

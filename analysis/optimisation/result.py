@@ -69,7 +69,7 @@ class Evaluation:
             When the figure of merit is not finite; names the cause.
         """
         histograms = pool.total(Fill(analysis), parameters, reading)
-        merit = analysis.evaluation(histograms, pool.about)
+        merit = analysis.evaluation(histograms, pool.about, confirmed=True)
         if not np.isfinite(merit.value):
             raise not_finite("the result", float(merit.value), Goal(analysis), pool, parameters, reading)
         first = histograms[analysis.channels[0].name]

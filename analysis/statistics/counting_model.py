@@ -12,7 +12,6 @@ import numpy as np
 from ..histogram import Axis, Counts
 from ..systematics import Source
 from .asimov import background_only_fit
-from .histfactory import Model
 from .objectives import Discovery, Evaluation
 from .statistical_model import FigureOfMerit, heaviest_event
 
@@ -54,11 +53,6 @@ class CountingModel:
         """The sources that need histograms of their own: none."""
         return ()
 
-    @property
-    def clips_yields(self) -> bool:
-        """Whether a process that counts for less than nothing in a bin counts for nothing there: no, it is added up."""
-        return False
-
     def merit(self, objective: object) -> FigureOfMerit:
         """Return a figure of merit as a function of histograms, their axes, the processes and their typical weights.
 
@@ -78,14 +72,9 @@ class CountingModel:
             )
         return FigureOfMerit(Discovery().merit, lambda *data: Evaluation.of(self.discovery(*data)))
 
-    def likelihood(
-        self,
-        histograms: Mapping[str, Counts],
-        axes: Mapping[str, Axis],
-        processes: Sequence[str],
-        typical_weight: jax.Array,
-    ) -> Model | None:
-        """Return None: what is profiled here is no HistFactory model."""
+    @property
+    def likelihood(self) -> None:
+        """None: what is profiled here is no HistFactory model."""
 
     def discovery(
         self,

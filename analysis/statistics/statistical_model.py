@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,10 @@ from ..histogram import Axis, Counts
 from ..systematics import Source
 from .histfactory import Model
 from .objectives import Evaluation, Merit
+
+# of histograms by channel, their axes, the names of the processes, and what one simulated event of each counts for
+OfHistograms: TypeAlias = Callable[[Mapping[str, Counts], Mapping[str, Axis], Sequence[str], jax.Array], Evaluation]
+Likelihood: TypeAlias = Callable[[Mapping[str, Counts], Mapping[str, Axis], Sequence[str], jax.Array], Model]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +31,14 @@ class FigureOfMerit:
         Of histograms by channel, their axes, the names of the processes, and what one simulated event of each counts
         for, shape (processes,). Differentiable; within `jit` it raises nothing, and tells by the flag of its
         `Evaluation` whether to believe the value.
+    confirmed
+        The same for values that are compared with others or told, if it takes more to believe these: `function` looks
+        for the nearest maximum of a likelihood, this one for the highest.
     """
 
     merit: Merit
-    function: Callable[[Mapping[str, Counts], Mapping[str, Axis], Sequence[str], jax.Array], Evaluation]
+    function: OfHistograms
+    confirmed: OfHistograms | None = None
 
     def __call__(
         self,
@@ -38,9 +46,12 @@ class FigureOfMerit:
         axes: Mapping[str, Axis],
         processes: Sequence[str],
         typical_weight: jax.Array,
+        *,
+        confirmed: bool = False,
     ) -> Evaluation:
         """Return the value, larger is better, and whether to believe it."""
-        return self.function(histograms, axes, processes, typical_weight)
+        function = self.confirmed if confirmed and self.confirmed is not None else self.function
+        return function(histograms, axes, processes, typical_weight)
 
 
 class StatisticalModel(Protocol):
@@ -57,13 +68,11 @@ class StatisticalModel(Protocol):
     ... class Counted:
     ...     signal: tuple = ("signal",)
     ...     systematics: tuple = ()
-    ...     clips_yields: bool = False
+    ...     likelihood: None = None
     ...     def merit(self, objective):
     ...         return FigureOfMerit(Merit("Selected events", "events"), self.count)
     ...     def count(self, histograms, axes, processes, typical_weight):
     ...         return Evaluation(sum(counts.sumw.sum() for counts in histograms.values()), jnp.array(True))
-    ...     def likelihood(self, histograms, axes, processes, typical_weight):
-    ...         return None
     >>> @stage(reads=("met",))
     ... def select(events, cut):
     ...     return events.select(events.met > cut.met)
@@ -79,10 +88,6 @@ class StatisticalModel(Protocol):
     def systematics(self) -> Sequence[Source]:
         """The sources of uncertainty; those that vary events have histograms of their own."""
 
-    @property
-    def clips_yields(self) -> bool:
-        """Whether a process that counts for less than nothing in a bin counts for nothing there."""
-
     def merit(self, objective: Any) -> FigureOfMerit:
         """Return the figure of merit for what `Analysis.objective` says.
 
@@ -97,17 +102,12 @@ class StatisticalModel(Protocol):
             When it does not.
         """
 
-    def likelihood(
-        self,
-        histograms: Mapping[str, Counts],
-        axes: Mapping[str, Axis],
-        processes: Sequence[str],
-        typical_weight: jax.Array,
-    ) -> Model | None:
-        """Return the HistFactory likelihood of some histograms; None for a model that is not one.
+    @property
+    def likelihood(self) -> Likelihood | None:
+        """From histograms to their HistFactory likelihood; None for a model that is not one.
 
-        A run with a likelihood leaves a workspace, pulls and impacts, and can fit observed events. The arguments are
-        those of a `FigureOfMerit`.
+        A run with a likelihood leaves a workspace, pulls and impacts, and can fit observed events. A process that
+        counts for less than nothing in a bin counts for nothing there.
         """
 
 

@@ -18,7 +18,7 @@ from .histfactory import Model
 from .histfactory import Templates as Packed
 from .objectives import Choice
 from .objectives import objective as as_objective
-from .statistical_model import FigureOfMerit, heaviest_event
+from .statistical_model import FigureOfMerit, Likelihood, heaviest_event
 
 # A bin that the simulation leaves empty is taken to hold this part of an event of average weight.
 EMPTY_BIN = 0.1
@@ -86,11 +86,6 @@ class TemplateModel:
                 f"{list(self.signal)}; the background has the uncertainty of its statistics in any case"
             )
 
-    @property
-    def clips_yields(self) -> bool:
-        """Whether a process that counts for less than nothing in a bin counts for nothing there."""
-        return True
-
     def merit(self, objective: Choice) -> FigureOfMerit:
         """Return a figure of merit as a function of templates, their axes, the processes and their typical weights.
 
@@ -105,17 +100,16 @@ class TemplateModel:
             When there is none of this name.
         """
         chosen = as_objective(objective)
-        return FigureOfMerit(chosen.merit, lambda *data: chosen.evaluate(self.build(*data)))
+        return FigureOfMerit(
+            chosen.merit,
+            lambda *data: chosen.evaluate(self.build(*data)),
+            lambda *data: chosen.confirmed(self.build(*data)),
+        )
 
-    def likelihood(
-        self,
-        histograms: Mapping[str, Counts],
-        axes: Mapping[str, Axis],
-        processes: Sequence[str],
-        typical_weight: jax.Array,
-    ) -> Model | None:
-        """Return what `build` returns: this model is a likelihood."""
-        return self.build(histograms, axes, processes, typical_weight)
+    @property
+    def likelihood(self) -> Likelihood:
+        """What makes the likelihood of histograms: `build`."""
+        return self.build
 
     def build(
         self,

@@ -13,7 +13,7 @@ from hepgrad.analysis import Analysis, Dataset, FitError, HistoSys, Model, NormS
 from hepgrad.analysis.statistics.inference import Impacts, asimov_data, breakdown, impacts
 
 from ..errors import InputWarning
-from .likelihood import likelihood_at, observed_data
+from .likelihood import model_at, observed_data
 from .observation import Observation
 from .run_folder import RunFolder
 
@@ -29,7 +29,7 @@ TITLES = {"asimov": "Asimov", "observed": "observed"}
 def write_inference(
     folder: RunFolder, result: Result, analysis: Analysis, about: Dataset, observation: Observation | None
 ) -> None:
-    """Write what a likelihood says, from hard histograms of held-out events; nothing for a model that is not one.
+    """Write what the likelihood says, from hard histograms of held-out events.
 
     ``workspace.json`` is the likelihood with the optimised cuts in the format of pyhf, ``systematics.csv`` tells what
     one standard deviation of each source does to each yield, ``impacts.csv`` has pulls and impacts,
@@ -44,7 +44,7 @@ def write_inference(
     result
         What the optimisation found.
     analysis
-        What was optimised.
+        What was optimised, with a model that is a likelihood.
     about
         Held-out events, for their processes and typical weights.
     observation
@@ -57,9 +57,7 @@ def write_inference(
     """
     # likelihoods need double precision, whatever the rest of the program computes in
     with jax.enable_x64(True):
-        start, optimum = (likelihood_at(point, analysis, about) for point in (result.start, result.optimum))
-        if start is None or optimum is None:
-            return
+        start, optimum = (model_at(point, analysis, about) for point in (result.start, result.optimum))
         samples: dict[str, Any] = {"asimov": asimov_data(optimum, 1.0)}
         if observation is not None:
             samples["observed"] = observed_data(optimum, analysis, observation.optimum)

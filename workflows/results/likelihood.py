@@ -9,18 +9,6 @@ import jax
 from hepgrad.analysis import Analysis, Counts, Dataset, Model, Point
 
 
-def likelihood_at(point: Point, analysis: Analysis, about: Dataset) -> Model | None:
-    """Return the likelihood of hard cuts on held-out events; None for a statistical model that is not one.
-
-    Parameters
-    ----------
-    point, analysis, about
-        As for `model_at`.
-    """
-    axes = {channel.name: channel.axis for channel in analysis.channels}
-    return analysis.model.likelihood(point.hard_held_out.histograms, axes, about.processes, about.typical_weight)
-
-
 def model_at(point: Point, analysis: Analysis, about: Dataset) -> Model:
     """Return the likelihood of hard cuts on held-out events.
 
@@ -38,10 +26,10 @@ def model_at(point: Point, analysis: Analysis, about: Dataset) -> Model:
     TypeError
         When the model is no likelihood.
     """
-    model = likelihood_at(point, analysis, about)
-    if model is None:
+    if analysis.model.likelihood is None:
         raise TypeError(f"a likelihood needs a TemplateModel, got {type(analysis.model).__name__}")
-    return model
+    axes = {channel.name: channel.axis for channel in analysis.channels}
+    return analysis.model.likelihood(point.hard_held_out.histograms, axes, about.processes, about.typical_weight)
 
 
 def observed_data(model: Model, analysis: Analysis, counts: Mapping[str, Counts]) -> jax.Array:

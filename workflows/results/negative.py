@@ -20,7 +20,7 @@ def negative_bins(analysis: Analysis, point: Point) -> list[str]:
     point
         Where to look.
     """
-    if not analysis.model.clips_yields:
+    if analysis.model.likelihood is None:
         return []
     processes = list(point.hard_held_out.yields)
     lines = []

@@ -16,7 +16,7 @@ from hepgrad.analysis.histogram import to_hist
 from hepgrad.analysis.statistics.inference import asimov_data, discovery, upper_limit
 
 from ..errors import InputWarning
-from .likelihood import likelihood_at, observed_data
+from .likelihood import model_at, observed_data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,12 +118,12 @@ def observe(analysis: Analysis, observed: Dataset, result: Result, prediction: D
         When a fit does not converge; the events are told nevertheless.
     """
     start, optimum = (count(analysis, observed, point.parameters) for point in (result.start, result.optimum))
+    if analysis.model.likelihood is None:
+        return Observation(start, optimum, None, None)
     try:
         # likelihoods need double precision, whatever the rest of the program computes in
         with jax.enable_x64(True):
-            model = likelihood_at(result.optimum, analysis, prediction)
-            if model is None:
-                return Observation(start, optimum, None, None)
+            model = model_at(result.optimum, analysis, prediction)
             data = observed_data(model, analysis, optimum)
             expected, seen = _strength(model, asimov_data(model, 1.0)), _strength(model, data)
             limit = float(upper_limit(model, asimov_data(model, 0.0)).observed)

@@ -108,7 +108,8 @@ def write_results(
         folder.write_json("observed.json", observation.numbers())
         histograms |= observation.named_histograms(result, analysis)
     write_histograms(folder, histograms)
-    write_inference(folder, result, analysis, about, observation)
+    if analysis.model.likelihood is not None:
+        write_inference(folder, result, analysis, about, observation)
 
 
 def soft_cutflows(result: Result, analysis: Analysis, sample: Part) -> dict[str, Cutflow]:

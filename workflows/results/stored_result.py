@@ -160,8 +160,8 @@ def _record(row: Mapping[str, str], parameters: Parameters) -> Record:
 def _improvement(told: dict[str, Any], merit: Merit) -> Improvement:
     counted = ("replicas", "start_failed", "optimum_failed")
     names = [field.name for field in dataclasses.fields(Improvement) if field.name not in ("merit", *counted)]
-    counts: dict[str, Any] = {name: told.get(name, 0) for name in counted}
-    return Improvement(merit, **{name: _number(told[name]) for name in names}, **counts)
+    figures: dict[str, Any] = {name: _number(told[name]) for name in names}
+    return Improvement(merit, **figures, **{name: told.get(name, 0) for name in counted})
 
 
 def _observation(path: Path, histograms: Histograms) -> Observation | None:

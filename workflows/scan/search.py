@@ -212,4 +212,8 @@ def search(contest: Contest, *, method: Method = "random", trials: int = 500, se
 
 
 def _hard_objective(analysis: Analysis, pool: Pool) -> Callable[[Parameters], float]:
-    return lambda point: float(analysis.figure_of_merit(pool.total(Fill(analysis), point, Hard()), pool.about))
+    def objective(point: Parameters) -> float:
+        histograms = pool.total(Fill(analysis), point, Hard())
+        return float(analysis.evaluation(histograms, pool.about, confirmed=True).believed)
+
+    return objective

@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..fit.restarts import STARTS, from_several_starts
 from ..histfactory.layout import ModelLayout
 from ..histfactory.model import Model
 from ..histfactory.templates import is_known
@@ -19,6 +18,7 @@ from .error import FitError, explanation
 from .hessian import derivatives, nll
 from .linear import solve
 from .newton import Minimum, minimise
+from .restarts import from_several_starts
 
 
 @jax.tree_util.register_dataclass
@@ -83,7 +83,7 @@ def fit(
     fixed: Mapping[str, Any] | None = None,
     init: Mapping[str, Any] | jax.Array | None = None,
     max_steps: int = 100,
-    starts: int = STARTS,
+    search: bool = False,
 ) -> FitResult:
     r"""Find the parameters with the highest likelihood, inside their bounds.
 
@@ -103,9 +103,9 @@ def fit(
         Where to start: a vector of all parameters, or values by name; ``model.initial`` for those not named.
     max_steps
         Evaluations of the Hessian at most; well-behaved fits take about five.
-    starts
-        A fit that does not converge is tried again from other starts, up to so many in all; the best of them counts
-        (see `restarts.from_several_starts`).
+    search
+        Whether to look for a higher maximum from other starts, too. A fit that does not converge is tried from them in
+        any case, and the best of them counts (see `restarts.from_several_starts`).
 
     Returns
     -------
@@ -140,21 +140,21 @@ def fit(
     _check_start(model, start, free)
     data = jnp.concatenate(model.split(data))
     # compiled on its own, so that eager derivatives do not compile it again
-    minimum = _minimise(*jax.lax.stop_gradient((model, data, start)), free, max_steps=max_steps, starts=starts)
+    minimum = _minimise(*jax.lax.stop_gradient((model, data, start)), free, max_steps=max_steps, search=search)
     result = _result(model, data, start, free, minimum)
     if is_known(result.converged) and not result.converged:
         raise FitError(explanation(model, data, minimum))
     return result
 
 
-@functools.partial(jax.jit, static_argnames="starts")
+@jax.jit
 def _minimise(
-    model: Model, data: jax.Array, start: jax.Array, free: jax.Array, *, max_steps: int, starts: int
+    model: Model, data: jax.Array, start: jax.Array, free: jax.Array, *, max_steps: int, search: bool
 ) -> Minimum:
     def attempt(start: jax.Array) -> Minimum:
         return minimise(model, data, start, free, model.bounds, max_steps=max_steps)
 
-    return from_several_starts(attempt, model, start, free, starts=starts)
+    return from_several_starts(attempt, model, start, free, search=search)
 
 
 @jax.jit

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ..fit.restarts import from_several_starts
 from ..fitting.newton import Minimum, minimise
+from ..fitting.restarts import from_several_starts
 from ..histfactory import Model
 
 STEPS = 100  # of a fit, at most

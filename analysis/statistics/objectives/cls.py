@@ -61,12 +61,19 @@ class CLs(Objective):
 
     def evaluate(self, model: Model) -> Evaluation:
         """Return minus the logarithm of CLs and whether the fit converged."""
+        return self._fitted(model, search=False)
+
+    def confirmed(self, model: Model) -> Evaluation:
+        """Return the same with a fit that looks for other maxima of the likelihood."""
+        return self._fitted(model, search=True)
+
+    def _fitted(self, model: Model, *, search: bool) -> Evaluation:
         warn_if_single("CLs")
         poi = poi_of(model)
         background = model.vector({poi: 0.0})
         model = floored(model, self.floor, background)
         asimov = model.expected_data(background)
-        with_signal = fit(*jax.lax.stop_gradient((model, asimov)), fixed={poi: self.mu})
+        with_signal = fit(*jax.lax.stop_gradient((model, asimov)), fixed={poi: self.mu}, search=search)
         q = model.deviance(with_signal.parameters, asimov)
         return Evaluation(-log_expected_cls(q, [-self.band])[0], with_signal.converged)
 

@@ -96,6 +96,19 @@ class Objective(abc.ABC):
             Built from the histograms under optimisation.
         """
 
+    def confirmed(self, model: Model) -> Evaluation:
+        """Return value and flag with fits that look for other maxima of the likelihood, from several starts.
+
+        A fit that stops at a lower maximum makes a figure of merit too good: what is compared with others and told to
+        people is confirmed. An objective that makes no such fits has nothing to confirm.
+
+        Parameters
+        ----------
+        model
+            As for `evaluate`.
+        """
+        return self.evaluate(model)
+
     @property
     def merit(self) -> Merit:
         """How people are told the value."""

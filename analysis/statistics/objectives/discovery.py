@@ -61,10 +61,17 @@ class Discovery(Objective):
 
     def evaluate(self, model: Model) -> Evaluation:
         """Return Z and whether the fit converged."""
+        return self._fitted(model, search=False)
+
+    def confirmed(self, model: Model) -> Evaluation:
+        """Return Z and whether the fit converged, which looks for other maxima of the likelihood."""
+        return self._fitted(model, search=True)
+
+    def _fitted(self, model: Model, *, search: bool) -> Evaluation:
         warn_if_single("Discovery")
         poi = poi_of(model)
         model = floored(model, self.floor, model.vector({poi: 0.0}))
         asimov = model.expected_data(model.vector({poi: self.mu}))
-        without_signal = fit(*jax.lax.stop_gradient((model, asimov)), fixed={poi: 0.0})
+        without_signal = fit(*jax.lax.stop_gradient((model, asimov)), fixed={poi: 0.0}, search=search)
         q0 = model.deviance(without_signal.parameters, asimov)
         return Evaluation(safe_sqrt(q0), without_signal.converged)

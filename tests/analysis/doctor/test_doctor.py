@@ -20,6 +20,7 @@ from hepgrad.analysis import (
     Parameters,
     Regular,
     Severity,
+    Soft,
     Split,
     check,
     measured_widths,
@@ -329,3 +330,17 @@ def test_differences_agree_in_float64_and_along_arrays(x64):
     cuts = Parameters(pair=Parameter([40.0, 90.0], bounds=(10, 200), width=10.0))
     exact = jax.tree.map(lambda x: x.astype(float) if x.dtype == np.float32 else x, dataset())
     assert list(examine_differences(Patient.of(analysis, exact, cuts))) == []
+
+
+def test_a_fit_that_fails_at_the_start_or_beside_it(flagged):
+    data = flagged.events(1)
+    nowhere = flagged.analysis(lambda b, is_hard: b < 100)
+    about = {"severity": Severity.ERROR, "about": "fit", "what": "did not converge, from any of its starts"}
+    found(examine_gradient, data, nowhere, flagged.START, **about)
+    assert list(examine_differences(Patient.of(nowhere, data, flagged.START))) == []
+    # more background than at the start
+    here = float(nowhere.histograms(data, flagged.START, Soft())["all"].sumw[1].sum())
+    beside = flagged.analysis(lambda b, is_hard: b < here + 0.1)
+    assert list(examine_gradient(Patient.of(beside, data, flagged.START))) == []
+    about = {"severity": Severity.WARNING, "about": "parameter x", "what": "a fit fails when it moves by"}
+    found(examine_differences, data, beside, flagged.START, **about)

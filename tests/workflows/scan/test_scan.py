@@ -16,6 +16,7 @@ from hepgrad.analysis import (
     CountingModel,
     Dataset,
     Edges,
+    FitError,
     Hard,
     Parameter,
     Parameters,
@@ -107,8 +108,14 @@ def test_a_study_is_searched_with_the_objective_that_it_reports(x64):
     assert found.train[1] == found.objectives.max() == contest.train(found.best)
     assert found.held_out == (contest.held_out(contest.start), contest.held_out(found.best))
     assert "sigma(s)" in found.merit.short
-    lost = dataclasses.replace(contest, train=lambda network: np.nan)
-    assert set(search(lost, trials=3).objectives) == {-np.inf}
+    numbers = iter([np.nan, -2.0, np.nan, -1.0])
+    found = search(dataclasses.replace(contest, train=lambda network: next(numbers)), trials=4)
+    np.testing.assert_array_equal(found.objectives, [np.nan, -2, np.nan, -1])
+    assert found.train[1] == -1
+    assert "2 of 4 fits failed" in str(found)
+    assert "no fit" in str(found)
+    with pytest.raises(FitError, match=r"none of 3 points has a sigma\(s\)"):
+        search(dataclasses.replace(contest, train=lambda network: np.nan), trials=3)
 
 
 def test_the_whole_box_is_scanned():

@@ -110,7 +110,7 @@ class Neos(Study):
 
 @jax.jit
 def _cls(model: Model) -> Evaluation:
-    return CLs().evaluate(model)
+    return CLs().confirmed(model)
 
 
 @jax.jit

@@ -57,7 +57,7 @@ class Row:
 
 @jax.jit
 def _expected(model: Model) -> tuple[Evaluation, Evaluation, Evaluation]:
-    return CLs().evaluate(model), Discovery().evaluate(model), Sigma().evaluate(model)
+    return CLs().confirmed(model), Discovery().confirmed(model), Sigma().confirmed(model)
 
 
 # arXiv:2203.05570: the best that its notebook shows within 60 steps

@@ -1,4 +1,4 @@
-"""Fits that failed are tried again, from other starts."""
+"""Fits from several starts: where the first one failed, or where a lower minimum must not be missed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from ..histfactory.model import Model
 
-# what a fit is tried from before its failure is told, the first one included
-STARTS = 12
+# what a fit is tried from, the first one included
+STARTS = 8
+_LOWER = 1e-6  # of the logarithm of the likelihood: by how much another minimum is not the same one
 _DEVIATIONS = 1.5  # by which parameters of either sign are moved
 _SHARE = 0.3  # of its value, by which a factor on yields is moved at most
 
@@ -34,20 +35,20 @@ A = TypeVar("A", bound=Attempt)
 
 class _State(NamedTuple):
     made: jax.Array
-    first_failed: jax.Array
+    all_of_them: jax.Array
     best: Any
 
 
 def from_several_starts(
-    attempt: Callable[[jax.Array], A], model: Model, start: jax.Array, free: jax.Array, *, starts: int = STARTS
+    attempt: Callable[[jax.Array], A], model: Model, start: jax.Array, free: jax.Array, *, search: bool = False
 ) -> A:
     """Minimise from a start; if that fails, from all other starts too, of which the lowest minimum counts.
 
-    One start of several leads to one minimum of several, so that the first success after a failure would not do. The
-    program holds the minimisation once, however many starts there are, and a minimisation that succeeds at once costs
-    nothing more. The other starts are normally distributed about the first one, inside the bounds, and the same in
-    every call: with one and a half standard deviations of the auxiliary measurement, but for factors, which are not
-    negative, with at most a third of their value.
+    A likelihood whose shapes change a lot, and up otherwise than down, may have several minima, so that the first
+    success after a failure would not do. The program holds the minimisation once, however many starts there are, and
+    without a search a minimisation that succeeds at once costs nothing more. The other starts are normally distributed
+    about the first one, inside the bounds, and the same in every call: with one and a half standard deviations of the
+    auxiliary measurement, but for factors, which are not negative, with at most a third of their value.
 
     Parameters
     ----------
@@ -59,20 +60,20 @@ def from_several_starts(
         Shape (parameters,).
     free : jax.Array
         Components that are varied, shape (parameters,), bool; the others stay as they are.
-    starts
-        How many at most, `start` included.
+    search
+        Whether to look from the other starts for a lower minimum, too, when the first one converges.
 
     Returns
     -------
     Attempt
-        The lowest of those that converged; where none did, the first.
+        The lowest of those that converged, the first of equal ones; where none did, that from `start`.
 
     Examples
     --------
     >>> from typing import NamedTuple
     >>> import jax
     >>> import jax.numpy as jnp
-    >>> from hepgrad.analysis.statistics.fit.restarts import from_several_starts
+    >>> from hepgrad.analysis.statistics.fitting.restarts import from_several_starts
     >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormSys, Sample
     >>> model = Model([FitChannel("SR", [Sample("background", [4.0], [NormSys("xsec", hi=1.1, lo=0.9)])])])
     >>> class Valley(NamedTuple):
@@ -83,7 +84,7 @@ def from_several_starts(
     >>> print(from_several_starts(descend, model, jnp.zeros(1), jnp.array([True])).value)
     -2.0
     """
-    draws = jnp.asarray(np.random.default_rng(0).normal(size=(starts, start.size)), start.dtype)
+    draws = jnp.asarray(np.random.default_rng(0).normal(size=(STARTS, start.size)), start.dtype)
 
     def other(number: jax.Array) -> jax.Array:
         information = model.constraints.information(start)
@@ -96,15 +97,15 @@ def from_several_starts(
     def again(state: _State) -> _State:
         is_first = state.made == 0
         new = attempt(jnp.where(is_first, start, other(state.made)))
-        lower = ~state.best.converged | (new.value < state.best.value)
+        lower = ~state.best.converged | (new.value < state.best.value - _LOWER)
         better = is_first | (new.converged & lower)
         best = jax.tree.map(lambda one, old: jnp.where(better, one, old), new, state.best)
-        return _State(state.made + 1, state.first_failed | is_first & ~new.converged, best)
+        return _State(state.made + 1, state.all_of_them | is_first & ~new.converged, best)
 
     def unfinished(state: _State) -> jax.Array:
-        return (state.made == 0) | state.first_failed & (state.made < starts)
+        return (state.made == 0) | state.all_of_them & (state.made < STARTS)
 
     nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(attempt, start))
-    begin = _State(jnp.zeros((), int), jnp.zeros((), bool), nothing)
+    begin = _State(jnp.zeros((), int), jnp.asarray(search), nothing)
     best: A = jax.lax.while_loop(unfinished, again, begin).best
     return best

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from ..errors import InputError
 from ..read.packing.columns import Columns, Place
 from ..read.reader import HALVES, StoredSample
-from ..read.totals import Totals
+from ..read.trust.totals import Totals
 from .key import FORMAT, digest
 from .shard import EVENTS, ShardWriter, check_shard, file_name, open_shard
 

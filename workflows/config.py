@@ -15,10 +15,10 @@ import tomli_w
 from hepgrad.analysis import Edges, Optimisable, Parameter, Parameters
 
 from .errors import InputError
-from .ranges import RANGES
-from .read.agreement import NOT_FINITE
 from .read.process import Process
-from .setting_types import check_entry, names, one_of, table_of_numbers, text
+from .read.trust.agreement import NOT_FINITE
+from .settings.kinds import check_entry, names, one_of, table_of_numbers, text
+from .settings.ranges import RANGES
 from .workflow import Workflow
 
 # nested dictionaries, as TOML has them
@@ -81,7 +81,7 @@ def parse_settings(assignments: Iterable[str]) -> Settings:
             read = tomllib.loads(f"value = {value}")
         except tomllib.TOMLDecodeError:
             read = {}
-        parsed = read["value"] if len(read) == 1 else value
+        parsed: Any = read["value"] if len(read) == 1 else value
         for part in reversed(key.strip().split(".")):
             parsed = {part: parsed}
         settings = merged(settings, _spelt_out(parsed))
@@ -138,7 +138,7 @@ def configured(workflow: Workflow, settings: Settings, *, origin: str) -> Workfl
     try:
         changes: dict[str, Any] = {key: settings[key] for key in NUMBERS if key in settings}
         for key, value in changes.items():
-            RANGES[key].check(value, key)
+            RANGES[key].check_kind(value, key)
         if "experiment" in settings:
             changes["experiment"] = text(settings["experiment"], "experiment")
         if "skim" in settings:

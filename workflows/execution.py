@@ -311,8 +311,9 @@ def located(workflow: Workflow) -> tuple[Workflow, Fileset]:
         What is run.
     """
     if workflow.source is None:
-        return workflow, Fileset.load(workflow.data).with_cross_sections(workflow.cross_sections)
-    fileset = workflow.source.fileset(workflow.data)
+        fileset = Fileset.load(workflow.data).with_cross_sections(workflow.cross_sections)
+        return workflow, fileset.with_layouts(workflow.layouts)
+    fileset = workflow.source.fileset(workflow.data).with_layouts(workflow.layouts)
     return dataclasses.replace(workflow, luminosity=workflow.source.luminosity(fileset)), fileset
 
 

@@ -14,10 +14,10 @@ from hepgrad.analysis import Analysis, Anneal, Parameters, Weights
 from hepgrad.analysis.systematics import AlternativeSample
 
 from .names import check_names, check_parameters
-from .ranges import RANGES
 from .read import NANOAOD, Fileset, Ingredients, Layout, simulated
-from .read.agreement import NOT_FINITE, NotFinite
 from .read.process import Process as Process
+from .read.trust.agreement import NOT_FINITE, NotFinite
+from .settings.ranges import RANGES
 from .source import EventSource
 
 
@@ -70,6 +70,8 @@ class Workflow:
         Finds and reads the events where a fileset of simulated samples does not say it all, and has the observed ones.
     layout
         How the files call the columns that the stages read.
+    layouts
+        By sample, the layout of its files where that is another one, with the same separator.
     tree
         Name of the tree in every file.
     cross_sections
@@ -112,6 +114,7 @@ class Workflow:
     seed: int = 0
     source: EventSource | None = None
     layout: Layout = NANOAOD
+    layouts: Mapping[str, Layout] = dataclasses.field(default_factory=dict)
     tree: str = "Events"
     cross_sections: Mapping[str, float] = dataclasses.field(default_factory=dict)
     replicas: int = 100
@@ -121,6 +124,8 @@ class Workflow:
     def __post_init__(self) -> None:
         object.__setattr__(self, "processes", tuple(self.processes))
         object.__setattr__(self, "data", Path(self.data))
+        for name, allowed in RANGES.items():
+            allowed.check_kind(getattr(self, name), f"workflow {self.name!r}: {name}")
         if self.draws < 0:
             raise ValueError(f"workflow {self.name!r}: the number of draws cannot be negative, got {self.draws}")
         if self.weight_decay < 0:
@@ -137,6 +142,12 @@ class Workflow:
         check_names("the workflow", "workflow", [self.name])
         check_parameters(where, self.parameters)
         check_names(where, "channel", [channel.name for channel in self.analysis.channels])
+        for sample, layout in self.layouts.items():
+            if layout.separator != self.layout.separator:
+                raise ValueError(
+                    f"workflow {self.name!r}: the layout of sample {sample!r} has the separator {layout.separator!r}, "
+                    f"the others have {self.layout.separator!r}; columns have one name for all samples"
+                )
         names = [process.name for process in self.processes]
         if len(set(names)) < len(names):
             raise ValueError(f"workflow {self.name!r}: every process needs a name of its own, got {names}")

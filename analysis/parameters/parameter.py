@@ -16,6 +16,7 @@ from .optimisable import Optimisable, as_words, check_description, hashable, kno
 
 # tables show the elements of arrays of at most this size
 SHORT = 6
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,8 +83,11 @@ class Parameter(Optimisable):
         self._set("shape", value.shape)
         if len(self.bounds) != 2:
             raise ValueError(f"bounds are a lowest and a highest value, got {self.bounds}")
-        low, high = (_numbers(bound, "a bound") for bound in self.bounds)
-        if not np.all(np.isfinite(low) & np.isfinite(high) & (low < high)):
+        low, high = (np.asarray(bound, float) for bound in self.bounds)
+        for bound in self.bounds:
+            _numbers(bound, "a bound")
+        # also in float32, in which events are computed with
+        if not np.all((np.abs(low) < LARGEST) & (np.abs(high) < LARGEST) & (low < high)):
             raise ValueError(f"bounds must be finite and increasing, got {self.bounds}")
         self._set("bounds", (hashable(low), hashable(high)) if low.ndim or high.ndim else tuple(self.bounds))
         for name, share in (("width", 20), ("scale", 10)):
@@ -119,7 +123,8 @@ class Parameter(Optimisable):
             raise ValueError(f"needs {kind} of shape {self.shape}, got {array.shape}")
         low, high = self.box()
         # a value on a bound may have been rounded by float32 arithmetic
-        single = array.astype(np.float32)
+        with np.errstate(over="ignore"):
+            single = array.astype(np.float32)
         inside = (single >= low.astype(np.float32)) & (single <= high.astype(np.float32))
         if not np.all(inside):
             first = tuple(np.argwhere(~inside)[0].tolist())

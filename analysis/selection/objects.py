@@ -232,7 +232,9 @@ class Objects(Counting, Expectations):
         >>> rg.to_list(found.pt), rg.to_list(found.probability)
         ([[50.0, -1.0], [-1.0]], [[1.0, 0.0], [0.0]])
         """
-        pointing, counts = positions.content, self.array.counts
+        counts = self.array.counts
+        pointing: Any = positions.content
+        passed: Any = self.probability.content
         most = self.array.capacity
         there = (pointing >= 0) & (pointing < counts.at[positions.row_ids].get(mode="fill", fill_value=0))
         begin = self.array.offsets.at[positions.row_ids].get(mode="clip")
@@ -243,7 +245,7 @@ class Objects(Counting, Expectations):
             return jnp.where(there, leaf[places], fill) if most else jnp.full(places.shape, fill)
 
         array = positions.with_content(jax.tree.map(lambda leaf: taken(leaf, fill_value), self.array.content))
-        return Objects(array, positions.with_content(taken(self.probability.content, 0)))
+        return Objects(array, positions.with_content(taken(passed, 0)))
 
     def combinations(self, n: int, *, fields: Sequence[str] | None = None, capacity: int | None = None) -> Objects:
         """Return every choice of ``n`` objects of an event, selected with the product of their probabilities.

@@ -18,9 +18,9 @@ from hepgrad.analysis.ranking import by_falling
 from hepgrad.workflows import Fileset, InputError, Process, Sample, read_events
 from hepgrad.workflows.errors import InputWarning
 from hepgrad.workflows.read.collect import Recipe
-from hepgrad.workflows.read.identity import Halves, Identities
 from hepgrad.workflows.read.ingredient import simulated
 from hepgrad.workflows.read.reader import Request, StoredSample
+from hepgrad.workflows.read.trust.identity import Halves, Identities
 
 EVENTS = 40
 LUMINOSITY = 3.0

@@ -16,8 +16,8 @@ import uproot
 from hepgrad.analysis import Dataset
 from hepgrad.workflows import Fileset, InputError, InputWarning, Layout, Process, Sample, load, read_events
 from hepgrad.workflows.cache import Cache
-from hepgrad.workflows.read.identity import Halves, Identities
 from hepgrad.workflows.read.reader import Request, StoredSample
+from hepgrad.workflows.read.trust.identity import Halves, Identities
 
 EVENTS = 40
 GOOD = {"files": ["a.root"], "sumw_total": float(EVENTS), "xsec_pb": 1.0}
@@ -65,7 +65,7 @@ def test_a_file_is_read_once_under_whatever_name(folder, again):
     if again == "hard.root":
         os.link(folder / "a.root", folder / again)
     again = (folder / "a.root").as_uri() if again == "file://" else again
-    with pytest.raises(InputError, match=r"sample 't' lists .*a\.root.* so that its events would count twice"):
+    with pytest.raises(InputError, match=r"sample 't': .*a\.root.* so that its events would count twice"):
         read(folder, {**GOOD, "files": ["a.root", {"path": again}]})
     with pytest.raises(InputError, match="would count twice"):
         read_events([folder / "a.root", again if ":" in again else folder / again], ["MET_pt"])
@@ -80,7 +80,7 @@ def test_a_copy_of_a_file_is_found_by_what_it_calls_itself(folder):
 
 def test_two_samples_of_a_process_share_no_file(folder):
     both = {name: {"nominal": GOOD} for name in ("t", "u")}
-    with pytest.raises(InputError, match=r"process 'p' \(samples 't', 'u'\) lists \S+a\.root twice"):
+    with pytest.raises(InputError, match=r"the samples 't', 'u': \S+a\.root twice"):
         read(folder, both, [Process("p", datasets=("t", "u"))])
     with pytest.raises(ValueError, match="process 'p' has the sample 't' twice"):
         Process("p", datasets=("t", "t"))
@@ -150,6 +150,8 @@ def test_files_that_say_how_much_was_generated(tmp_path, name):
         ({**GOOD, "files": [{"path": "a.root", "nevts": -3}]}, "nevts of a.root of sample 't' cannot be -3"),
         ({**GOOD, "files": [{"path": "a.root", "sumw": math.nan}]}, "sumw of a.root of sample 't' cannot be nan"),
         ({**GOOD, "files": [{"path": 3}]}, "sample 't' must look like"),
+        ({**GOOD, "lumi_pb": 3.0}, "sample 't' has lumi_pb and xsec_pb, which would normalise it in two ways"),
+        ({**GOOD, "nevts_total": math.nan}, "nevts_total must be a number, got nan"),
         ({**GOOD, "weight": ""}, "weight of sample 't' must be the name of a column or null"),
         (
             '{"t": {"nominal": {"files": ["a.root"], "xsec_pb": 1.0, "xsec_pb": 2.0}}}',

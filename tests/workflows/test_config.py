@@ -125,3 +125,45 @@ def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match="expected KEY=VALUE"):
         parse_settings(["steps"])
     assert tomllib.loads(as_toml(effective_settings(ZPRIME)))["workflow"] == "zprime"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("parameters.met.frozen=False", "parameters.met.frozen: expected true or false, got 'False'"),
+        ("parameters.met.width='5'", "parameters.met.width: expected numbers, got '5'"),
+        ("parameters.met.bounds=[1, nan]", r"parameters.met.bounds: expected numbers, got \[1, nan\]"),
+        ("parameters.met.unit=3", "parameters.met.unit: expected a text, got 3"),
+        ("parameters.met=[30, 40]", r"parameters.met: expected one number, got \[30, 40\]"),
+        ("steps=0", "steps: expected a whole number of at least 1, got 0"),
+        ("learning_rate=nan", "learning_rate: expected a number that is finite, got nan"),
+        ("learning_rate=0", "learning_rate: expected a number above 0, got 0"),
+        ("block_size=-5", "block_size: expected a whole number of at least 1, got -5"),
+        ("block_size=9999999999", "block_size: expected a whole number of at most 2147483647, got 9999999999"),
+        ("seed=-1", "seed: expected a whole number of at least 0, got -1"),
+        ("luminosity=inf", "luminosity: expected a number that is finite, got inf"),
+        ("anneal.stop='a'", "anneal.stop: expected a number, got 'a'"),
+        ("processes.zprime.datasets=['a', 'a']", "process 'zprime' has the sample 'a' twice"),
+        ("processes.zprime.datasets='a'", "processes.zprime.datasets: expected a list of names, got 'a'"),
+        ("not_finite=dropp", "not_finite must be 'refuse' or 'drop' or 'keep', got 'dropp'"),
+        ("skim=['own']", r"skim must be 'none' or 'loosest', got \['own'\]"),
+        ("data=3", "data: expected a text, got 3"),
+    ],
+)
+def test_types_and_ranges_are_checked_before_anything_is_read(assignment, message):
+    with pytest.raises(InputError, match=f"--set: .*{message}"):
+        configured(ZPRIME, parse_settings([assignment]), origin="--set")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": 0}, "workflow 'zprime': steps: expected a whole number of at least 1, got 0"),
+        ({"luminosity": float("nan")}, "workflow 'zprime': luminosity: expected a number that is finite"),
+        ({"block_size": 2.5}, "workflow 'zprime': block_size: expected a whole number, got 2.5"),
+        ({"not_finite": "ignore"}, "workflow 'zprime': not_finite must be one of refuse, drop, keep, got 'ignore'"),
+    ],
+)
+def test_a_workflow_checks_its_numbers_itself(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(ZPRIME, **change)

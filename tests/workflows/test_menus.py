@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import awkward as ak
@@ -187,3 +188,42 @@ def test_an_object_that_is_pointed_at_brings_its_probability():
         return jax.numpy.sum(Objects.of(rg.zip({"pt": jets.pt.with_content(pt)})).at(positions).sum("pt"))
 
     np.testing.assert_array_equal(jax.grad(total)(jets.pt.content), [1, 1, 2])
+
+
+# data sets and samples that differ
+
+
+def test_an_event_is_in_one_of_two_data_sets(tiny, tmp_path):
+    numbers = np.arange(EVENTS)
+    fired = {"muon": numbers % 2 == 0, "electron": numbers % 3 == 0}
+    for name, passed in fired.items():
+        read = {"MET_pt": numbers.astype(np.float32), "event": numbers.astype(np.int64), "muon": fired["muon"]}
+        tiny.write_tree(tmp_path / f"{name}.root", {key: each[passed] for key, each in read.items()})
+    described = {name: {"nominal": {"files": [f"{name}.root"], "lumi_pb": 1.0}} for name in fired}
+    (tmp_path / "fileset.json").write_text(json.dumps(described))
+    fileset, data = Fileset.load(tmp_path), [Process("data", datasets=("muon", "electron"))]
+    with pytest.raises(InputError, match=r"process 'data': 2 events are in both samples 'muon' and 'electron'"):
+        load(fileset, data, ["MET_pt"], luminosity=1.0)
+
+    def not_muon(events):
+        return ~events.muon
+
+    alone = dataclasses.replace(fileset["electron"], keep=(not_muon,), reads=("muon",))
+    samples = {**fileset.samples, "electron": alone}
+    split = load(dataclasses.replace(fileset, samples=samples), data, ["MET_pt"], luminosity=1.0)
+    found = [np.asarray(half.columns.MET.pt)[np.asarray(half.process) == 0] for half in (split.train, split.held_out)]
+    assert sorted(np.concatenate(found).tolist()) == numbers[fired["muon"] | fired["electron"]].tolist()
+
+
+def test_a_sample_may_have_a_layout_of_its_own(tiny, tmp_path):
+    tiny.write_tree(tmp_path / "new.root", {"MET_pt": np.arange(EVENTS, dtype=np.float32)})
+    tiny.write_tree(tmp_path / "old.root", {"PuppiMET_pt": 100 + np.arange(EVENTS, dtype=np.float32)})
+    described = {"nevts_total": EVENTS, "xsec_pb": 1.0}
+    fileset = {name: {"nominal": {"files": [f"{name}.root"], **described}} for name in ("new", "old")}
+    (tmp_path / "fileset.json").write_text(json.dumps(fileset))
+    loaded = Fileset.load(tmp_path).with_layouts({"old": Layout(branches={"MET_*": "PuppiMET_*"})})
+    split = load(loaded, [Process("new"), Process("old")], ["MET_pt"], luminosity=1.0)
+    found = np.asarray(split.train.columns.MET.pt)[np.asarray(split.train.process) < 2]
+    assert sorted(found.tolist()) == [*range(0, EVENTS, 2), *range(100, 100 + EVENTS, 2)]
+    with pytest.raises(InputError, match="there is no sample 'oldd'"):
+        loaded.with_layouts({"oldd": Layout()})

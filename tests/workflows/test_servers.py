@@ -14,10 +14,10 @@ import uproot
 
 from hepgrad.workflows import InputError, Sample, read_events
 from hepgrad.workflows.cache import Cache
-from hepgrad.workflows.read import web
 from hepgrad.workflows.read.files import tree
 from hepgrad.workflows.read.reader import Request, StoredSample
-from hepgrad.workflows.read.state import state_of
+from hepgrad.workflows.read.servers import web
+from hepgrad.workflows.read.servers.state import state_of
 
 EVENTS = 3000
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import blaming
 from ..read.packing.columns import Columns, Place
 from ..read.reader import HALVES, StoredSample
-from ..read.totals import Totals
+from ..read.trust.totals import Totals
 from .folder import read_manifest, write_manifest
 from .shard import EVENTS, OFFSETS, ShardWriter, check_shard, file_name, is_described, open_shard
 

@@ -13,7 +13,7 @@ from hepgrad.analysis.optimisation.fingerprint import description
 
 from ..read.reader import Request
 from ..read.sample import Sample
-from ..read.state import state_of
+from ..read.servers.state import state_of
 
 # of the files of the cache; other versions are never read
 FORMAT = 2
@@ -54,7 +54,7 @@ def key_of(sample: Sample, request: Request) -> dict[str, Any] | None:
         "keep": description(sample.keep),
         # those that are refused or kept are in the columns; which of them there are stands in the entry
         "not_finite": "drop" if request.not_finite == "drop" else "keep",
-        "layout": dataclasses.asdict(request.layout),
+        "layout": dataclasses.asdict(request.layout_of(sample)),
         # a skim may say itself what decides which events it keeps
         "skim": getattr(request.skim, "key", None) or description(request.skim),
     }

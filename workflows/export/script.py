@@ -51,6 +51,8 @@ def selection_script(workflow: Workflow, parameters: Parameters, fileset: Filese
     everything = workflow.ingredients(fileset)
     recipe = {process.name: everything[process.name] for process in workflow.predicted}
     samples = [ingredient.sample for ingredients in recipe.values() for ingredient in ingredients]
+    if own := [sample.name for sample in samples if sample.layout is not None]:
+        raise InputError(f"sample {own[0]!r} cannot be exported: it has a layout of its own")
     chosen = list(dict.fromkeys(keep for sample in samples for keep in sample.keep))
     columns = {
         *needed_branches(workflow.analysis.stages),

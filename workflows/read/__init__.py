@@ -6,6 +6,7 @@ from .coffea_reader import CoffeaReader as CoffeaReader
 from .events import iterate_events as iterate_events
 from .events import read_events as read_events
 from .fileset import Fileset as Fileset
+from .filesets.lumi_mask import LumiMask as LumiMask
 from .ingredient import Ingredient as Ingredient
 from .ingredient import Ingredients as Ingredients
 from .ingredient import simulated as simulated
@@ -13,6 +14,5 @@ from .layout import FLAT as FLAT
 from .layout import NANOAOD as NANOAOD
 from .layout import Layout as Layout
 from .loading import load as load
-from .lumi_mask import LumiMask as LumiMask
 from .sample import Keep as Keep
 from .sample import Sample as Sample

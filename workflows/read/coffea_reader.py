@@ -11,12 +11,12 @@ import numpy as np
 from ..errors import InputError
 from .events import as_records, branches_of
 from .files.tree import iterate_tree, require_branches
-from .identity import Halves, Identities
-from .kinds import Kinds
 from .packing.columns import Columns
 from .reader import HALVES, ReadProgress, Request, StoredSample, chosen, chunk_totals
 from .sample import Sample
-from .totals import FileTotals, Totals
+from .trust.identity import Halves, Identities
+from .trust.kinds import Kinds
+from .trust.totals import FileTotals, Totals
 
 if TYPE_CHECKING:
     from coffea.processor import Runner, WorkItem
@@ -107,7 +107,7 @@ class _Processor:
 
     @property
     def branches(self) -> list[str]:
-        return branches_of(self.request.of(self.sample), self.request.layout)[0]
+        return branches_of(self.request.of(self.sample), self.request.layout_of(self.sample))[0]
 
     def __call__(self, entries: Any) -> dict[Key, _Chunk | InputError]:
         """Return the columns of a chunk, or what is wrong with it: exceptions lose their type on the way back."""
@@ -117,12 +117,13 @@ class _Processor:
         result: _Chunk | InputError
         try:
             require_branches(file, self.branches, request.tree, entries.fields)
-            events = as_records(file, entries, request.of(sample), request.layout)
+            layout = request.layout_of(sample)
+            events = as_records(file, entries, request.of(sample), layout)
             halves = chosen(events[::HALVES], sample, request), chosen(events[1::HALVES], sample, request)
             totals = chunk_totals(events, sample, request, file) + FileTotals(uuid=str(about.get("fileuuid", "")))
             kinds = Kinds()
             kinds.check(file, events)
-            result = _Chunk(halves, totals, kinds, Identities.of(entries, self.branches, request.layout))
+            result = _Chunk(halves, totals, kinds, Identities.of(entries, self.branches, layout))
         except InputError as error:
             result = error
         return {(index, about["entrystart"]): result}

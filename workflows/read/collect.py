@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from hepgrad.analysis import Split
 
 from ..errors import InputError
-from .agreement import NotFinite, check_totals
 from .files.paths import check_distinct
 from .ingredient import Ingredients
 from .layout import NANOAOD, Layout
@@ -18,6 +17,8 @@ from .packing.columns import Place
 from .packing.packing import Shape, Strand, frame_of, pack, with_rankings
 from .reader import ReadWatcher, Request, Skim, StoredSample
 from .sample import Sample
+from .trust.agreement import NotFinite, check_copies, check_totals
+from .trust.overlap import check_overlap
 
 
 class SampleCache(Protocol):
@@ -174,9 +175,11 @@ class Recipe:
             As `hepgrad.workflows.load` does.
         """
         request = self.request(watch)
+        _check_files(self.samples())
         for process, ingredients in self.ingredients.items():
-            _check_files(process, [ingredient.sample for ingredient in ingredients])
+            check_overlap(process, [ingredient.sample for ingredient in ingredients], request)
         stored = {sample: self.read(sample, watch) for sample in self.samples()}
+        _check_copies(stored)
         _check_depths(stored)
         halves: tuple[list[Strand], list[Strand]] = ([], [])
         keys = []
@@ -203,21 +206,38 @@ class Recipe:
         return Collected(halves, with_rankings(halves, request.places()), list(self.ingredients), tuple(keys))
 
 
-def _check_files(process: str, samples: Sequence[Sample]) -> None:
-    """Refuse a process to which a file adds the same events twice, by way of two samples."""
-    for keep in dict.fromkeys(sample.keep for sample in samples):
-        same = [sample for sample in samples if sample.keep == keep]
-        names = ", ".join(repr(sample.name) for sample in same)
-        check_distinct([file for sample in same for file in sample.files], f"process {process!r} (samples {names})")
+def _check_files(samples: Sequence[Sample]) -> None:
+    """Refuse samples that add the same events twice: they share a file, and take the same of it."""
+    for same in _alike(samples):
+        check_distinct([file for sample in same for file in sample.files], _named(same))
+
+
+def _check_copies(stored: Mapping[Sample, StoredSample]) -> None:
+    """Refuse samples of which one has a copy of a file of another one, and takes the same of it."""
+    for same in _alike(stored):
+        files = [file for sample in same for file in sample.files]
+        check_copies(files, [file.uuid for sample in same for file in stored[sample].totals.files], _named(same))
+
+
+def _alike(samples: Iterable[Sample]) -> list[list[Sample]]:
+    """Return the samples in groups of those that take the same events with the same weights of a file."""
+    groups: dict[Any, list[Sample]] = {}
+    for sample in {sample.name: sample for sample in samples}.values():
+        groups.setdefault((sample.keep, sample.weight), []).append(sample)
+    return list(groups.values())
+
+
+def _named(samples: Sequence[Sample]) -> str:
+    return f"the samples {', '.join(repr(sample.name) for sample in samples)}"
 
 
 def _check_depths(stored: Mapping[Sample, StoredSample]) -> None:
     """Refuse samples of which one holds lists where another one holds numbers."""
     first: dict[Place, tuple[Sample, bool]] = {}
     for sample, whole in stored.items():
-        piece = next((pieces[0] for pieces in whole.halves if pieces), None)
-        for place in () if piece is None else piece.values:
-            is_list = place[0] in piece.offsets
+        pieces = [pieces[0] for pieces in whole.halves if pieces]
+        for place in pieces[0].values if pieces else ():
+            is_list = place[0] in pieces[0].offsets
             other, was_list = first.setdefault(place, (sample, is_list))
             if is_list != was_list:
                 lists, numbers = (sample, other) if is_list else (other, sample)

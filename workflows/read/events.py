@@ -11,8 +11,8 @@ import numpy as np
 from ..errors import InputError
 from .files.paths import PathLike, check_distinct, expanded, is_remote
 from .files.tree import CHUNK, iterate_tree
-from .kinds import Kinds
 from .layout import NANOAOD, Layout
+from .trust.kinds import Kinds
 
 # more entries than any file has
 WHOLE = 2**62

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import InputError
-from .described import NOMINAL, SEPARATOR, as_described, described_sample
+from .filesets.described import NOMINAL, SEPARATOR, as_described, described_sample
+from .filesets.unique_keys import without_repetitions
+from .layout import Layout
 from .sample import Sample
-from .unique_keys import without_repetitions
 
 FILE_NAME = "fileset.json"
 
@@ -133,6 +134,25 @@ class Fileset:
             name: cross_sections.get(name, cross_sections.get(name.partition(SEPARATOR)[0])) for name in self.samples
         }
         samples = {name: _with_cross_section(sample, known[name]) for name, sample in self.samples.items()}
+        return dataclasses.replace(self, samples=samples)
+
+    def with_layouts(self, layouts: Mapping[str, Layout]) -> Fileset:
+        """Return the fileset with layouts for the samples whose files call columns otherwise than those of the others.
+
+        Parameters
+        ----------
+        layouts
+            By sample; that of ``ttbar`` also stands for its variations (``ttbar:scaleup``) that are not named.
+
+        Raises
+        ------
+        InputError
+            When there is no such sample.
+        """
+        for name in layouts:
+            self[name]
+        known = {name: layouts.get(name, layouts.get(name.partition(SEPARATOR)[0])) for name in self.samples}
+        samples = {name: dataclasses.replace(sample, layout=known[name]) for name, sample in self.samples.items()}
         return dataclasses.replace(self, samples=samples)
 
     def __getitem__(self, name: str) -> Sample:

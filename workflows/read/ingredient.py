@@ -11,8 +11,8 @@ import numpy as np
 from ..errors import InputError
 from .fileset import Fileset
 from .process import Process
-from .runs import with_sum_of_files
 from .sample import Sample
+from .trust.runs import with_sum_of_files
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import numbers
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
-Value, Other = TypeVar("Value"), TypeVar("Other")
+Value = TypeVar("Value")
+Other = TypeVar("Other")
 
 STAR = "*"
 
@@ -63,6 +66,13 @@ class Layout:
         for column, branch in self.branches.items():
             if column.count(STAR) > 1 or column.count(STAR) != branch.count(STAR):
                 raise ValueError(f"layout: {column!r}: {branch!r} needs at most one star, and on both sides or on none")
+        given: Any
+        for column, given in self.factors.items():
+            if isinstance(given, bool) or not isinstance(given, numbers.Real) or not math.isfinite(given):
+                raise ValueError(f"layout: the factor of {column!r} must be a number, got {given!r}")
+        for column, given in self.defaults.items():
+            if not isinstance(given, numbers.Real):
+                raise ValueError(f"layout: the default of {column!r} must be a number, True or False, got {given!r}")
 
     def branch(self, column: str) -> str:
         """Return the branch of a column.

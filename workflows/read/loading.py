@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from hepgrad.analysis import Split
 
-from .agreement import NotFinite
 from .collect import Recipe, SampleCache
 from .fileset import Fileset
 from .ingredient import simulated
 from .layout import NANOAOD, Layout
 from .process import Process
 from .reader import ReadWatcher, Skim
+from .trust.agreement import NotFinite
 
 
 def load(

@@ -12,17 +12,17 @@ import awkward as ak
 import numpy as np
 
 from ..errors import InputError, InputWarning
-from .agreement import NotFinite
 from .events import as_records, branches_of
 from .files.tree import CHUNK, BadFile, iterate_tree
-from .finite import finite_events, not_finite
-from .identity import Halves, Identities, identity_branches
-from .kinds import Kinds
 from .layout import NANOAOD, Layout
 from .packing.columns import Columns, Place
-from .runs import generated_weights
 from .sample import WEIGHT, Sample
-from .totals import FileTotals, Totals
+from .trust.agreement import NotFinite
+from .trust.finite import finite_events, not_finite
+from .trust.identity import Halves, Identities, identity_branches
+from .trust.kinds import Kinds
+from .trust.runs import generated_weights
+from .trust.totals import FileTotals, Totals
 
 HALVES = 2
 
@@ -94,6 +94,16 @@ class Request:
         """
         return tuple(dict.fromkeys([*self.columns, *([sample.weight] if sample.weight else []), *sample.reads]))
 
+    def layout_of(self, sample: Sample) -> Layout:
+        """Return how the files of a sample call the columns.
+
+        Parameters
+        ----------
+        sample
+            The sample.
+        """
+        return self.layout if sample.layout is None else sample.layout
+
     def places(self) -> list[Place]:
         """Return where the columns are among those of the events."""
         return [self.layout.field(column) for column in dict.fromkeys(self.columns)]
@@ -106,7 +116,7 @@ class Request:
         sample
             The sample.
         """
-        return self.layout.field(sample.weight) if sample.weight else None
+        return self.layout_of(sample).field(sample.weight) if sample.weight else None
 
 
 class SampleReader:
@@ -160,27 +170,27 @@ class SampleReader:
 
     def __iter__(self) -> Iterator[tuple[Columns, Columns]]:
         sample, request = self._sample, self._request
-        halves, kinds = Halves(sample), Kinds()
+        halves, kinds, layout = Halves(sample), Kinds(), request.layout_of(sample)
         for index, file in enumerate(sample.files):
 
             def about(directory: Any, index: int = index) -> None:
                 self._files[index] += file_totals(directory, sample, request)
 
-            needed, optional = branches_of(request.of(sample), request.layout)
+            needed, optional = branches_of(request.of(sample), layout)
             chunks = iterate_tree(
                 file,
                 needed,
                 tree=request.tree,
                 chunk=request.chunk,
-                beside=[*optional, *identity_branches(request.layout)],
+                beside=[*optional, *identity_branches(layout)],
                 about=about,
             )
             try:
                 for entries in chunks:
-                    events = as_records(file, entries, request.of(sample), request.layout)
+                    events = as_records(file, entries, request.of(sample), layout)
                     kinds.check(file, events)
                     self._files[index] += chunk_totals(events, sample, request, file)
-                    identities = Identities.of(entries, needed, request.layout)
+                    identities = Identities.of(entries, needed, layout)
                     odd = halves.odd(len(events), identities, file)
                     for half, number in enumerate((np.count_nonzero(~odd), np.count_nonzero(odd))):
                         self._halves[half] += int(number)
@@ -253,7 +263,7 @@ def file_totals(directory: Any, sample: Sample, request: Request) -> FileTotals:
         As for `SampleReader`.
     """
     # the weights of other columns are not those that the file adds up
-    usual = sample.luminosity is None and sample.weight == WEIGHT == request.layout.branch(WEIGHT)
+    usual = sample.luminosity is None and sample.weight == WEIGHT == request.layout_of(sample).branch(WEIGHT)
     return FileTotals(uuid=str(directory.file.uuid), generated=generated_weights(directory) if usual else None)
 
 
@@ -275,7 +285,7 @@ def chunk_totals(events: ak.Array, sample: Sample, request: Request, file: str) 
         For weights that are NaN or infinite, or not one number for each event.
     """
     weights = _weights(events, sample, request, file)
-    total = float(len(events)) if weights is None else math.fsum(weights.tolist())
+    total = float(len(events)) if weights is None else float(weights.sum(dtype=np.float64))
     negative = 0 if weights is None else int(np.count_nonzero(weights < 0))
     return FileTotals(len(events), total, negative, not_finite=not_finite(events))
 

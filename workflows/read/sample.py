@@ -11,6 +11,7 @@ from typing import TypeAlias
 import awkward as ak
 
 from ..errors import InputError
+from .layout import Layout
 
 WEIGHT = "genWeight"
 
@@ -56,6 +57,8 @@ class Sample:
         weights all the same.
     reads
         The columns that these functions look at.
+    layout
+        How its files call the columns, where that is not how those of the other samples do.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Sample:
     file_weights: tuple[float | None, ...] = ()
     keep: tuple[Keep, ...] = ()
     reads: tuple[str, ...] = ()
+    layout: Layout | None = dataclasses.field(default=None, compare=False)
 
     def events_per_weight(self, luminosity: float) -> float:
         """Return the expected number of events per unit of weight.

@@ -26,7 +26,7 @@ from hepgrad.workflows.cache.shard import ShardWriter, check_shard, open_shard
 from hepgrad.workflows.cli import program as cli
 from hepgrad.workflows.read.packing.columns import Columns
 from hepgrad.workflows.read.reader import Request, StoredSample
-from hepgrad.workflows.read.totals import Totals
+from hepgrad.workflows.read.trust.totals import Totals
 from hepgrad.workflows.skim import Loosest
 
 

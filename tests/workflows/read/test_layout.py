@@ -76,3 +76,16 @@ def test_several_files_are_one(tiny, tmp_path):
     assert read_events(tmp_path / "*.root", ["MET_pt"]).MET.pt.tolist() == [1, 2, 3]
     both = [tmp_path / "b1.root", tmp_path / "a2.root"]
     assert read_events(both, ["MET_pt"]).MET.pt.tolist() == [3, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"factors": {"*_pt": "0.001"}}, r"the factor of '\*_pt' must be a number, got '0.001'"),
+        ({"factors": {"Jet_pt": float("nan")}}, "the factor of 'Jet_pt' must be a number, got nan"),
+        ({"defaults": {"HLT_*": "no"}}, r"the default of 'HLT_\*' must be a number, True or False, got 'no'"),
+    ],
+)
+def test_numbers_that_are_none(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Layout(**wrong)

@@ -82,7 +82,7 @@ def check_distinct(paths: Sequence[str], where: str) -> None:
         name = identity(path)
         if (known := first.get(name)) is not None:
             both = f"{path} twice" if known == path else f"{known} and {path}, which are the same file"
-            raise InputError(f"{where} lists {both}, so that its events would count twice; list it once")
+            raise InputError(f"{where}: {both}, so that its events would count twice; list it once")
         first[name] = path
 
 

@@ -24,7 +24,7 @@ def estimated_bytes(recipe: Recipe) -> int:
         first = sample.files[0]
         if is_remote(first):
             continue
-        branches, _ = branches_of(request.of(sample), recipe.layout)
+        branches, _ = branches_of(request.of(sample), request.layout_of(sample))
         try:
             with opened(first, branches, recipe.tree) as events:
                 # the fields of an RNTuple do not tell: then the size of the file has to do

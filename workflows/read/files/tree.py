@@ -15,8 +15,8 @@ import uproot
 from uproot.source.fsspec import FSSpecSource
 
 from ...errors import InputError
-from ..answers import ChangedFile, WrongAnswer
-from ..state import state_of
+from ..servers.answers import ChangedFile, WrongAnswer
+from ..servers.state import state_of
 from .paths import is_remote, is_web
 
 TREE_CLASSES = ("TTree", "ROOT::RNTuple")
@@ -167,7 +167,7 @@ def _handler(path: str) -> type[FSSpecSource] | None:
     # public folders of WebDAV send no parts of files: uproot copies these files
     if is_web(path) and WEBDAV not in path:
         # needs a package that only the extra for servers has
-        from ..web import WebSource
+        from ..servers.web import WebSource
 
         return WebSource
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import InputError
+from ...errors import InputError
 
 
 def without_repetitions(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

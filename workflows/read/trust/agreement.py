@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, TypeAlias
 
-from ..errors import InputError, InputWarning
-from .sample import WEIGHT, Sample
+from ...errors import InputError, InputWarning
+from ..sample import WEIGHT, Sample
 from .totals import Totals
 
 # what becomes of events with NaN or infinite values in the columns that stages read

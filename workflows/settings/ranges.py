@@ -7,7 +7,7 @@ import math
 import numbers
 from typing import Any
 
-from .errors import InputError
+from ..errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,20 +51,43 @@ class Range:
 
         Examples
         --------
-        >>> from hepgrad.workflows.ranges import RANGES
+        >>> from hepgrad.workflows.settings.ranges import RANGES
         >>> RANGES["steps"].check(0, "steps")
         Traceback (most recent call last):
         hepgrad.workflows.errors.InputError: steps: expected a whole number of at least 1, got 0
         """
+        self.check_kind(value, name)
+        if value is None:
+            return
+        number: Any = value
+        if not number <= self.most or not math.isfinite(number):
+            limit = f"of at most {self.most}" if math.isfinite(self.most) else "that is finite"
+            raise InputError(f"{name}: expected {self._kind} {limit}, got {value!r}")
+        if number < self.least or (self.beyond and number == self.least):
+            limit = f"above {self.least:g}" if self.beyond else f"of at least {self.least:g}"
+            raise InputError(f"{name}: expected {self._kind} {limit}, got {value!r}")
+
+    def check_kind(self, value: Any, name: str) -> None:
+        """Raise an error when a value is no number, or not a whole one where it has to be.
+
+        Parameters
+        ----------
+        value, name
+            As for `check`.
+
+        Raises
+        ------
+        InputError
+            For what is no such number.
+        """
         if value is None and self.optional:
             return
-        kind = f"a {'whole ' * self.whole}number"
         if isinstance(value, bool) or not isinstance(value, numbers.Integral if self.whole else numbers.Real):
-            raise InputError(f"{name}: expected {kind}, got {value!r}")
-        if not (self.least <= value <= self.most and math.isfinite(value)) or (self.beyond and value == self.least):
-            low = f"above {self.least:g}" if self.beyond else f"of at least {self.least:g}"
-            high = f" and at most {self.most}" if math.isfinite(self.most) else ""
-            raise InputError(f"{name}: expected {kind} {low}{high}, got {value!r}")
+            raise InputError(f"{name}: expected {self._kind}, got {value!r}")
+
+    @property
+    def _kind(self) -> str:
+        return f"a {'whole ' * self.whole}number"
 
 
 # of 32-bit integers

@@ -95,7 +95,7 @@ class WebFiles(HTTPFileSystem):  # type: ignore[misc]  # fsspec has no types
             When the server does not tell its size, or an impossible one.
         """
         head = await self._answer("HEAD", url, {})
-        size = head.headers.get("Content-Length", "")
+        size: int | str = head.headers.get("Content-Length", "")
         if head.status >= 400 or not size:
             # not every server knows HEAD; the first byte tells as much
             head = await self._answer("GET", url, {"Range": "bytes=0-0"}, most=1)
@@ -130,7 +130,7 @@ class WebFiles(HTTPFileSystem):  # type: ignore[misc]  # fsspec has no types
         if answer.status == 412 or answer.status == 416:
             raise ChangedFile(f"the server has another version (answer {answer.status})")
         _raise_for(answer.status, url)
-        if known.differs(dataclasses.replace(known, **_told(answer.headers))):
+        if known.differs(State(known.size, answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))):
             raise ChangedFile("its entity tag or time on the server is another one")
         if answer.status != 206:
             raise WrongAnswer(
@@ -245,11 +245,6 @@ async def _read(response: Any, most: int) -> bytes:
     if length is None and await response.content.read(1):
         raise WrongAnswer(f"asked for {most} bytes, the server sends more")
     return bytes(body)
-
-
-def _told(headers: Mapping[str, str]) -> dict[str, str]:
-    named = {"tag": headers.get("ETag", ""), "time": headers.get("Last-Modified", "")}
-    return {name: value for name, value in named.items() if value}
 
 
 def _content_range(headers: Mapping[str, str], url: str) -> tuple[int, int, int]:

@@ -10,13 +10,15 @@ import numpy as np
 
 from hepgrad.analysis.data.split import mixed
 
-from ..errors import InputError
-from .layout import Layout
-from .sample import Sample
+from ...errors import InputError
+from ..layout import Layout
+from ..sample import Sample
 
 # the columns that tell one event from all others, each by the names it has in CMS and in ATLAS files
 NUMBER = ("event", "eventNumber")
 PERIOD = (("run", "runNumber"), ("luminosityBlock", "lumiBlock"))
+# so many columns are compared where event numbers are the same
+FEW = 4
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,7 +30,7 @@ class Identities:
     names
         uint64, shape (events,): mixed from run, luminosity block and event number.
     values
-        uint64, shape (events,): mixed from everything else that was read of the event; None when that is too little to
+        uint64, shape (events,): mixed from some of what else was read of the event; None when that is too little to
         tell two events apart.
     """
 
@@ -56,7 +58,9 @@ class Identities:
             if each is not None:
                 names = mixed(names ^ each)
         floats = [branch for branch in branches if _kind(entries[branch]) == "f"]
-        return cls(names, _values(entries, branches) if floats else None)
+        # a few columns tell two events from each other, best those that are one number for each
+        told = sorted(floats, key=lambda branch: entries[branch].ndim)[:FEW]
+        return cls(names, _values(entries, told) if told else None)
 
 
 class Halves:
@@ -88,7 +92,7 @@ class Halves:
         Raises
         ------
         InputError
-            When an event was read before: its number and everything that was read of it are the same.
+            When an event was read before: its number is the same, and so are its values.
         """
         if identities is None:
             self._different += events
@@ -111,7 +115,7 @@ class Halves:
         if repeated := len(whole) - len(unique) + np.count_nonzero(known):
             raise InputError(
                 f"sample {self._sample.name!r}: {repeated} events of {file} were read before: run, luminosity block "
-                "and event number are the same, and so are all values; leave out the file or the events that are there "
+                "and event number are the same, and so are the values; leave out the file or the events that are there "
                 "twice"
             )
         self._whole.add(unique, np.zeros(len(unique), bool))

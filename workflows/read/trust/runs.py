@@ -9,8 +9,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from .files.tree import opened_file
-from .sample import WEIGHT, Sample
+from ..files.tree import opened_file
+from ..sample import WEIGHT, Sample
 
 RUNS = "Runs"
 # with an underscore in the first versions of NanoAOD

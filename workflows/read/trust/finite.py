@@ -19,7 +19,7 @@ def not_finite(events: ak.Array) -> dict[str, int]:
     Examples
     --------
     >>> import awkward as ak
-    >>> from hepgrad.workflows.read.finite import not_finite
+    >>> from hepgrad.workflows.read.trust.finite import not_finite
     >>> not_finite(ak.Array([{"Jet": [{"pt": 30.0}, {"pt": float("nan")}], "met": 10.0}]))
     {'Jet_pt': 1}
     """

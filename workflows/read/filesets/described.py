@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..errors import InputError
-from .files.paths import check_distinct, expanded, is_remote
+from ...errors import InputError
+from ..files.paths import check_distinct, expanded, is_remote
+from ..sample import WEIGHT, Sample
 from .lumi_mask import LumiMask
-from .sample import WEIGHT, Sample
 
 NOMINAL = "nominal"
 # between a sample and its variation
@@ -57,6 +57,11 @@ def described_sample(name: str, entry: Any, source: Any) -> Sample:
     for file in described:
         check_keys(file, OF_FILE, f"{where}, file {file['path']!r}")
     numbers = {key: _number(entry.get(key), key, name, source) for key in NUMBERS}
+    for key in ("xsec_pb", "sumw_total"):
+        if numbers["lumi_pb"] is not None and numbers[key] is not None:
+            raise InputError(f"{where} has lumi_pb and {key}, which would normalise it in two ways; keep one")
+    if (generated := numbers["nevts_total"]) is not None and math.isnan(generated):
+        raise InputError(f"{where}: nevts_total must be a number, got {generated}")
     every_event_alike = numbers["sumw_total"] is None and (
         numbers["nevts_total"] is not None or numbers["lumi_pb"] is not None
     )
@@ -102,9 +107,9 @@ def as_described(entry: Any) -> Any:
 
     Examples
     --------
-    >>> from hepgrad.workflows.read.described import as_described
+    >>> from hepgrad.workflows.read.filesets.described import as_described
     >>> as_described({"files": {"a.root": "Events"}, "metadata": {"xsec_pb": 2.0, "year": 2018}})
-    {'nominal': {'files': ['a.root'], 'xsec_pb': 2.0}}
+    {'nominal': {'xsec_pb': 2.0, 'files': ['a.root']}}
     """
     if isinstance(entry, list):
         return {NOMINAL: {"files": entry}}

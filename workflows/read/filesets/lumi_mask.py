@@ -11,7 +11,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from ..errors import InputError
+from ...errors import InputError
 from .unique_keys import without_repetitions
 
 

@@ -6,7 +6,7 @@ import re
 
 import awkward as ak
 
-from ..errors import InputError
+from ...errors import InputError
 
 
 class Kinds:

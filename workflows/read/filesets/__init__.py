@@ -1,0 +1,1 @@
+"""What the JSON files say that list samples and certified data."""

@@ -16,6 +16,7 @@ from hepgrad.analysis.systematics import AlternativeSample
 from .names import check_names, check_parameters
 from .read import NANOAOD, Fileset, Ingredients, Layout, simulated
 from .read.process import Process as Process
+from .redaction import located
 from .source import EventSource
 
 
@@ -38,7 +39,7 @@ class Workflow:
     luminosity
         Integrated luminosity in 1/pb that event weights are normalised to.
     data
-        Folder with a ``fileset.json``, or such a file.
+        Folder with a ``fileset.json``, or such a file; may begin with ``~``.
     energy
         Centre-of-mass energy in TeV, for the labels of plots.
     experiment
@@ -81,8 +82,9 @@ class Workflow:
     Raises
     ------
     ValueError
-        When a name could not be that of a file or a histogram, or that of a parameter not one of an attribute, when two processes share a name, no process is the signal, the statistical model has another signal, or there
-        are fewer than two replicas, less than no draws, or a negative weight decay.
+        When a name could not be that of a file, a histogram or an attribute, two processes share a name, no process is
+        the signal, the statistical model has another signal, or there are fewer than two replicas, less than no draws,
+        or a negative weight decay.
     """
 
     name: str
@@ -112,7 +114,7 @@ class Workflow:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "processes", tuple(self.processes))
-        object.__setattr__(self, "data", Path(self.data))
+        object.__setattr__(self, "data", located(self.data))
         if self.draws < 0:
             raise ValueError(f"workflow {self.name!r}: the number of draws cannot be negative, got {self.draws}")
         if self.weight_decay < 0:

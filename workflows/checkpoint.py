@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -49,8 +47,13 @@ class CheckpointFile:
         """The file, ``FOLDER.checkpoint.npz``."""
         return beside(self.folder, CHECKPOINT)
 
+    def tidy(self) -> None:
+        """Remove what a killed process left half written."""
+        for file in leftovers(self.path):
+            file.unlink(missing_ok=True)
+
     def begin(self, *, overwrite: bool) -> None:
-        """Make room for a run that does not go on with an earlier one; remove what a killed process left half written.
+        """Make room for a run that does not go on with an earlier one.
 
         Parameters
         ----------
@@ -62,8 +65,6 @@ class CheckpointFile:
         InputError
             When there is one and it may not, or when the file is something else.
         """
-        for file in leftovers(self.path):
-            file.unlink(missing_ok=True)
         if not (self.path.exists() or self.path.is_symlink()):
             return
         if not self._is_ours():
@@ -91,8 +92,6 @@ class CheckpointFile:
         named: dict[str, Any] = {f"leaf{i}": array for i, array in enumerate(arrays)}
         with replacing(self.path) as temporary, temporary.open("wb") as file:
             np.savez(file, text=np.asarray(text), checksum=np.asarray(_checksum(text, arrays)), **named)
-        with contextlib.suppress(OSError):
-            os.utime(beside(self.folder, ".lock"))  # a sign of life for other machines
 
     def load(self, parameters: Parameters, optimizer: optax.GradientTransformation) -> Checkpoint:
         """Read the checkpoint.
@@ -188,10 +187,10 @@ def _record(entry: dict[str, Any], names: Collection[str]) -> Record:
     values, slopes = entry.pop("values"), entry.pop("slopes")
     if set(values) != set(names):
         raise ValueError(f"a step has the values of {sorted(values)}, not those of {sorted(names)}")
-    by_name = ({name: _number(value) for name, value in each.items()} for each in (values, slopes))
+    values, slopes = ({name: _number(value) for name, value in each.items()} for each in (values, slopes))
     step = _whole(entry.pop("step"))
-    kept = dict(zip(("values", "slopes"), by_name, strict=True))
-    return Record(step=step, **{name: _number(value) for name, value in entry.items()}, **kept)
+    rest: dict[str, Any] = {name: _number(value) for name, value in entry.items()}
+    return Record(step=step, values=values, slopes=slopes, **rest)
 
 
 def _number(value: Any) -> Any:

@@ -145,6 +145,8 @@ def run(
         workflow, fileset = located(workflow)
         chosen = settings(workflow, fileset)
         checkpoint = CheckpointFile(output, chosen)
+        if writes:
+            checkpoint.tidy()
         if writes and not resume:
             checkpoint.begin(overwrite=overwrite)
         with _can_go_on(checkpoint):

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,10 @@ from typing import Any
 from .errors import InputError
 
 FORMAT = "hepgrad lock, version 1"
-# a process of another host that has not shown itself for so many seconds is taken for dead
+# a process of another host that wrote nothing for so many seconds is taken for dead
 PATIENCE = 86_400.0
+# who holds a lock shows it so often, and is taken for dead on another host after so many seconds
+HEARTBEAT, LOCK_PATIENCE = 60.0, 600.0
 
 
 def beside(target: Path, suffix: str) -> Path:
@@ -55,7 +58,7 @@ def locked(target: Path) -> Iterator[None]:
     """Be the only writer of something within the block.
 
     The system releases the lock of a process that dies, so that a stale one is recognised at once on the same machine;
-    one of another machine where the file system does not tell, after a day.
+    that of another machine after ten minutes without a sign of life, because not every file system tells.
 
     Parameters
     ----------
@@ -79,12 +82,21 @@ def locked(target: Path) -> Iterator[None]:
     path = beside(target, ".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = _taken(path, target)
+    done = threading.Event()
+    threading.Thread(target=_show_life, args=(path, done), daemon=True).start()
     try:
         yield
     finally:
+        done.set()
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def _show_life(path: Path, done: threading.Event) -> None:
+    while not done.wait(HEARTBEAT):
+        with contextlib.suppress(OSError):
+            os.utime(path)
 
 
 def _taken(path: Path, target: Path) -> int:
@@ -148,10 +160,10 @@ def _occupied(path: Path, target: Path, owner: dict[str, Any] | None) -> str:
 
 
 def _lives(owner: dict[str, Any], path: Path) -> bool:
-    return alive(owner["host"] == platform.node(), owner["process"], path)
+    return alive(owner["host"] == platform.node(), owner["process"], path, patience=LOCK_PATIENCE)
 
 
-def alive(is_here: bool, process: int, written: Path) -> bool:
+def alive(is_here: bool, process: int, written: Path, *, patience: float = PATIENCE) -> bool:
     """Return whether a process runs, or, on another machine, may run.
 
     Parameters
@@ -162,10 +174,12 @@ def alive(is_here: bool, process: int, written: Path) -> bool:
         Its number.
     written
         The file or folder that it writes.
+    patience
+        For so many seconds after it last wrote, a process of another machine may run.
     """
     if not is_here:
         every = (written, *(written.rglob("*") if written.is_dir() else ()))
-        return time.time() - max(path.lstat().st_mtime for path in every) < PATIENCE
+        return time.time() - max(path.lstat().st_mtime for path in every) < patience
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

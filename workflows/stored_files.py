@@ -83,9 +83,13 @@ def write_table(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[Any
     step,change
     '=2 jets,-0.5
     """
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(map(_harmless, header))
-    writer.writerows(map(_harmless, row) for row in rows)
+    minimal, quoting = (
+        csv.writer(file, lineterminator="\n", quoting=how) for how in (csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC)
+    )
+    for row in (header, *rows):
+        cells = list(map(_harmless, row))
+        # a lone carriage return ends a line for those who read, but is not quoted for that
+        (quoting if any(isinstance(cell, str) and "\r" in cell for cell in cells) else minimal).writerow(cells)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

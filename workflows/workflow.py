@@ -18,6 +18,7 @@ from .read import NANOAOD, Fileset, Ingredients, Layout, simulated
 from .read.process import Process as Process
 from .read.trust.agreement import NOT_FINITE, NotFinite
 from .settings.ranges import RANGES
+from .redaction import located
 from .source import EventSource
 
 
@@ -40,7 +41,7 @@ class Workflow:
     luminosity
         Integrated luminosity in 1/pb that event weights are normalised to.
     data
-        Folder with a ``fileset.json``, or such a file.
+        Folder with a ``fileset.json``, or such a file; may begin with ``~``.
     energy
         Centre-of-mass energy in TeV, for the labels of plots.
     experiment
@@ -88,10 +89,9 @@ class Workflow:
     Raises
     ------
     ValueError
-        When a name could not be that of a file or a histogram, or that of a parameter not one of an attribute, when two
-        processes share a name, no process is the signal, the statistical model has another signal, or there are fewer
-        than two replicas, less than no draws, or a negative weight decay; when another number is out of range, NaN or
-        infinite.
+        When a name could not be that of a file, a histogram or an attribute, two processes share a name, no process is
+        the signal, the statistical model has another signal, or there are fewer than two replicas, less than no draws,
+        or a negative weight decay; when another number is out of range, NaN or infinite.
     """
 
     name: str
@@ -123,7 +123,7 @@ class Workflow:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "processes", tuple(self.processes))
-        object.__setattr__(self, "data", Path(self.data))
+        object.__setattr__(self, "data", located(self.data))
         for name, allowed in RANGES.items():
             allowed.check_kind(getattr(self, name), f"workflow {self.name!r}: {name}")
         if self.draws < 0:

@@ -16,15 +16,18 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import importlib.util
 import io
+import itertools
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis.strategies import SearchStrategy
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy, sampled_from, text
 
 ROW = re.compile(r"^\| (?P<kind>[^|]+?) +\| +(?P<tries>\d+) \| +(?P<held>\d+) \|$", re.MULTILINE)
 TABLE = re.compile(r"(?<=<!-- counts -->\n).*(?=\n<!-- end of counts -->)", re.DOTALL)
@@ -46,20 +49,22 @@ class Attack:
     tries: int
 
     def __call__(
-        self, kind: str, *, share: float = 1.0, **strategies: SearchStrategy[Any]
+        self, what: str, /, *, share: float = 1.0, **strategies: SearchStrategy[Any]
     ) -> Callable[[Callable[..., None]], None]:
-        """Return a decorator that calls the function with examples; what takes long gets a share of the tries."""
+        """Return a decorator that calls a function with examples; one that takes long gets a share of the tries."""
 
         def carry_out(body: Callable[..., None]) -> None:
             def counted(**example: Any) -> None:
-                BOOK[kind][0] += 1
+                BOOK[what][0] += 1
                 body(**example)
-                BOOK[kind][1] += 1
+                BOOK[what][1] += 1
 
             often = settings(
                 max_examples=max(2, round(self.tries * share)),
                 deadline=None,
                 database=None,
+                # a fall is looked into by hand: shrinking takes longer than everything else
+                phases=[Phase.generate],
                 # the quick part is the same every time, the long one is not
                 derandomize=self.tries < 100,
                 suppress_health_check=list(HealthCheck),
@@ -122,3 +127,93 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     rows = [f"| {kind:{width}} | {tries:5} | {held:5} |" for kind, (tries, held) in sorted(counts.items())]
     lines = [f"| {'what is attacked':{width}} | tries |  held |", f"| {'-' * width} | ----: | ----: |", *rows]
     page.write_text(TABLE.sub(lambda _: "\n".join(lines), text), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The module with the tiny workflow of ``tests/workflows``; ``tiny:TINY`` also names it on the command line."""
+    specification = importlib.util.spec_from_file_location("tiny", Path(__file__).parents[1] / "workflows" / "tiny.py")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["tiny"] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def tiny_events(tiny, tmp_path_factory):
+    """The folder with its events."""
+    return tiny.write_events(tmp_path_factory.mktemp("tiny") / "events")
+
+
+@pytest.fixture(scope="session")
+def finished(tiny, tiny_events, tmp_path_factory):
+    """A run folder of it."""
+    from hepgrad.workflows import execution
+
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execution, "write_report", lambda *arguments: None)
+        execution.run(tiny.TINY, data=tiny_events, output=folder, quiet=True, steps=3)
+    return folder
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """Return a folder that is new for every example."""
+    numbers = itertools.count()
+
+    def make() -> Path:
+        folder = tmp_path / f"try{next(numbers)}"
+        folder.mkdir()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def hostile() -> SearchStrategy[str]:
+    """Texts that would like to be something else: code, markup, formulas, commands of a terminal, paths, TeX."""
+    return sampled_from(HOSTILE) | text(max_size=40) | text(alphabet="$\\{}^_[]/=+-@\"'#\n\r\t;: a", max_size=30)
+
+
+HOSTILE = [
+    "GeV\nimport os; os.mkdir('executed')",
+    "GeV\rraise SystemExit",
+    "\f\v\x1c\u2028\x85 os.mkdir('executed')",
+    '"""\nimport os; os.mkdir("executed")\n"""',
+    "'); import os; os.mkdir('executed') #",
+    r"$\xi\to\nu\upsilon$",
+    r"$H \to \tau\tau$",
+    "$p_T",
+    r"$\undefined{x$",
+    r"a $ b $ c $ d_{",
+    r"\N{BEL} \u12 \x",
+    "[bold red]not[/bold red] [/]",
+    "[link=file:///etc/passwd]x[/link]",
+    "\x1b]0;title\x07\x1b[2J\x1b[31m",
+    "\u202eetirw",
+    "=cmd|' /C calc'!A0",
+    "+1+1",
+    "-1",
+    "@SUM(A1)",
+    "'=1",
+    "\t=1",
+    "../../etc/passwd",
+    "/etc/passwd",
+    "a/b",
+    "..",
+    ".",
+    "~",
+    "CON",
+    "x" * 300,
+    "\ud800",
+    "\x00",
+    "<script>alert(1)</script>",
+    "{{7*7}} ${x} %s %n",
+    "_hidden",
+    "class",
+    "select",
+    "日本語 😀 é",
+    "a;1",
+    "a:b",
+]

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, blaming
 from ..read.packing.columns import Columns, Place
 from .checksum import is_intact, quick_sum
 
@@ -203,13 +203,12 @@ def file_name(place: Place) -> str:
 
 
 def _mapped(path: Path, about: Mapping[str, Any]) -> np.ndarray:
-    try:
+    # a damaged header makes numpy's parser raise anything
+    with blaming(f"{path} cannot be read"):
         if not path.is_file():
             raise FileNotFoundError("it is not there, or not a file")
         # an empty file cannot be mapped
         array = np.load(path, mmap_mode="r" if about["items"] else None, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
     if array.shape != (about["items"],) or array.dtype.str != about["dtype"]:
         raise InputError(
             f"{path}: expected {about['items']} numbers of type {about['dtype']}, it has {array.shape} of type "

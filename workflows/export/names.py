@@ -92,8 +92,9 @@ class Names:
                 functions.append(stage.function.__name__)
                 continue
             name = unique(function_name(stage), {*reserved, *functions})
-            called = {USER_FUNCTION: function.__name__ for function in needed_functions(stage)}
-            source = renamed(boxed_function(stage, name), {**self.runtime, **called})
+            called = [function.__name__ for function in needed_functions(stage)]  # one, or none
+            names = {**self.runtime, USER_FUNCTION: "".join(called)}
+            source = renamed(boxed_function(stage, name), names)
             functions.append(name)
             pieces.append(Piece("\n" + source, (name,)))
         name = self.own["STAGES"]

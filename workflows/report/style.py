@@ -133,6 +133,8 @@ class Plot:
         with plot_style(experiment), warnings.catch_warnings():
             # a character that the font does not have is drawn as a box
             warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+            # labels that are longer than the plot leave no room for it
+            warnings.filterwarnings("ignore", "constrained_layout not applied", UserWarning)
             figure = self.draw()
             notes = [f"{text!r} is no TeX, and stands as it was typed" for text in _made_drawable(figure)]
             # laid out once, and not again for each format

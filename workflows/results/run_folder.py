@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from ..stored_files import read_json, write_table
 RUN_FILE = "run.json"
 KIND = "hepgrad run folder, version "
 FORMAT = f"{KIND}1"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class RunFolder:
@@ -118,9 +120,13 @@ class RunFolder:
                 for file in _removable(path, folder.files):
                     file.unlink(missing_ok=True)
                 folder.files = []
+            for file in leftovers(path / RUN_FILE):
+                file.unlink(missing_ok=True)
             # from the start, so that the folder of a run that breaks off can be recognised
             folder.finish(folder.facts)
         except OSError as error:
+            if error.errno in FULL:
+                raise  # another folder would not help
             raise InputError(f"the output folder {path} cannot be written: {error}") from error
         return folder
 

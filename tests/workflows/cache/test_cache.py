@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import platform
@@ -22,8 +23,12 @@ import uproot
 from hepgrad.workflows import Fileset, InputError, InputWarning, Layout, Sample, load
 from hepgrad.workflows.cache import Cache
 from hepgrad.workflows.cache.entry import EntryWriter
+from hepgrad.workflows.cache.folder import mark, write_manifest
 from hepgrad.workflows.cache.shard import ShardWriter, check_shard, open_shard
+from hepgrad.workflows.cache.store import stored
 from hepgrad.workflows.cli import program as cli
+from hepgrad.workflows.read import simulated
+from hepgrad.workflows.read.collect import Recipe
 from hepgrad.workflows.read.packing.columns import Columns
 from hepgrad.workflows.read.reader import Request, StoredSample
 from hepgrad.workflows.read.trust.totals import Totals
@@ -347,6 +352,9 @@ def test_clear_removes_nothing_else(tiny, folder, cache):
 def test_the_command(tiny, folder, cache, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     name = str(cache.folder)
+    assert cli.main(["cache", "list", name]) == 2
+    assert f"there is no cache {name}" in capsys.readouterr().err
+    cache.folder.mkdir()
     assert cli.main(["cache", "list", name]) == 0
     assert "no samples in" in capsys.readouterr().out
     load_tiny(tiny, folder, cache)
@@ -382,3 +390,73 @@ def test_parquet_holds_the_same(tiny, folder, cache, tmp_path, capsys):
     for half in (0, 1):
         found = ak.from_parquet(output / f"top-{half}-00000.parquet")
         assert found.tolist() == expected[half][0].to_awkward().tolist()
+
+
+def without_markers(folder):
+    """Make an entry what a version before the markers and quick checksums would have written."""
+    (folder / "hepgrad.json").unlink()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["checksum"]
+    for shard in (shard for half in manifest["halves"] for shard in half):
+        for about in shard["files"].values():
+            del about["sum"]
+    write_manifest(folder, manifest)
+
+
+def test_an_entry_of_an_earlier_version_is_used_and_checked(tiny, folder, cache):
+    sample, what = Fileset.load(folder)["top"], request_of(tiny)
+    expected = cache.read(sample, what).halves[0][0].to_awkward().tolist()
+    (entry,) = cache.entries()
+    without_markers(entry.folder)
+    assert cache.read(sample, what).halves[0][0].to_awkward().tolist() == expected
+    change_one_byte(entry.folder / "0" / "00000" / "MET.pt.npy")
+    with pytest.warns(InputWarning, match=r"MET.pt.npy does not hold what was written; it is read again"):
+        assert cache.read(sample, what).halves[0][0].to_awkward().tolist() == expected
+    without_markers(entry.folder)
+    assert cache.clear() == 1
+
+
+def test_a_damaged_entry_of_an_earlier_version_is_left_alone(tiny, folder, cache, capsys):
+    """Nothing says that it is hepgrad's."""
+    sample, what = Fileset.load(folder)["top"], request_of(tiny)
+    cache.read(sample, what)
+    (entry,) = cache.entries()
+    (entry.folder / "hepgrad.json").unlink()
+    change_one_byte(entry.folder / "manifest.json", 40)
+    with pytest.raises(InputError, match=r"is in the way of the cache, and hepgrad did not write it .* move it away"):
+        cache.read(sample, what)
+    assert cache.clear() == 0
+    assert cli.main(["cache", "clear", str(cache.folder)]) == 0
+    assert f"left alone, because it has no marker of hepgrad: {entry.folder}" in capsys.readouterr().out
+    assert (entry.folder / "manifest.json").exists()
+
+
+def test_what_was_interrupted_goes_at_the_next_start(cache):
+    left, living = (cache.folder / f".{'0' * 24}.{who}@{platform.node()}.part" for who in (2**22 + 1, os.getpid()))
+    for place in (left, living):
+        place.mkdir(parents=True)
+        mark(place)
+        (place / "0").mkdir()
+    cache.tidy()
+    assert list(cache.folder.iterdir()) == [living]
+
+
+def test_a_damaged_shard_is_made_again(tiny, folder, cache):
+    recipe = Recipe(simulated(tiny.TINY.processes, Fileset.load(folder), 1000.0), tiny.TINY.analysis.reads, cache=cache)
+    collected = recipe.collect()
+    store = stored(collected, cache.folder, block_size=512)
+    file = sorted(store.folder.glob("*.bin"))[0]
+    before = file.read_bytes()
+    change_one_byte(file, 5000)
+    with pytest.warns(InputWarning, match=r"\.bin does not hold what was written; it is made again"):
+        assert stored(collected, cache.folder, block_size=512).folder == store.folder
+    assert file.read_bytes() == before
+
+
+def test_samples_of_like_names_are_exported_to_files_of_their_own(tiny, folder, cache, tmp_path):
+    sample = Fileset.load(folder)["top"]
+    for name in ("a:b", "a/b", "../c"):
+        cache.read(dataclasses.replace(sample, name=name), request_of(tiny))
+    cache.read(sample, Request(("MET_pt",)))
+    assert cli.main(["cache", "export", str(cache.folder), "--output", str(tmp_path / "out")]) == 0
+    assert len(list((tmp_path / "out").iterdir())) == 2 * len(cache.entries())

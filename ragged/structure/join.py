@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, content_length
+from ..blocks import appended_rows
 from ..errors import StructureError, check_same_offsets, concrete
 from ..resize import fit, head, settle, with_capacity
-from ..slicing.gather import compact, constant, rows_from_counts, take, take_rows
+from ..slicing.gather import compact, constant, take_rows
 from .lists import positive_axis
 from .padding import singletons
 
@@ -90,6 +91,8 @@ def _buffers(arrays: Sequence[RaggedArray]) -> RaggedArray:
     """Append all rows, real or not."""
     lengths = [x.max_length for x in arrays]
     longest = None if None in lengths else max(length for length in lengths if length is not None)
+    for x in arrays[1:]:
+        _same_structure(arrays[0].content, x.content)
     known = [part for part in (concrete(x.offsets) for x in arrays) if part is not None]
     ids = [part for part in (concrete(x.row_ids) for x in arrays) if part is not None]
     if len(known) == len(ids) == len(arrays):
@@ -100,16 +103,18 @@ def _buffers(arrays: Sequence[RaggedArray]) -> RaggedArray:
         content = _rows([head(x.content, n) for x, n in zip(arrays, sizes, strict=True)])
         offsets, row_ids = np.concatenate([np.zeros(1, np.int32), *ends]), np.concatenate(rows)
         return RaggedArray(constant(offsets), constant(row_ids), content, None, longest, True)
-    counts = jnp.concatenate([x.counts for x in arrays])
-    content = _rows([x.content for x in arrays])
-    room = sum(x.capacity for x in arrays)
-    layout = rows_from_counts(counts, capacity=room, max_length=longest, certain=True, operation="concatenate")
-    if all(x.exact for x in arrays):
-        return dataclasses.replace(layout, content=content, exact=True)
-    begins = np.cumsum([0, *(x.capacity for x in arrays)])
-    starts = jnp.concatenate([x.offsets[:-1] + int(begin) for x, begin in zip(arrays, begins[:-1], strict=True)])
-    items = layout.content + take(starts, layout.row_ids)
-    return layout.with_content(take(content, items, valid=layout.valid, repeats=1, operation="concatenate"))
+    return appended_rows(arrays, longest)
+
+
+def _same_structure(first: Content, other: Content) -> None:
+    """Raise when contents differ in depth or in their fields."""
+    if isinstance(first, RecordArray) or isinstance(other, RecordArray):
+        for columns in _by_column([first, other]).values():
+            _same_structure(*columns)
+    elif isinstance(first, RaggedArray) != isinstance(other, RaggedArray):
+        raise StructureError("concatenate: all arrays need the same number of list levels")
+    elif isinstance(first, RaggedArray) and isinstance(other, RaggedArray):
+        _same_structure(first.content, other.content)
 
 
 def _inside(arrays: Sequence[Any], axis: int) -> Any:

@@ -113,6 +113,13 @@ def squared_distance(pairs):
     return (pairs["0"] - pairs["1"]) ** 2
 
 
+def lists(x):
+    """Put five rows each into a list of their own, without copying them."""
+    if isinstance(x, ak.Array):
+        return ak.unflatten(x, 5)
+    return rg.unflatten(x, 5)
+
+
 OPERATIONS = [
     Operation("sum", lambda x, w: rg.sum(x, axis=1), lambda x, w: ak.sum(x, axis=1), by_hand_sum),
     Operation("prod", lambda x, w: rg.prod(x, axis=1), lambda x, w: ak.prod(x, axis=1), by_hand_prod),
@@ -196,6 +203,27 @@ OPERATIONS = [
         lambda x, w, capacity=None: rg.cartesian([x, x], capacity=capacity),
         lambda x, w: ak.cartesian([x, x]),
         grows=True,
+    ),
+    Operation("sort, axis 0", lambda x, w: rg.sort(x, axis=0), lambda x, w: ak.sort(x, axis=0), differentiable=False),
+    Operation(
+        "unflatten",
+        lambda x, w: rg.unflatten(x.content, rg.num(x)),
+        lambda x, w: ak.unflatten(ak.flatten(x), ak.num(x)),
+        differentiable=False,
+    ),
+    Operation(
+        "concatenate, axis 0",
+        lambda x, w: rg.concatenate([x, x]),
+        lambda x, w: ak.concatenate([x, x]),
+        differentiable=False,
+    ),
+    Operation("x[::-1]", lambda x, w: x[::-1], lambda x, w: x[::-1], differentiable=False),
+    Operation("depth 3, x[::-1]", lambda x, w: lists(x)[::-1], lambda x, w: lists(x)[::-1], differentiable=False),
+    Operation(
+        "x[num > 0][:, 0]",
+        lambda x, w: x[rg.num(x) > 0][:, 0],
+        lambda x, w: x[ak.num(x) > 0][:, 0],
+        differentiable=False,
     ),
 ]
 

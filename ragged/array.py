@@ -219,7 +219,9 @@ class RaggedArray(Operators):
 
 def _refuse_moved_rows(offsets: Any) -> None:
     """Raise when arithmetic on the leaves of a pytree has been done to the structure of a ragged array as well."""
-    if isinstance(offsets, jax.Array | np.ndarray) and jnp.issubdtype(offsets.dtype, jnp.inexact):
+    moved = isinstance(offsets, jax.Array | np.ndarray) and jnp.issubdtype(offsets.dtype, jnp.inexact)
+    # a single number is one of the placeholders that JAX puts into pytrees
+    if moved and offsets.ndim:
         raise StructureError(
             "arithmetic on all leaves of a pytree also changed the rows of a ragged array (its offsets became "
             f"{offsets.dtype}); use rg.apply_updates(x, updates) for a step, rg.items_of(x) for the numbers alone "
@@ -429,7 +431,7 @@ def _positions(offsets: Any) -> jax.Array:
             f"offsets reach {int(known.max())}, but positions are 32-bit integers: one array holds at most "
             f"{MOST_ITEMS} items; split it into blocks"
         )
-    if known is None and jnp.iinfo(offsets.dtype).max > MOST_ITEMS:
+    if known is None and np.iinfo(offsets.dtype).max > MOST_ITEMS:
         most = jnp.minimum(offsets, MOST_ITEMS).astype(jnp.int32)
         too_many = jnp.any(offsets > MOST_ITEMS)
         return check_capacity(

@@ -31,6 +31,8 @@ from .resize import fit, settle
 
 # capacity and longest row of one list level
 Room: TypeAlias = tuple[int | None, int | None]
+# batches whose rows are not longer than this have one bound
+_SHARED = 16
 # more list levels than this have no capacity of their own
 _LEVELS = 16
 
@@ -57,8 +59,8 @@ def from_awkward(
         to twice as fast over a multiple of 64.
     max_length
         A promise that no row is longer: one number for the outermost lists, or one per list level, from outside to
-        inside. The default is the longest row there is; with ``capacity`` the next power of two, so that most batches
-        have it in common and share one compiled program. Promise the same number where all of them have to.
+        inside. The default is the longest row there is; with ``capacity`` the next power of two from 16 on, so that
+        most batches have it in common and share one compiled program. Promise the same number where all have to.
     fill_value
         What stands in for missing values.
 
@@ -137,9 +139,14 @@ def _with_room(
     longest = int(np.diff(offsets).max(initial=0))
     if max_length is not None and longest > max_length:
         raise CapacityError(f"{path}: a row has {longest} items, more than max_length={max_length}")
-    max_length = 1 << max(longest - 1, 0).bit_length() if max_length is None else max_length
+    max_length = _shared_bound(longest, room) if max_length is None else max_length
     # not exact even when full: arrays of one capacity must share one compiled program
     return RaggedArray(small, row_ids_from_offsets(small, room), fit(content, room), None, max_length, False)
+
+
+def _shared_bound(longest: int, room: int) -> int:
+    """Return a bound on the length of a row that most batches have in common: the next power of two, at least 16."""
+    return min(max(_SHARED, 1 << max(longest - 1, 0).bit_length()), room)
 
 
 def _leaf(data: np.ndarray, path: str) -> jax.Array:

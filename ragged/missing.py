@@ -7,13 +7,15 @@ written for Awkward run unchanged.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from .array import Content, RecordArray, content_length
 from .promotion import holding
-from .structure.lists import local_index
+from .structure.lists import at_axis, local_index, positive_axis
 from .structure.padding import pad
 from .ufunc import apply
 
@@ -66,7 +68,7 @@ def is_none(array: Any, axis: int = 0) -> Any:
     array
         A ragged, record or flat array.
     axis
-        0 for a boolean per row, 1 for one per item of the rows, and so on.
+        0 for a boolean per row, 1 for one per item of the rows, and so on; records have one in each field.
 
     Raises
     ------
@@ -79,7 +81,19 @@ def is_none(array: Any, axis: int = 0) -> Any:
     >>> rg.is_none(rg.from_lists([[1.0, 2.0], []]), axis=1)
     <RaggedArray [[False, False], []] type='2 * var * bool'>
     """
-    return apply(lambda index: jnp.zeros(index.shape, bool), local_index(array, axis), operation="is_none")
+    axis = positive_axis(array, axis, operation="is_none")
+    if axis:
+        return at_axis(array, axis, lambda rows: rows.with_content(_nowhere(rows.content)), operation="is_none")
+    if isinstance(array, RecordArray):
+        return _nowhere(array)
+    return apply(lambda index: jnp.zeros(index.shape, bool), local_index(array, 0), operation="is_none")
+
+
+def _nowhere(content: Content) -> Content:
+    """Return False for each item, field by field."""
+    if isinstance(content, RecordArray):
+        return dataclasses.replace(content, columns={name: _nowhere(v) for name, v in content.columns.items()})
+    return jnp.zeros(content_length(content), bool)
 
 
 def mask(array: Any, mask: Any, *, valid_when: bool = True, fill_value: Any = None) -> Any:

@@ -44,7 +44,7 @@ def holding(dtype: Any, value: Any, *, operation: str) -> Any:
             return common
         if jnp.issubdtype(common, jnp.integer):
             return common if _fits(number, common) else _wider_integer(dtype, number, operation)
-        if jnp.issubdtype(common, jnp.floating) and np.isfinite(number) and abs(number) > float(jnp.finfo(common).max):
+        if jnp.issubdtype(common, jnp.floating) and _overflows(number, common):
             return jnp.result_type(common, jnp.float32)
         return common
 
@@ -54,14 +54,19 @@ def _known_number(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | np.integer | np.floating) else None
 
 
+def _overflows(number: Any, dtype: Any) -> bool:
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(number) and not np.isfinite(np.asarray(number, np.float64).astype(dtype)))
+
+
 def _fits(number: Any, dtype: Any) -> bool:
-    limits = jnp.iinfo(dtype)
+    limits = np.iinfo(dtype)
     return bool(limits.min <= number <= limits.max)
 
 
 def _wider_integer(dtype: Any, number: Any, operation: str) -> Any:
     wide = jnp.dtype(jax.dtypes.canonicalize_dtype(np.int64))
-    items = jnp.iinfo(dtype)
+    items = np.iinfo(dtype)
     if not (_fits(number, wide) and _fits(items.min, wide) and _fits(items.max, wide)):
         raise OverflowError(
             f"{operation}: no integer type holds items of type {dtype} as well as the value {number}; choose a value "

@@ -184,8 +184,7 @@ def _covar(groups: Groups | Whole, x: jax.Array, y: jax.Array, weight: Any) -> M
 
 def _corr(groups: Groups | Whole, x: jax.Array, y: jax.Array, weight: Any) -> Moments:
     _, _, _, xx, yy, xy = _sums(groups, x, y, weight)
-    # two roots, since the product of two small variances may be too small for a number
-    return (ratio(xy, _root(xx) * _root(yy)),)
+    return (ratio(xy, _root(xx * yy)),)
 
 
 def _linear_fit(groups: Groups | Whole, x: jax.Array, y: jax.Array, weight: Any) -> Moments:

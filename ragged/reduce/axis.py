@@ -157,7 +157,7 @@ def _descend(x: Content, axis: int, keepdims: bool, index: bool) -> Grouped:
     if isinstance(x.content, RaggedArray):
         position = x.positions if index else None
         most = bound(x)
-        crowd = Crowd(most, jnp.max(x.counts, initial=0) if most is None or most > LONG else None)
+        crowd = Crowd(most, jnp.max(x.row_lengths, initial=0) if most is None or most > LONG else None)
         groups, values, rebuild = _merge(x.content, x.row_ids, x.rows, position, x.exact, crowd)
         return groups, values, lambda result: _keep(rebuild(result)) if keepdims else rebuild(result)
     assert not isinstance(x.content, RecordArray)

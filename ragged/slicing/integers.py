@@ -107,8 +107,8 @@ def wrap_rows(rows: Rows, index: Any, *, valid: Any = None) -> Any:
 def _as_int32(index: Any) -> jax.Array:
     """Return integers in 32 bits; those that do not fit, which are out of range anyway, stay out of range."""
     index = jnp.asarray(index)
-    limits = jnp.iinfo(jnp.int32)
-    if jnp.iinfo(index.dtype).max > limits.max:
+    limits = np.iinfo(jnp.int32)
+    if np.iinfo(index.dtype).max > limits.max:
         # one above the least, whose negative is no number of 32 bits
         low = 0 if jnp.issubdtype(index.dtype, jnp.unsignedinteger) else limits.min + 1
         index = jnp.clip(index, jnp.asarray(low, index.dtype), jnp.asarray(limits.max, index.dtype))

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray
+from ..blocks import reversed_rows
+from ..errors import concrete
 from ..resize import first_rows, middle_rows
 from .gather import constant, host, take_rows
 
@@ -90,6 +92,8 @@ def slice_rows(array: Content, part: slice) -> Content:
         values = host(array)
         return array[part] if values is None else constant(values[part])
     rows = array.rows
+    if part == slice(None, None, -1) and not _is_known(array):
+        return reversed_rows(array)
     start, stop, step = part.indices(rows)
     index = np.arange(start, stop, step, dtype=np.int32)
     if len(index) == rows and step == 1:
@@ -99,3 +103,12 @@ def slice_rows(array: Content, part: slice) -> Content:
     if step == 1 and len(index):
         return middle_rows(array, start, stop)
     return take_rows(array, index, repeats=1, exact=len(index) == rows, operation="x[a:b:s]")
+
+
+def _is_known(content: Content) -> bool:
+    """Return whether the lists of all depths are known, so that NumPy finds their places."""
+    if isinstance(content, RecordArray):
+        return all(_is_known(column) for column in content.columns.values())
+    if isinstance(content, RaggedArray):
+        return concrete(content.offsets) is not None and _is_known(content.content)
+    return True

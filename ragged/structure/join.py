@@ -9,12 +9,13 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ..array import RaggedArray, RecordArray, content_length, content_of, with_length
+from ..array import Content, RaggedArray, RecordArray, content_length, content_of, with_length
+from ..blocks import appended_rows
 from ..errors import StructureError, check_same_offsets, concrete
 from ..flat import FlatArray
 from ..resize import fit, head, settle, with_capacity
 from ..rows import Rows, common_rows, cut, is_per_row, rows_of
-from ..slicing.gather import compact, constant, rows_from_counts, take, take_rows
+from ..slicing.gather import compact, constant, take, take_rows
 from ..slicing.within_rows import regular
 from .axes import positive_axis
 from .padding import singletons
@@ -97,6 +98,8 @@ def _buffers(arrays: Sequence[RaggedArray]) -> RaggedArray:
     """Append all rows, real or not."""
     lengths = [x.max_length for x in arrays]
     longest = None if None in lengths else max(length for length in lengths if length is not None)
+    for x in arrays[1:]:
+        _same_structure(arrays[0].content, x.content)
     known = [part for part in (concrete(x.offsets) for x in arrays) if part is not None]
     ids = [part for part in (concrete(x.row_ids) for x in arrays) if part is not None]
     if len(known) == len(ids) == len(arrays):
@@ -107,16 +110,18 @@ def _buffers(arrays: Sequence[RaggedArray]) -> RaggedArray:
         content = _end_to_end([head(x.content, n) for x, n in zip(arrays, sizes, strict=True)])
         offsets, row_ids = np.concatenate([np.zeros(1, np.int32), *ends]), np.concatenate(rows)
         return RaggedArray(constant(offsets), constant(row_ids), content, None, longest, True)
-    counts = jnp.concatenate([x.row_lengths for x in arrays])
-    content = _end_to_end([x.content for x in arrays])
-    room = sum(x.capacity for x in arrays)
-    layout = rows_from_counts(counts, capacity=room, max_length=longest, certain=True, operation="concatenate")
-    if all(x.exact for x in arrays):
-        return dataclasses.replace(layout, content=content, exact=True)
-    begins = np.cumsum([0, *(x.capacity for x in arrays)])
-    starts = jnp.concatenate([x.offsets[:-1] + int(begin) for x, begin in zip(arrays, begins[:-1], strict=True)])
-    items = layout.content + take(starts, layout.row_ids)
-    return layout.with_content(take(content, items, valid=layout.valid, repeats=1, operation="concatenate"))
+    return appended_rows(arrays, longest)
+
+
+def _same_structure(first: Content, other: Content) -> None:
+    """Raise when contents differ in depth or in their fields."""
+    if isinstance(first, RecordArray) or isinstance(other, RecordArray):
+        for columns in _by_column([first, other]).values():
+            _same_structure(*columns)
+    elif isinstance(first, RaggedArray) != isinstance(other, RaggedArray):
+        raise StructureError("concatenate: all arrays need the same number of list levels")
+    elif isinstance(first, RaggedArray) and isinstance(other, RaggedArray):
+        _same_structure(first.content, other.content)
 
 
 def _in_rows(arrays: Sequence[Any], axis: int) -> Any:

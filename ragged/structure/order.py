@@ -23,6 +23,8 @@ from ..rows import rows_of
 
 # Rows longer than this are sorted with the whole buffer, in a time that does not depend on their length.
 LONG_ROW = 1024
+# Up to so many items at the same place of all rows are found by walking along the rows, else by a sort.
+FEW_COLUMNS = 64
 # Distances compared in one fused pass: fewer make short rows wasteful, more make the program long.
 DISTANCES = 8
 # XLA's loops on a CPU run up to eight times as fast over a length that divides among threads and vector lanes.
@@ -267,21 +269,61 @@ def _outer(x: RaggedArray, level: int, ascending: bool, operation: str) -> Ragge
         levels.append(content)
         content = content.content
     items = _leaf(content, operation)
-    indices = _indices(levels)
-    along = indices.pop(level)
-    capacity = items.shape[0]
-    # behind the data every item is a group of its own, behind all groups
+    groups = _indices(levels)
+    along = groups.pop(level)
+    # behind the data there is one more group, behind all others
     valid = levels[-1].valid
-    item = lax.iota(jnp.int32, capacity)
-    tail = jnp.zeros_like(item) if valid is None else jnp.where(valid, 0, item + 1)
-    groups = (tail, *indices)
-    places = lax.sort((*groups, item), num_keys=len(groups), is_stable=True)[-1]
+    if valid is not None:
+        groups[0] = jnp.where(valid, groups[0], np.iinfo(np.int32).max)
+    item = lax.iota(jnp.int32, items.shape[0])
+    places = _columns(x) if len(levels) == 1 else _by_groups(groups, item)
     order = lax.sort((*groups, _key(items, ascending), item), num_keys=len(groups) + 1, is_stable=True)[-1]
     source = along[order] if operation == "argsort" else items.at[order].get(unique_indices=True)
     result: Any = jnp.zeros_like(source).at[places].set(source, unique_indices=True)
     for rows in reversed(levels):
         result = rows.with_content(result)
     return result
+
+
+def _by_groups(groups: list[jax.Array], item: jax.Array) -> jax.Array:
+    """Return the items group by group, each in the order of the buffer."""
+    return lax.sort((*groups, item), num_keys=len(groups), is_stable=True)[-1]
+
+
+def _columns(x: RaggedArray) -> jax.Array:
+    """Return the items column by column: the first of every row, the second of every row, and so on."""
+    item = lax.iota(jnp.int32, x.capacity)
+
+    def walk() -> jax.Array:
+        return _walked_columns(x.offsets, item)
+
+    def sort() -> jax.Array:
+        valid = x.valid
+        position = x.positions if valid is None else jnp.where(valid, x.positions, np.iinfo(np.int32).max)
+        return _by_groups([position], item)
+
+    longest = x.longest if x.max_length is None else x.max_length
+    if longest is not None and longest <= FEW_COLUMNS:
+        return walk()
+    return lax.cond(jnp.max(jnp.diff(x.offsets), initial=0) <= FEW_COLUMNS, walk, sort)
+
+
+def _walked_columns(offsets: jax.Array, item: jax.Array) -> jax.Array:
+    counts = jnp.diff(offsets)
+    longest = jnp.max(counts, initial=0)
+
+    def more(state: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
+        return state[0] < longest
+
+    def add_column(state: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+        column, done, places = state
+        there = counts > column
+        rank = done + jnp.cumsum(there, dtype=jnp.int32)
+        target = jnp.where(there, rank - 1, item.shape[0])
+        places = places.at[target].set(offsets[:-1] + column, mode="drop", wrap_negative_indices=False)
+        return column + 1, done + jnp.sum(there, dtype=jnp.int32), places
+
+    return lax.while_loop(more, add_column, (jnp.int32(0), jnp.int32(0), item))[2]
 
 
 def _indices(levels: list[RaggedArray]) -> list[jax.Array]:

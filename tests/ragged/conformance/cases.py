@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .case import Case, table
+from .names import NAMES
 
 STEPS = {"differentiable": False}
 SPECIAL = {"special": True}
@@ -708,6 +709,8 @@ NUMPY_FUNCTIONS = [
         np.ones_like(x)
         np.full_like(x, 2.0)
         np.nan_to_num(x)
+        np.nansum(x, axis=1)
+        np.nanmax(x, axis=None)
         """,
     ),
     *table("numpy functions", "np.ravel(x)", end=True),
@@ -728,4 +731,5 @@ CASES: list[Case] = [
     *COMBINATIONS,
     *RECORDS,
     *NUMPY_FUNCTIONS,
+    *NAMES,
 ]

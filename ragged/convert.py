@@ -29,6 +29,8 @@ from .resize import fit, settle
 
 # capacity and longest row of one list level
 Room: TypeAlias = tuple[int | None, int | None]
+# arrays with a capacity whose rows are all as short as this are of one type
+SHORT_ROW = 16
 # more list levels than this have no capacity of their own
 _LEVELS = 16
 
@@ -56,7 +58,7 @@ def from_awkward(
     max_length
         A promise that no row is longer: one number for the outermost lists, or one per list level, from outside to
         inside (None for no promise). The default is the longest row there is; with ``capacity`` that is rounded up to a
-        power of two, so that arrays with similar rows share one compiled program.
+        power of two from 16 on (but at most the capacity), so that arrays with similar rows share one compiled program.
     fill_value
         What stands in for missing values.
 
@@ -134,8 +136,8 @@ def _with_room(
     if max_length is not None and longest > max_length:
         raise CapacityError(f"{path}: a row has {longest} items, more than max_length={max_length}")
     if max_length is None:
-        # rounded up, so that batches whose longest rows are similar share one compiled program
-        max_length = 1 << max(longest - 1, 0).bit_length()
+        # rounded up, so that batches of usual rows share one compiled program
+        max_length = min(1 << max(longest - 1, SHORT_ROW - 1).bit_length(), room)
     # not exact even when full: arrays of one capacity must share one compiled program
     return RaggedArray(small, row_ids_from_offsets(small, room), fit(content, room), None, max_length, False)
 

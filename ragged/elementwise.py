@@ -1,7 +1,7 @@
-"""NumPy's elementwise functions by name: ``rg.sqrt(x)`` for ragged arrays, JAX arrays, and numbers.
+"""NumPy's elementwise functions by name: ``rg.sqrt(x)`` for arrays of any kind, JAX arrays, and numbers.
 
-``np.sqrt(x)`` does the same for a ragged ``x``, but NumPy refuses the plain JAX arrays that reductions leave inside
-``jit`` and ``grad``; these functions take both.
+``np.sqrt(x)`` does the same for flat, ragged and record arrays, but NumPy refuses the plain JAX arrays that numbers are
+inside ``jit`` and ``grad`` (``np.sqrt(rg.sum(x))``); these functions take both.
 """
 
 from __future__ import annotations

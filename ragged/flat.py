@@ -121,6 +121,10 @@ class FlatArray(Operators):
             return self
         return self.buffer("conversion to a jax.Array")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # without what a mask remembers of its selections
+        return FlatArray, (self.content, self.length)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self.buffer("conversion to NumPy"), dtype)
 
@@ -145,6 +149,10 @@ class FlatArray(Operators):
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.buffer("iteration"))
+
+    def __str__(self) -> str:
+        known = isinstance(self.content, jax.Array) and (self.length is None or concrete(self.length) is not None)
+        return str(self.buffer("str(x)")) if known else repr(self)
 
     def __float__(self) -> float:
         return float(self.buffer("float(x)"))

@@ -1,4 +1,4 @@
-"""The Python protocol of ragged arrays: operators, indexing, NumPy functions and printing.
+"""The Python protocol of flat, ragged and record arrays: operators, indexing, NumPy functions and printing.
 
 Each method only forwards to the function that owns the operation. Those functions need the classes, so that they announce
 themselves (`owner`) and nothing here has to know them.
@@ -51,7 +51,7 @@ def _unary(name: str) -> Callable[[Any], Any]:
 
 
 class Operators:
-    """Arithmetic, comparison, indexing, NumPy's protocols and printing for ragged and record arrays."""
+    """Arithmetic, comparison, indexing, NumPy's protocols and printing for arrays of every kind."""
 
     __add__, __radd__ = _binary("add")
     __sub__, __rsub__ = _binary("subtract")
@@ -75,7 +75,7 @@ class Operators:
     __hash__ = None  # type: ignore[assignment]
 
     def __bool__(self) -> bool:
-        raise ValueError("the truth value of a ragged array is ambiguous; use rg.any() or rg.all()")
+        raise ValueError("the truth value of an array is ambiguous; use rg.any() or rg.all()")
 
     def __getitem__(self, where: Any) -> Any:
         return _OWNERS["getitem"](self, where)

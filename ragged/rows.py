@@ -40,6 +40,11 @@ class Rows(NamedTuple):
         return None if self.length is None else jnp.arange(self.count, dtype=jnp.int32) < self.length
 
     @property
+    def single(self) -> bool:
+        """Whether there is one row for certain, which may be repeated for all rows of another array."""
+        return self.count == 1 and self.length is None
+
+    @property
     def number(self) -> Any:
         """The number of real rows."""
         return self.count if self.length is None else self.length
@@ -66,7 +71,7 @@ def rows_of(x: Any) -> Rows:
 
 def is_per_row(x: Any) -> bool:
     """Return whether a flat or record array has one value for each row, rather than one for all rows."""
-    return not isinstance(x, RaggedArray) and has_rows(x) and rows_of(x) != (1, None)
+    return not isinstance(x, RaggedArray) and has_rows(x) and not rows_of(x).single
 
 
 def common_rows(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import dataclasses
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax.extend.core import get_opaque_trace_state
 
-from .array import Content, RaggedArray, content_of
+from .array import Content, RaggedArray, RecordArray, content_of
 from .errors import StructureError, concrete
 from .flat import FlatArray
 from .rows import Rows, common_rows, rows_of
@@ -16,7 +18,8 @@ from .slicing.integers import wrap_rows
 from .slicing.row_slices import slice_bounds, slice_limit, slice_rows
 
 
-class Selection(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Selection:
     """Which rows are taken.
 
     Attributes
@@ -27,11 +30,15 @@ class Selection(NamedTuple):
         The rows of the result.
     repeats
         How often a row occurs at most; None when unknown.
+    taken
+        Offsets and row ids of lists that it was applied to, and of the results: what had the same lists before has the
+        same lists afterwards.
     """
 
     index: Any
     rows: Rows
     repeats: int | None
+    taken: list[tuple[jax.Array, ...]] = dataclasses.field(default_factory=list, compare=False)
 
     def of(self, content: Content, *, capacity: int | None = None) -> Content:
         """Return the selected rows of flat, nested or record content.
@@ -48,12 +55,28 @@ class Selection(NamedTuple):
         CapacityError
             When the items do not fit.
         """
+        if isinstance(content, RecordArray):
+            return RecordArray({name: self.of(column, capacity=capacity) for name, column in content.columns.items()})
+        if isinstance(content, RaggedArray):
+            return self._lists(content, capacity)
         if isinstance(self.index, slice):
             return slice_rows(content, self.index)
-        valid, name = self.rows.valid, "x[mask]" if self.repeats == 1 else "x[[...]]"
-        if isinstance(content, RaggedArray):
-            return take_rows(content, self.index, valid=valid, repeats=self.repeats, capacity=capacity, operation=name)
-        return take(content, self.index, valid=valid, repeats=self.repeats, operation=name)
+        return take(content, self.index, valid=self.rows.valid, repeats=self.repeats, operation="x[mask]")
+
+    def _lists(self, array: RaggedArray, capacity: int | None) -> RaggedArray:
+        if isinstance(self.index, slice):
+            result = slice_rows(array, self.index)
+        else:
+            name = "x[mask]" if self.repeats == 1 else "x[[...]]"
+            options: dict[str, Any] = {"repeats": self.repeats, "capacity": capacity, "operation": name}
+            result = take_rows(array, self.index, valid=self.rows.valid, **options)
+        assert isinstance(result, RaggedArray)
+        for offsets, row_ids, new_offsets, new_row_ids in self.taken:
+            same = offsets is array.offsets and row_ids is array.row_ids
+            if same and new_row_ids.shape == result.row_ids.shape:
+                return dataclasses.replace(result, offsets=new_offsets, row_ids=new_row_ids)
+        self.taken.append((array.offsets, array.row_ids, result.offsets, result.row_ids))
+        return result
 
 
 def select(rows: Rows, head: Any) -> Selection:

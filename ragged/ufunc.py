@@ -82,12 +82,22 @@ def apply(function: Callable[..., Any], *arrays: Any, operation: str | None = No
     arrays = tuple(plain(x) for x in arrays)
     rows = Rows(0, None)
     contents: Sequence[Any] = arrays
-    if any(isinstance(x, FlatArray) for x in arrays):
+    if not any(isinstance(x, FlatArray) for x in arrays):
+        _refuse_other_rows(arrays, name)
+    else:
         rows, contents = _selected(function, arrays, name)
     result = function(*(guard(x, rows.valid) for x in contents))
     if isinstance(result, tuple | list):
         return tuple(with_length(part, rows.length) for part in result)
     return with_length(result, rows.length)
+
+
+def _refuse_other_rows(arrays: Sequence[Any], operation: str) -> None:
+    """Refuse arrays with different numbers of rows, before JAX does with the names of shapes."""
+    axes = max((np.ndim(x) for x in arrays), default=0)
+    counts = [np.shape(x)[0] for x in arrays if axes and np.ndim(x) == axes and np.shape(x)[0] != 1]
+    if len(set(counts)) > 1:
+        raise StructureError(f"{operation}: cannot broadcast {counts[0]} rows with {min(set(counts) - {counts[0]})}")
 
 
 def _refuse_records(x: Any, operation: str) -> None:

@@ -17,8 +17,8 @@ from .names import check_names, check_parameters
 from .read import NANOAOD, Fileset, Ingredients, Layout, simulated
 from .read.process import Process as Process
 from .read.trust.agreement import NOT_FINITE, NotFinite
-from .settings.ranges import RANGES
 from .redaction import located
+from .settings.ranges import RANGES
 from .source import EventSource
 
 

@@ -97,6 +97,9 @@ def _standard(item: Any) -> Any:
     """Return one part of an index as None, ..., a slice, an integer, a flat array or a ragged array."""
     if item is None or item is Ellipsis or isinstance(item, slice | RaggedArray):
         return item
+    if isinstance(item, FlatArray) and item.ndim == 1 and item.dtype == bool:
+        # it remembers what it has selected
+        return settle(item)
     item = plain(item)
     if isinstance(item, FlatArray) and item.ndim == 1:
         return _integers_or_booleans(item, item)
@@ -159,14 +162,20 @@ def _any(array: Any, items: tuple[Any, ...], capacity: int | None) -> Any:
         return _by_lists(array, head, rest)
     if not isinstance(head, slice) and head.ndim == 0:
         return _one(content, rows, head, rest)
-    pairs = (
-        bool(rest) and _is_integer(rest[0]) and not isinstance(head, slice) and (rest[0].ndim == 1 or _is_integer(head))
-    )
-    if pairs or (isinstance(content, jax.Array) and rows.length is None and all(_is_known(item) for item in items)):
+    if _are_paired(head, rest) or (
+        isinstance(content, jax.Array) and rows.length is None and all(_is_known(item) for item in items)
+    ):
         return _pairs(content, rows, items)
     chosen = select(rows, head)
     length = chosen.rows.length
     return with_length(each(chosen.of(content, capacity=capacity), rest, length), length)
+
+
+def _are_paired(head: Any, rest: tuple[Any, ...]) -> bool:
+    """Return whether the first two parts of an index are taken item by item."""
+    if not rest or isinstance(head, slice) or not _is_integer(rest[0]):
+        return False
+    return _is_integer(head) or rest[0].ndim == 1
 
 
 def _is_known(item: Any) -> bool:

@@ -37,7 +37,12 @@ EVERYWHERE = {
         "index 3 is out of range for row 0, which has 3 items",
     ),
     "fori_loop": (lambda x, n: looped(x[::2], n), 2, 3, "index 2 is out of range for row 1"),
-    "cond": (lambda x, n: jax.lax.cond(n > 0, lambda: rg.sum(x[:, 0]), lambda: 0.0), 0, 1, "row 1, which has 0 items"),
+    "cond": (
+        lambda x, n: jax.lax.cond(n > 0, lambda: rg.sum(x[::2][:, n + 1]), lambda: 0.0),
+        0,
+        1,
+        "index 2 is out of range for row 1",
+    ),
     "switch": (
         lambda x, n: jax.lax.switch(n, [lambda: 0.0, lambda: rg.sum(rg.with_capacity(x, 4))]),
         0,

@@ -64,7 +64,7 @@ def test_inside_transformations():
         seen.append(repr(x))
         return x
 
-    x = rg.from_lists(ROWS, capacity=8, max_length=8)
+    x = rg.from_lists(ROWS, capacity=8)
     jax.jit(look)(x)
     assert seen == ["<RaggedArray traced type='3 * var[capacity 8] * float32'>"]
     jax.jit(lambda x: look(x[rg.num(x) > 0]))(x)

@@ -1,0 +1,303 @@
+"""Corrections against correctionlib: every kind of node, every behaviour outside of bins, official files, errors."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+
+import awkward as ak
+import correctionlib
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import hepgrad.ragged as rg
+from hepgrad.analysis.corrections import Correction, read_corrections
+
+EDGES = [-1.0, 0.1, 0.7, 2.0, 5.0]
+CONTENT = [1.5, 2.5, 3.5, 4.5]
+# in the bins, at every edge, just below it, and outside
+POINTS = np.array([-3.0, *EDGES, *np.nextafter(EDGES, -np.inf), 0.0, 1.0, 4.2, 7.0, 123.4])
+
+
+def formula(expression, *variables):
+    return {"nodetype": "formula", "parser": "TFormula", "expression": expression, "variables": list(variables)}
+
+
+def binning(flow, edges=EDGES, content=CONTENT, over="x"):
+    return {"nodetype": "binning", "input": over, "edges": edges, "content": content, "flow": flow}
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize(
+    "flow", ["clamp", "wrap", -7.5, formula("2*x", "x")], ids=["clamp", "wrap", "number", "formula"]
+)
+@pytest.mark.parametrize("edges", [EDGES, {"n": 4, "low": 0.1, "high": 1.0}], ids=["edges", "equal"])
+def test_bins(same, flow, edges):
+    # correctionlib itself loses its way where a period ends, within rounding
+    points = POINTS if flow != "wrap" else POINTS[~np.isin(POINTS, np.nextafter([-1.0, 0.1], -np.inf))]
+    same(binning(flow, edges), [points], x="real")
+
+
+@pytest.mark.parametrize("edges", [EDGES, {"n": 4, "low": 0.1, "high": 1.0}], ids=["edges", "equal"])
+def test_bins_in_single_precision_are_those_of_double_precision(both, edges):
+    ours, theirs = both(binning(-1.0, edges), x="real")
+    points = POINTS.astype(np.float32)
+    np.testing.assert_array_equal(ours(points), theirs.evaluate(points.astype(float)).astype(np.float32))
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("flow", ["clamp", "wrap", 9.0])
+def test_bins_of_several_inputs(same, flow):
+    data = {
+        "nodetype": "multibinning",
+        "inputs": ["x", "n", "y"],
+        "edges": [EDGES, [0.0, 2.0, 3.0, 8.0], {"n": 3, "low": -1.0, "high": 2.0}],
+        "content": [float(i) for i in range(36)],
+        "flow": flow,
+    }
+    x, n, y = (
+        np.array(each)
+        for each in zip(
+            *itertools.product([-3.0, *EDGES, 1.0, 7.0], [-1, 0, 2, 7, 9], [-1.5, 0.0, 1.9, 2.0]), strict=True
+        )
+    )
+    same(data, [x, n, y], x="real", n="int", y="real")
+
+
+@pytest.mark.usefixtures("x64")
+def test_many_bins(same):
+    edges = np.unique(np.random.default_rng(0).normal(size=101).round(4)).tolist()
+    nodes = [binning("clamp", edges[i : 101 - i], np.arange(100.0 - 2 * i).tolist()) for i in range(4)]
+    data = binning("clamp", content=nodes, over="y")
+    x, y = np.random.default_rng(1).normal(size=(2, 500))
+    same(data, [np.append(x, edges), np.append(y, edges)], x="real", y="real")
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("default", [None, -1.0])
+def test_categories(both, default):
+    items = [{"key": key, "value": value} for key, value in ((5, 1.0), (-11, 2.0), (0, binning("clamp")), (300, 4.0))]
+    words = [{"key": "up", "value": {"nodetype": "category", "input": "n", "content": items, "default": default}}]
+    ours, theirs = both({"nodetype": "category", "input": "s", "content": words}, s="string", n="int", x="real")
+    n = np.array([5, -11, 0, 300, 5])
+    np.testing.assert_array_equal(ours("up", n, 0.5), theirs.evaluate("up", n, 0.5))
+    np.testing.assert_array_equal(ours("up", n.astype(np.uint8)[2:3], 0.5), theirs.evaluate("up", n[2:3], 0.5))
+    with pytest.raises(KeyError, match="s 'down' is not there; there is 'up'"):
+        ours("down", n, 0.5)
+    if default is None:
+        with pytest.raises(ValueError, match=r"1 of 2 items have n is none of \[-11, 0, 5, 300\]"):
+            ours("up", np.array([5, 4]), 0.5)
+    else:
+        np.testing.assert_array_equal(ours("up", np.array([5, 4]), 0.5), [1, -1])
+
+
+@pytest.mark.usefixtures("x64")
+def test_rewritten_inputs(same):
+    items = [{"key": key, "value": float(key)} for key in (-2, 0, 1, 2, 3)]
+    rounding = {
+        "nodetype": "transform",
+        "input": "n",
+        "rule": formula("x", "x"),
+        "content": {"nodetype": "category", "input": "n", "content": items, "default": -9.0},
+    }
+    data = {
+        "nodetype": "transform",
+        "input": "x",
+        "rule": formula("2*x", "x"),
+        "content": binning(0.0, content=[rounding] * 4),
+    }
+    x = np.array([0.2, 0.25, 0.6, 0.75, 1.25, 1.4, -0.4, -0.25])
+    same(data, [x, np.zeros(8, int)], x="real", n="int")
+
+
+@pytest.mark.usefixtures("x64")
+def test_formulas_in_bins_are_few_forms(both):
+    numbers = np.random.default_rng(2).normal(size=(200, 2))
+    content = [formula(f"{a} - {b}*x" if a < 0 else f"{a} + {b}*log(1+x*x)", "x") for a, b in numbers.round(3)]
+    edges = np.linspace(0, 10, 201).tolist()
+    ours, theirs = both(binning("clamp", edges, content), x="real")
+    x = np.random.default_rng(3).uniform(0, 10, 1000)
+    np.testing.assert_allclose(ours(x), theirs.evaluate(x), rtol=1e-12)
+    equations = len(jax.make_jaxpr(ours)(x).eqns)
+    few, _ = both(binning("clamp", EDGES, content[:4]), x="real")
+    assert equations < 2 * len(jax.make_jaxpr(few)(x).eqns) + 60
+
+
+@pytest.mark.usefixtures("x64")
+def test_formulas_that_nodes_share(both):
+    generic = [formula("[0]*max(min(x,[3]),[2])+[1]", "x")]
+    content = [{"nodetype": "formularef", "index": 0, "parameters": [0.1 * i, 1.0, 0.0, 3.0]} for i in range(4)]
+    ours, theirs = both(binning("clamp", content=content), generic=generic, x="real")
+    np.testing.assert_allclose(ours(POINTS), theirs.evaluate(POINTS), rtol=1e-15)
+
+
+@pytest.mark.parametrize("distribution", ["stdflat", "stdnormal", "normal"])
+@pytest.mark.parametrize("inputs", [1, 2, 5])
+def test_random_numbers_are_correctionlibs(both, distribution, inputs):
+    names = {f"i{k}": "int" if k == 1 else "real" for k in range(inputs)}
+    ours, theirs = both({"nodetype": "hashprng", "inputs": list(names), "distribution": distribution}, **names)
+    rng = np.random.default_rng(4)
+    values = [rng.integers(-5, 1 << 30, 300) if kind == "int" else rng.normal(size=300) for kind in names.values()]
+    values[0][:4] = 0.0, -1.5, 1e-40, 3e38
+    single = [value.astype(np.float32) if value.dtype == float else value.astype(np.int32) for value in values]
+    expected = theirs.evaluate(*(v.astype(float) if v.dtype == np.float32 else v for v in single))
+    np.testing.assert_allclose(ours(*single), expected, rtol=2e-5, atol=1e-6)
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(ours(*values), theirs.evaluate(*values), rtol=1e-12)
+
+
+@pytest.mark.usefixtures("x64")
+def test_ragged_jit_vmap_and_derivatives(both):
+    content = [formula("x*x", "x"), formula("sqrt(x)", "x"), 3.0, formula("exp(-x)*[0]", "x") | {"parameters": [2.0]}]
+    ours, theirs = both(binning("clamp", content=content), x="real")
+    rows = ak.Array([[-0.5, 0.3, 1.0], [], [3.0, 0.05]])
+    x = rg.from_awkward(rows)
+    expected = ak.unflatten(theirs.evaluate(ak.to_numpy(ak.flatten(rows))), ak.num(rows))
+    for function in (ours, jax.jit(ours)):
+        assert ak.almost_equal(rg.to_awkward(function(x)), expected, rtol=1e-13)
+    slope = ak.Array([[-1.0, 0.5 / np.sqrt(0.3), 0.0], [], [-2 * np.exp(-3.0), 0.1]])
+    assert ak.almost_equal(rg.to_awkward(rg.grad(lambda x: rg.sum(ours(x)))(x)), slope, rtol=1e-13)
+    flat = jnp.array([[0.3, 1.0], [3.0, 0.05]])
+    np.testing.assert_allclose(
+        jax.vmap(ours)(flat), theirs.evaluate(np.asarray(flat).ravel()).reshape(2, 2), rtol=1e-13
+    )
+    np.testing.assert_allclose(
+        jax.jvp(ours, (flat,), (jnp.ones_like(flat),))[1], [[0.5 / np.sqrt(0.3), 0], [-2 * np.exp(-3.0), 0.1]]
+    )
+
+
+def test_outside_of_bins_that_refuse(both):
+    ours, theirs = both(binning("error"), x="real")
+    with pytest.raises(RuntimeError):
+        theirs.evaluate(5.0)
+    with pytest.raises(ValueError, match="correction 'c': 1 of 2 items have x outside the bins, which end at -1 and 5"):
+        ours(np.array([5.0, 0.0]))
+    np.testing.assert_array_equal(jax.jit(ours)(np.array([5.0, 0.0])), [np.nan, 1.5])
+    # the unused end of a buffer is outside without consequence
+    x = rg.from_awkward(ak.Array([[0.0], [1.0]]), capacity=8)
+    assert rg.to_list(ours(x * 1.0 + 0.0)) == [[1.5], [3.5]]
+
+
+def test_inputs_of_another_kind_are_refused(both):
+    data = {"nodetype": "category", "input": "s", "content": [{"key": "a", "value": formula("x", "x")}]}
+    ours, _ = both(data, s="string", n="int", x="real")
+    with pytest.raises(TypeError, match="takes 3 inputs"):
+        ours("a", 1)
+    with pytest.raises(TypeError, match="'s' is of type string, got ndarray"):
+        ours(np.array(["a"]), 1, 2.0)
+    with pytest.raises(TypeError, match="'x' is of type real, got '2'"):
+        ours("a", 1, "2")
+    with pytest.raises(TypeError, match="'n' is of type int, got float"):
+        ours("a", np.array([1.0]), 2.0)
+    assert ours("a", np.array([1]), np.array([2])).tolist() == [2.0]
+
+
+def test_files_that_are_none(tmp_path):
+    path = tmp_path / "c.json"
+    path.write_text("{")
+    with pytest.raises(ValueError, match="is no JSON file"):
+        read_corrections(path)
+    path.write_text(json.dumps({"schema_version": 1, "corrections": []}))
+    with pytest.raises(ValueError, match="its schema_version is 1"):
+        read_corrections(path)
+    path.write_text(json.dumps({"schema_version": 2, "corrections": []}))
+    with pytest.raises(KeyError, match="has no correction 'sf'"):
+        Correction.from_file(path, "sf")
+
+
+def _inputs(correction, count, rng):
+    """Yield all combinations of words, each with numbers in the bins and at their edges."""
+    seen = {each["name"]: set() for each in correction["inputs"]}
+
+    def look(node):
+        if isinstance(node, dict):
+            if node["nodetype"] == "category":
+                seen[node["input"]].update(item["key"] for item in node["content"])
+                node = {"content": [item["value"] for item in node["content"]]}
+            elif node["nodetype"] == "binning":
+                seen[node["input"]].update(node["edges"])
+            elif node["nodetype"] == "multibinning":
+                for name, edges in zip(node["inputs"], node["edges"], strict=True):
+                    seen[name].update(edges)
+            for each in node.get("content", ()):
+                look(each)
+
+    look(correction["data"])
+    words = [sorted(seen[each["name"]]) for each in correction["inputs"] if each["type"] == "string"]
+    for combination in itertools.product(*words):
+        left, values = iter(combination), []
+        for each in correction["inputs"]:
+            if each["type"] == "string":
+                values.append(next(left))
+            elif each["type"] == "int":
+                values.append(rng.choice(sorted(seen[each["name"]] or {0}), count).astype(np.int32))
+            else:
+                edges = np.array(sorted(float(edge) for edge in seen[each["name"]] or {1.0, 100.0}))
+                edges = edges[np.isfinite(edges)]
+                x = rng.uniform(edges[0], edges[-1], count)
+                x[: min(len(edges) - 1, count)] = edges[:-1][:count]
+                values.append(rng.permutation(x))
+        yield values
+
+
+def _compared(path, every, count):
+    theirs, ours = correctionlib.CorrectionSet.from_file(str(path)), read_corrections(path)
+    content = json.loads(gzip.decompress(path.read_bytes()))
+    rng, compared = np.random.default_rng(5), 0
+    for correction in content["corrections"][::every]:
+        for values in itertools.islice(_inputs(correction, count, rng), 0, None, every):
+            name = correction["name"]
+            single = [v if isinstance(v, str) else v[:1] for v in values]
+            try:
+                expected = theirs[name].evaluate(*values)
+            except (RuntimeError, IndexError):
+                kept = [i for i in range(count) if _is_accepted(theirs[name], values, i)]
+                with pytest.raises((ValueError, KeyError)):
+                    ours[name](*values)
+                values = [v if isinstance(v, str) else v[kept] for v in values]
+                if not kept:
+                    continue
+                expected = theirs[name].evaluate(*values)
+            with jax.enable_x64(True):
+                np.testing.assert_allclose(ours[name](*values), expected, rtol=1e-12, atol=1e-14, err_msg=name)
+            assert single
+            compared += 1
+    return compared
+
+
+def _is_accepted(correction, values, i):
+    try:
+        correction.evaluate(*(v if isinstance(v, str) else v[i].item() for v in values))
+    except (RuntimeError, IndexError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("file", ["muon_Z", "electron", "puWeights", "jmar", "jet_jerc", "btagging"])
+def test_some_of_the_official_corrections(shared_data, file):
+    path = shared_data / "corrections_cms2018ul" / f"{file}.json.gz"
+    every = {"muon_Z": 12, "electron": 5, "puWeights": 1, "jmar": 9, "jet_jerc": 20, "btagging": 60}[file]
+    assert _compared(path, every, 50) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", ["muon_Z", "electron", "puWeights", "jmar", "jet_jerc", "fatJet_jerc", "btagging"])
+def test_all_official_corrections(shared_data, file):
+    assert _compared(shared_data / "corrections_cms2018ul" / f"{file}.json.gz", 1, 1000) > 0
+
+
+@pytest.mark.usefixtures("x64")
+def test_stacked_corrections(shared_data):
+    path = shared_data / "corrections_cms2018ul" / "jet_jerc.json.gz"
+    theirs = correctionlib.CorrectionSet.from_file(str(path)).compound
+    rng = np.random.default_rng(6)
+    for name in ("Summer19UL18_RunA_V5_DATA_L1L2L3Res_AK4PFchs",):
+        ours = Correction.from_file(path, name)
+        values = [rng.uniform(*ends, 200) for ends in ((0.2, 0.8), (-4, 4), (15, 900), (1, 60))]
+        np.testing.assert_allclose(ours(*values), theirs[name].evaluate(*values), rtol=1e-12)
+    by_name = dict(zip(ours.inputs, values, strict=True))
+    slope = jax.grad(lambda pt: jnp.sum(ours(*(by_name | {"JetPt": pt}).values())))(jnp.asarray(by_name["JetPt"]))
+    assert bool(jnp.all(jnp.isfinite(slope)))

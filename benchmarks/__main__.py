@@ -31,7 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", choices=["quick", "full"], default="full", help="quick takes a tenth of the data")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
     parser.add_argument("--append", type=Path, metavar="FILE", help="append a Markdown table to this file")
+    parser.add_argument(
+        "--workspace", type=Path, action="append", metavar="FILE", help="a pyhf workspace for the benchmark likelihoods"
+    )
     options = parser.parse_args(arguments)
+    if options.workspace and options.name != "likelihoods":
+        parser.error("--workspace belongs to the benchmark likelihoods")
+    settings = {"workspaces": options.workspace} if options.workspace else {}
     if options.name in REPORTS:
         found = REPORTS[options.name](options.size, Console())
         if options.json:
@@ -39,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     timings, notes = [], []
     for name in [options.name] if options.name else benchmarks():
-        for more, remarks in run(name, options.size):
+        for more, remarks in run(name, options.size, **settings):
             timings += more
             notes += remarks
             if options.json:

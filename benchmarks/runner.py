@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 from rich.console import Console
@@ -61,8 +61,8 @@ def benchmarks() -> list[str]:
     return sorted(path.stem for path in folder.glob("*.py") if "\ndef comparisons(" in path.read_text(encoding="utf-8"))
 
 
-def run(benchmark: str, size: Size) -> Iterator[tuple[list[Timing], list[str]]]:
-    """Run a benchmark, one comparison after the other.
+def run(benchmark: str, size: Size, **settings: Any) -> Iterator[tuple[list[Timing], list[str]]]:
+    """Run a benchmark, with settings of its own, one comparison after the other.
 
     Yields
     ------
@@ -71,7 +71,7 @@ def run(benchmark: str, size: Size) -> Iterator[tuple[list[Timing], list[str]]]:
     notes
         Which rivals cannot do what, and why.
     """
-    comparisons: Iterable[Comparison] = importlib.import_module(f"benchmarks.{benchmark}").comparisons(size)
+    comparisons: Iterable[Comparison] = importlib.import_module(f"benchmarks.{benchmark}").comparisons(size, **settings)
     for comparison in comparisons:
         medians, reasons = measure(comparison, rounds=ROUNDS[size], patience=PATIENCE[size])
         timings = []

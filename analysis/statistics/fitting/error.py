@@ -38,7 +38,7 @@ def explanation(model: Model, data: jax.Array, minimum: Minimum) -> str:
     if not np.isfinite(minimum.value):
         return _impossible_start(model, data, minimum.parameters)
     inner = np.flatnonzero(minimum.inner)
-    gradient, hessian = np.asarray(minimum.gradient)[inner], np.asarray(minimum.hessian)[np.ix_(inner, inner)]
+    gradient, hessian = np.asarray(minimum.gradient)[inner], np.asarray(minimum.hessian.matrix)[np.ix_(inner, inner)]
     scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), np.finfo(hessian.dtype).tiny))
     curvatures, axes = np.linalg.eigh(scale[:, None] * hessian * scale)
     if curvatures[0] < 0:

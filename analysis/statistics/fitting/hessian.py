@@ -1,15 +1,25 @@
-"""Exact second derivatives of the likelihood, with fewer tangents than parameters."""
+"""The negative log-likelihood as a fit sees it: a function of the parameters, with its derivatives."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..histfactory.constraints import Constraints
+from ..histfactory.densities import poisson_deviance
+from ..histfactory.evaluation import Expectation, expectation
+from ..histfactory.layout import ModelLayout
 from ..histfactory.model import Model
-from .incidence import incidence
+from ..histfactory.structure import slots
+from .incidence import arrangement
+from .linear import Arrow
+from .slopes import Slopes, bend, slopes
+
+_HIGHEST = jax.lax.Precision.HIGHEST
 
 
 def nll(model: Model, parameters: jax.Array, data: jax.Array) -> jax.Array:
@@ -27,65 +37,187 @@ def nll(model: Model, parameters: jax.Array, data: jax.Array) -> jax.Array:
 
 
 class Derivatives(NamedTuple):
-    """Value, first and second derivatives of `nll` with respect to the parameters.
+    """Value and derivatives of the negative log-likelihood at one point.
 
     Attributes
     ----------
     value
-        Scalar.
+        Less that of the saturated model, scalar.
     gradient
         Shape (parameters,).
-    hessian
-        Exact second derivatives, shape (parameters, parameters); not positive definite far from a minimum.
-    information
-        Fisher information, the expectation of the Hessian over data that these parameters predict, same shape.
+    curvature
+        The Hessian, the exact second derivatives, which is not positive definite far from a minimum; and the Fisher
+        information, the expectation of the Hessian over data that these parameters predict.
+    rounding
+        By how much `value` may be wrong because numbers are rounded, scalar.
     """
 
     value: jax.Array
     gradient: jax.Array
-    hessian: jax.Array
-    information: jax.Array
+    curvature: tuple[Arrow, Arrow]
+    rounding: jax.Array
 
 
-def derivatives(model: Model, parameters: jax.Array, data: jax.Array) -> Derivatives:
-    r"""Return value, gradient, exact Hessian and Fisher information.
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Likelihood:
+    """A model and data, with what does not depend on the parameters computed once.
 
-    The information is :math:`\sum_b \partial_i \nu_b \, \partial_j \nu_b / \nu_b` of the bins and
-    :math:`\delta_{ij} / \sigma_i^2` or :math:`\delta_{ij} \tau_i / \theta_i` of the constraints.
+    Attributes
+    ----------
+    expectation
+        The templates of the model.
+    constraints
+        Its auxiliary measurements.
+    main, auxiliary
+        Data: events in bins, and auxiliary data.
+    """
 
-    Parameters of different bins (``staterror``, ``shapesys``, ``shapefactor``) do not meet in the likelihood, so one
-    tangent serves many of them (a coloured Hessian): the cost is that of the scalar parameters and a few more.
+    expectation: Expectation
+    constraints: Constraints
+    main: jax.Array
+    auxiliary: jax.Array
+
+    def value(self, parameters: jax.Array) -> jax.Array:
+        """Return the negative log-likelihood, less that of the saturated model; scalar."""
+        bins = poisson_deviance(self.main, self.expectation.total(parameters))
+        return 0.5 * jnp.sum(bins) + self._constraint(parameters)
+
+    def derivatives(self, parameters: jax.Array) -> Derivatives:
+        r"""Return value, gradient, exact Hessian and Fisher information.
+
+        With the derivatives of the expected events :math:`\nu_b`,
+
+        .. math:: H_{ij} = \sum_b \frac{n_b}{\nu_b^2} \partial_i \nu_b \, \partial_j \nu_b
+                  + \left(1 - \frac{n_b}{\nu_b}\right) \partial_i \partial_j \nu_b + \dots, \quad
+                  I_{ij} = \sum_b \frac1{\nu_b} \partial_i \nu_b \, \partial_j \nu_b + \dots,
+
+        and the constraints add to the diagonals.
+
+        Parameters
+        ----------
+        parameters : jax.Array
+            Shape (parameters,).
+        """
+        layout, where = self.expectation.layout, arrangement(self.expectation.layout)
+        slope, parts = slopes(self.expectation, parameters)
+        positive = slope.expected > 0
+        inverse = jnp.where(positive, 1 / jnp.where(positive, slope.expected, 1), 0)
+        pull = 1 - self.main * inverse
+        constraint = jax.grad(self._constraint)
+        pull_aux, curvature = jax.jvp(constraint, (parameters,), (jnp.ones_like(parameters),))
+
+        scalars, binned = slope.jacobian[:, 0] @ pull, _collected(layout, slope.by_slot * pull)
+        gradient = jnp.concatenate([scalars, binned])[np.argsort(np.concatenate([where.scalars, where.binned]))]
+        gradient += pull_aux
+        value = 0.5 * jnp.sum(poisson_deviance(self.main, slope.expected)) + self._constraint(parameters)
+        size = 1 + value + jnp.sum(jnp.abs(pull) * slope.expected) + jnp.sum(jnp.abs(pull_aux * parameters))
+        bent = bend(self.expectation, parts, pull)
+        # both matrices side by side: the program compiles once
+        weights = jnp.stack([self.main * inverse**2, inverse])
+        diagonals = jnp.stack([curvature, self.constraints.information(parameters)])
+        both = jax.vmap(lambda *args: _arrow(layout, slope, *args, pull, bent))(weights, diagonals, jnp.array([1.0, 0]))
+        hessian = jax.tree.map(lambda x: x[0], both)
+        information = jax.tree.map(lambda x: x[1], both)
+        return Derivatives(value, gradient, (hessian, information), size * float(np.finfo(parameters.dtype).eps))
+
+    def _constraint(self, parameters: jax.Array) -> jax.Array:
+        return 0.5 * self.constraints.deviance(parameters, self.auxiliary)
+
+
+def likelihood(model: Model, data: jax.Array) -> Likelihood:
+    """Return the likelihood of data.
+
+    Parameters
+    ----------
+    model : Model
+    data : jax.Array
+        In the layout of `Model.data`.
+
+    Examples
+    --------
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.fitting.hessian import likelihood
+    >>> model = Model([FitChannel("SR", [Sample("signal", [4.0], [NormFactor("mu")])])])
+    >>> found = likelihood(model, model.data({"SR": [8.0]})).derivatives(model.initial)
+    >>> print(found.value, found.gradient, *(arrow.matrix for arrow in found.curvature))
+    1.5451775 [-4.] [[8.]] [[4.]]
+    """
+    return Likelihood(expectation(model.layout, model.templates), model.constraints, *model.split(data))
+
+
+def information_matrix(model: Model, parameters: jax.Array) -> jax.Array:
+    """Return the Fisher information of a model, shape (parameters, parameters).
 
     Parameters
     ----------
     model : Model
     parameters : jax.Array
         Shape (parameters,).
-    data : jax.Array
-        In the layout of `Model.data`.
-
-    Examples
-    --------
-    >>> from hepgrad.analysis.statistics.fitting.hessian import derivatives
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
-    >>> model = Model([FitChannel("SR", [Sample("signal", [4.0], [NormFactor("mu")])])])
-    >>> print(*derivatives(model, model.initial, model.data({"SR": [8.0]})))
-    1.5451775 [-4.] [[8.]] [[4.]]
     """
-    structure = incidence(model.layout)
+    slope, _ = slopes(expectation(model.layout, model.templates), parameters)
+    positive = slope.expected > 0
+    inverse = jnp.where(positive, 1 / jnp.where(positive, slope.expected, 1), 0)
+    return _arrow(model.layout, slope, inverse, model.constraints.information(parameters)).matrix
 
-    def differentiated(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        return *jax.value_and_grad(nll, argnums=1)(model, x, data), model.expected_actualdata(x)
 
-    (value, gradient, expected), tangents = jax.linearize(differentiated, parameters)
-    seeds = jnp.asarray(structure.colour == np.arange(structure.colour.max() + 1)[:, None], parameters.dtype)
-    # each row is the sum over the parameters of a colour
-    _, gradient_dot, expected_dot = (rows[structure.colour] for rows in jax.vmap(tangents)(seeds))
-    scalar = structure.scalar
-    hessian = jnp.where(scalar, gradient_dot.T, jnp.where(scalar[:, None], gradient_dot, 0))
-    hessian = jnp.where(structure.meet, gradient_dot, hessian)
+def variances(model: Model, parameters: jax.Array, deviations: jax.Array) -> jax.Array:
+    """Return the variance of the expected events of each bin when the parameters are uncertain, shape (bins,).
 
-    jacobian = jnp.where(scalar[:, None] | structure.touches, expected_dot, 0)
-    inverse = jnp.where(expected > 0, 1 / jnp.where(expected > 0, expected, 1), 0)
-    information = (jacobian * inverse) @ jacobian.T + jnp.diag(model.constraints.information(parameters))
-    return Derivatives(value, gradient, hessian, information)
+    Parameters
+    ----------
+    model : Model
+    parameters : jax.Array
+        Shape (parameters,).
+    deviations : jax.Array
+        Uncertainties of the parameters, which are independent; shape (parameters,).
+    """
+    slope, _ = slopes(expectation(model.layout, model.templates), parameters)
+    scalars = deviations[arrangement(model.layout).scalars]
+    by_slot = jnp.append(deviations, 0)[slots(model.layout).parameter]
+    return scalars**2 @ slope.jacobian[:, 0] ** 2 + jnp.sum((by_slot * slope.by_slot) ** 2, axis=0)
+
+
+def _arrow(
+    layout: ModelLayout,
+    slope: Slopes,
+    weight: jax.Array,
+    diagonal: jax.Array,
+    share: jax.Array | float = 0.0,
+    pull: jax.Array | float = 0.0,
+    bent: tuple[jax.Array, jax.Array] | tuple[float, float] = (0.0, 0.0),
+) -> Arrow:
+    """Return the matrix of weighted products of first derivatives, and a share of the second derivatives."""
+    where = arrangement(layout)
+    jacobian = slope.jacobian[:, 0]
+    scalars = jnp.matmul(jacobian * weight, jacobian.T, precision=_HIGHEST)
+    binned = weight * slope.by_slot[:, None] * slope.by_slot
+    cross = (weight * jacobian)[:, None] * slope.by_slot
+    scalars, binned = scalars + share * bent[0], binned + share * bent[1]
+    cross += share * pull * slope.jacobian[:, 1:]
+
+    number = where.scalars.size
+    cross = _collected(layout, cross)
+    place = np.full(layout.size + 1, where.order.size, np.int32)  # of each parameter, in the order of the arrow
+    place[:-1] = where.order
+    is_local = np.isin(where.binned, where.local)
+    own = _collected(layout, jnp.diagonal(binned).T)
+    rest, local = scalars, own[is_local]
+    cross, others = cross[:, is_local], cross[:, ~is_local]
+    if where.rest.size > number:
+        holder = place[slots(layout).parameter]
+        size = layout.size + 1
+        pairs = jnp.zeros((size, size), scalars.dtype).at[holder[:, None], holder[None]].add(binned)
+        pairs = pairs[number : where.rest.size, number:-1]
+        inner = pairs[:, : len(pairs)]
+        rest = jnp.block([[scalars, others], [others.T, inner]])
+        cross = jnp.concatenate([cross, pairs[:, len(pairs) :]])
+    rest += jnp.diag(diagonal[where.rest])
+    return Arrow(layout, rest, cross, local + diagonal[where.local])
+
+
+def _collected(layout: ModelLayout, by_slot: jax.Array) -> jax.Array:
+    """Add up the numbers of slots, shape (..., slots, bins), for each parameter of bins; shape (..., binned)."""
+    places = by_slot.reshape(*by_slot.shape[:-2], -1)
+    padded = jnp.concatenate([places, jnp.zeros_like(places[..., :1])], axis=-1) if places.shape[-1] else places
+    return jnp.sum(padded[..., arrangement(layout).visits], axis=-2)

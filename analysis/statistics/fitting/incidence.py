@@ -1,44 +1,48 @@
-"""Which parameters act on single bins, which of them meet in a bin, and what follows for second derivatives."""
+"""The order of the parameters in Newton's equations: those that meet others first, those of single bins last."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 
 import numpy as np
 
 from ..histfactory.layout import ModelLayout
+from ..histfactory.structure import slots
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Incidence:
-    """Structure of the Hessian of a model.
+class Arrangement:
+    """Which parameters of a model are local, and where all of them lie; arrays of int32.
 
     Attributes
     ----------
-    touches
-        Whether a parameter acts on a single bin, shape (parameters, bins); no bin for scalar parameters.
-    scalar
-        Whether a parameter acts on whole samples, shape (parameters,).
-    meet
-        Whether two parameters act on a common bin, shape (parameters, parameters).
-    colour
-        A number for each parameter: no parameter of a bin meets two of one colour, scalar parameters have their own.
-    separable
-        Parameters of bins none of which meet each other, as many as were found, shape (parameters,).
+    scalars
+        Parameters that act on whole samples, shape (scalars,).
+    binned
+        Parameters of single bins, shape (binned,).
+    local
+        Those of `binned` that share no bin with each other, as many as were found, shape (local,).
+    rest
+        All others: `scalars`, then what is left of `binned`.
+    order
+        Where each parameter is in ``rest`` and ``local``, one after the other, shape (parameters,).
+    visits
+        Places in `Slots.parameter`, as one axis, that hold each of `binned`, shape (places, binned); its size stands
+        for none.
     """
 
-    touches: np.ndarray
-    scalar: np.ndarray
-    meet: np.ndarray
-    colour: np.ndarray
-    separable: np.ndarray
+    scalars: np.ndarray
+    binned: np.ndarray
+    local: np.ndarray
+    rest: np.ndarray
+    order: np.ndarray
+    visits: np.ndarray
 
 
 @functools.lru_cache(maxsize=64)
-def incidence(layout: ModelLayout) -> Incidence:
-    """Return the structure of the Hessian of the models with this layout.
+def arrangement(layout: ModelLayout) -> Arrangement:
+    """Return the arrangement of the parameters of the models with this layout.
 
     Parameters
     ----------
@@ -46,24 +50,29 @@ def incidence(layout: ModelLayout) -> Incidence:
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.fitting.incidence import incidence
+    >>> from hepgrad.analysis.statistics.fitting.incidence import arrangement
     >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample, StatError
     >>> sample = Sample("signal", [4.0, 3.0], [NormFactor("mu"), StatError("mc", sumw2=[1.0, 1.0])])
-    >>> print(incidence(Model([FitChannel("SR", [sample])]).layout).colour)
-    [0 1 1]
+    >>> print(arrangement(Model([FitChannel("SR", [sample])]).layout).local)
+    [1 2]
     """
-    touches = np.zeros((layout.size + 1, layout.bins), bool)  # the last row stands for no parameter
-    for layer in layout.bin_factor_index:
-        touches[layer, np.arange(layout.bins)] = True
-    touches = touches[:-1]
-    scalar = np.asarray(~touches.any(axis=1))
-    meet = touches.astype(np.float32) @ touches.T.astype(np.float32) > 0
-    conflict = meet.astype(np.float32) @ meet.astype(np.float32) > 0
+    scalar = np.concatenate([np.full(each.size, each.is_scalar) for each in layout.parameter_sets])
+    binned = np.flatnonzero(~scalar)
+    holder = slots(layout).parameter.ravel()
+    places = np.argsort(holder, kind="stable")[: np.count_nonzero(holder < layout.size)]
+    number = np.bincount(holder[places], minlength=layout.size)
+    start = np.cumsum(number) - number
+    visits = np.full((int(number.max(initial=0)), layout.size), holder.size)
+    visits[np.arange(places.size) - start[holder[places]], holder[places]] = places
 
-    colour = np.where(scalar, np.cumsum(scalar) - 1, -1).astype(np.int32)
-    separable = np.zeros(layout.size, bool)
-    for parameter in np.flatnonzero(~scalar):
-        taken = set(colour[conflict[parameter]].tolist())
-        colour[parameter] = next(number for number in itertools.count(int(scalar.sum())) if number not in taken)
-        separable[parameter] = not np.any(meet[parameter] & separable)
-    return Incidence(touches, scalar, meet, colour, separable)
+    local, taken = np.zeros(layout.size, bool), np.zeros(layout.bins + 1, bool)
+    bins = np.where(visits < holder.size, visits % layout.bins, layout.bins)
+    for parameter in binned[np.argsort(number[binned], kind="stable")]:
+        mine = bins[:, parameter]
+        if not taken[mine[mine < layout.bins]].any():
+            local[parameter] = True
+            taken[mine] = True
+    rest = np.concatenate([np.flatnonzero(scalar), np.flatnonzero(~scalar & ~local)])
+    order = np.argsort(np.concatenate([rest, np.flatnonzero(local)]))
+    parts = np.flatnonzero(scalar), binned, np.flatnonzero(local), rest, order, visits[:, binned]
+    return Arrangement(*(part.astype(np.int32) for part in parts))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,8 +14,8 @@ from ..histfactory.layout import ModelLayout
 from ..histfactory.model import Model
 from ..histfactory.templates import is_known
 from .error import FitError, explanation
-from .hessian import derivatives, nll
-from .linear import solve
+from .hessian import likelihood, nll
+from .linear import Arrow
 from .newton import Minimum, minimise
 from .restarts import from_several_starts
 
@@ -36,16 +35,21 @@ class FitResult:
         `Model.deviance` at the minimum, scalar; differentiable.
     nll
         Negative logarithm of the probability of the data, as in `Model.logpdf`, scalar; differentiable.
-    hessian
-        Exact second derivatives of `nll` at the minimum, shape (parameters, parameters); differentiable.
+    curvature
+        `hessian` in the form that Newton's equations take; differentiable.
+    slope
+        Derivatives of `nll` by components that are pressed against a bound, 0 for the others, shape (parameters,);
+        differentiable.
     inner
         Components that were fitted and are not pressed against a bound, shape (parameters,), bool.
+    at_bound
+        Components that were fitted and are pressed against a bound, shape (parameters,), bool.
     edm
         Estimated distance to the minimum: by how much `nll` could still fall.
     converged
         Whether `edm` is zero to rounding accuracy, scalar bool. Inside `jit` nothing else tells of a failure.
     steps
-        Evaluations of the Hessian that it took, scalar int.
+        Evaluations of the Hessian that it took, from all starts, scalar int.
     layout
         Structure of the model (static).
     """
@@ -53,27 +57,43 @@ class FitResult:
     parameters: jax.Array
     deviance: jax.Array
     nll: jax.Array
-    hessian: jax.Array
+    curvature: Arrow
+    slope: jax.Array
     inner: jax.Array
+    at_bound: jax.Array
     edm: jax.Array
     converged: jax.Array
     steps: jax.Array
     layout: ModelLayout = dataclasses.field(metadata={"static": True})
 
     @property
+    def hessian(self) -> jax.Array:
+        """Exact second derivatives of `nll` at the minimum, shape (parameters, parameters)."""
+        return self.curvature.matrix
+
+    @property
     def covariance(self) -> jax.Array:
         """Inverse of `hessian`, shape (parameters, parameters), computed when asked for.
 
         Rows and columns of components that were held or are pressed against a bound are 0; the variance of one that has
-        no effect is infinite.
+        no effect is infinite. NaN when the fit did not converge.
         """
-        return _covariance(self.layout, self.hessian, self.inner)
+        covariance = _covariance(self.curvature, self.inner)
+        return jnp.where(self.converged, covariance, jnp.nan)
 
     @property
     def uncertainties(self) -> jax.Array:
-        """Square roots of the diagonal of `covariance`, shape (parameters,)."""
-        variance = jnp.diag(self.covariance)
-        return jnp.where(self.inner, jnp.sqrt(jnp.where(self.inner, variance, 1)), 0)
+        r"""Uncertainty of each component, shape (parameters,); NaN when the fit did not converge.
+
+        Square roots of the diagonal of `covariance`. A component that is `at_bound` can only move to one side: its
+        uncertainty is the distance d at which the parabola of the profile likelihood has risen by one half, with the
+        slope g and the curvature h, :math:`g d + \tfrac12 h d^2 = \tfrac12`. That of one that was held is 0.
+        """
+        covariance = _covariance(self.curvature, self.inner)
+        variance = jnp.where(self.inner, jnp.diag(covariance), 1)
+        one_sided = _one_sided(self.curvature, self.slope, self.inner, self.at_bound)
+        uncertainties = jnp.where(self.inner, jnp.sqrt(variance), jnp.where(self.at_bound, one_sided, 0))
+        return jnp.where(self.converged, uncertainties, jnp.nan)
 
 
 def fit(
@@ -88,7 +108,8 @@ def fit(
     r"""Find the parameters with the highest likelihood, inside their bounds.
 
     Newton's method on exact second derivatives (see `newton.minimise`), started at `init`. It finds the minimum next to
-    the start; it stops at once where it starts at the minimum, as on Asimov data. The parameters' derivative is
+    the start, and stops at once where it starts at the minimum, as on Asimov data; a saddle is left. A fit that fails
+    is tried again from other starts. The parameters' derivative is
     :math:`\mathrm d \hat\theta = -H^{-1} \, \mathrm d (\partial_\theta \text{nll})`.
 
     Parameters
@@ -162,12 +183,16 @@ def _result(model: Model, data: jax.Array, start: jax.Array, free: jax.Array, mi
     # By the envelope theorem the likelihood at the minimum changes as if the free parameters stood still.
     still = jnp.where(free, minimum.parameters, start)
     parameters = _moving(model, data, still, minimum.hessian, minimum.inner)
+    curvature, slope = _moving_derivatives(model, data, parameters, minimum.hessian, minimum.gradient)
+    at_bound = minimum.side != 0
     return FitResult(
         parameters=parameters,
         deviance=model.deviance(still, data),
         nll=-model.logpdf(still, data),
-        hessian=_moving_hessian(model, data, parameters, minimum.hessian),
+        curvature=curvature,
+        slope=jnp.where(at_bound, slope, 0),
         inner=minimum.inner,
+        at_bound=at_bound,
         edm=minimum.edm,
         converged=minimum.converged,
         steps=minimum.steps,
@@ -176,7 +201,7 @@ def _result(model: Model, data: jax.Array, start: jax.Array, free: jax.Array, mi
 
 
 @jax.custom_jvp
-def _moving(model: Model, data: jax.Array, still: jax.Array, hessian: jax.Array, inner: jax.Array) -> jax.Array:
+def _moving(model: Model, data: jax.Array, still: jax.Array, hessian: Arrow, inner: jax.Array) -> jax.Array:
     """Return the parameters at the minimum, with the derivative of a minimum."""
     return still
 
@@ -185,25 +210,41 @@ def _moving(model: Model, data: jax.Array, still: jax.Array, hessian: jax.Array,
 def _moving_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
     model, data, still, hessian, inner = primals
     _, slope = jax.jvp(jax.grad(nll, argnums=1), (model, still, data), (tangents[0], tangents[2], tangents[1]))
-    return still, tangents[2] - solve(model.layout, hessian, inner, slope)
+    return still, tangents[2] - hessian.solve(inner, slope)
 
 
 @jax.custom_jvp
-def _moving_hessian(model: Model, data: jax.Array, parameters: jax.Array, hessian: jax.Array) -> jax.Array:
-    """Return the Hessian, which is known already, with its derivative."""
-    return hessian
+def _moving_derivatives(
+    model: Model, data: jax.Array, parameters: jax.Array, hessian: Arrow, gradient: jax.Array
+) -> tuple[Arrow, jax.Array]:
+    """Return second and first derivatives, which are known already, with their derivatives."""
+    return hessian, gradient
 
 
-@_moving_hessian.defjvp
-def _moving_hessian_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
-    return jax.jvp(lambda model, data, x: derivatives(model, x, data).hessian, primals[:3], tangents[:3])
+@_moving_derivatives.defjvp
+def _moving_derivatives_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    def found(model: Model, data: jax.Array, parameters: jax.Array) -> tuple[Arrow, jax.Array]:
+        derivatives = likelihood(model, data).derivatives(parameters)
+        return derivatives.curvature[0], derivatives.gradient
+
+    return jax.jvp(found, primals[:3], tangents[:3])
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _covariance(layout: ModelLayout, hessian: jax.Array, inner: jax.Array) -> jax.Array:
-    columns = jax.vmap(lambda unit: solve(layout, hessian, inner, unit))(jnp.eye(inner.size))
-    without_effect = inner & (jnp.diag(hessian) == 0)
-    return jnp.where(jnp.diag(without_effect), jnp.inf, (columns + columns.T) / 2)
+@jax.jit
+def _covariance(curvature: Arrow, inner: jax.Array) -> jax.Array:
+    inverse = curvature.solve(inner, jnp.eye(inner.size, dtype=curvature.local.dtype))
+    without_effect = inner & (curvature.diagonal == 0)
+    return jnp.where(jnp.diag(without_effect), jnp.inf, (inverse + inverse.T) / 2)
+
+
+@jax.jit
+def _one_sided(curvature: Arrow, slope: jax.Array, inner: jax.Array, at_bound: jax.Array) -> jax.Array:
+    """Return how far components at a bound may move, shape (parameters,); infinite where nothing holds them."""
+    columns = curvature.matrix
+    profiled = jnp.diag(columns) - jnp.sum(columns * curvature.solve(inner, columns), axis=0)
+    steep, bent = jnp.abs(slope), jnp.where(at_bound, profiled, 1)
+    reach = steep + jnp.sqrt(steep**2 + jnp.maximum(bent, 0))
+    return jnp.where(reach > 0, 1 / jnp.where(reach > 0, reach, 1), jnp.inf)
 
 
 def _check_start(model: Model, start: jax.Array, free: jax.Array) -> None:

@@ -8,11 +8,15 @@ import jax
 import jax.numpy as jnp
 
 from ..histfactory.model import Model
-from .hessian import derivatives, nll
-from .linear import solve
+from .box import box_step
+from .elsewhere import downhill, scattered
+from .hessian import likelihood
+from .linear import Arrow, no_arrow
 
-_DAMPINGS = 0.0, 0.03, 0.3, 3.0, 30.0  # of the exact Hessian, relative to its diagonal
-_INFORMATION_DAMPINGS = 0.0, 0.3, 3.0
+_STARTS = 4  # at most, when fits fail
+_FIRST_DAMPING, _LEAST_DAMPING, _MORE, _MOST = 0.03, 1e-3, 6.0, 1e9
+_LEAST_GAIN = 0.3  # of what the parabola promises
+_ROUNDED = 30  # an estimated distance of this many rounding errors of the value counts as zero
 
 
 class Minimum(NamedTuple):
@@ -26,6 +30,8 @@ class Minimum(NamedTuple):
         Negative log-likelihood at `parameters`, less that of the saturated model.
     gradient, hessian
         Its derivatives there.
+    side
+        -1 for components that are pressed against their lower bound, 1 for the upper, else 0; shape (parameters,).
     inner
         Components that are neither held nor pressed against a bound, shape (parameters,), bool.
     edm
@@ -39,7 +45,8 @@ class Minimum(NamedTuple):
     parameters: jax.Array
     value: jax.Array
     gradient: jax.Array
-    hessian: jax.Array
+    hessian: Arrow
+    side: jax.Array
     inner: jax.Array
     edm: jax.Array
     converged: jax.Array
@@ -51,10 +58,11 @@ def minimise(
 ) -> Minimum:
     """Minimise the negative log-likelihood.
 
-    Each step is the best of several, all evaluated at once: Newton's with the exact Hessian and with the Fisher
-    information (which is positive definite far from the minimum, too), each with several dampings
-    (Levenberg-Marquardt). A component that presses against its bound is left out of the step (projected Newton). Stops
-    at once when it starts at the minimum, when the start is impossible, or when no step lowers the value.
+    Each step leads to the lowest point, inside the bounds, of the parabola of the exact Hessian, or of the Fisher
+    information where the Hessian is not positive definite. A step that does not lower the likelihood as promised, or
+    leads where the expected events are negative, is shortened by damping the Hessian (Levenberg-Marquardt). The fit has
+    converged when the parabola promises no more than the rounding of the value. A saddle is left along the direction in
+    which the likelihood is bent downward. A fit that is stuck is tried again from other starts.
 
     Parameters
     ----------
@@ -74,51 +82,93 @@ def minimise(
     D. P. Bertsekas, Projected Newton methods for optimization problems with simple constraints, SIAM J. Control Optim.
     20 (1982). D. Marquardt, SIAM J. Appl. Math. 11 (1963).
     """
-    dtype = start.dtype
-    tolerance, near, rounding = (1e-15, 1e-9, 1e-13) if dtype == jnp.float64 else (1e-6, 1e-3, 1e-5)
-    dampings = jnp.asarray([*_DAMPINGS, *_INFORMATION_DAMPINGS], dtype)
+    function, dtype = likelihood(model, data), start.dtype
+    tight = 1e-15 if dtype == jnp.float64 else 1e-6
 
     def step(state: _State) -> _State:
-        parameters = state.next
-        value, gradient, hessian, information = derivatives(model, parameters, data)
-        pressed = (parameters <= bounds[:, 0]) & (gradient > 0) | (parameters >= bounds[:, 1]) & (gradient < 0)
-        inner = free & ~pressed
-        matrices = jnp.stack([hessian] * len(_DAMPINGS) + [information] * len(_INFORMATION_DAMPINGS))
-        directions = jax.vmap(lambda m, damping: solve(model.layout, m, inner, -gradient, damping=damping))(
-            matrices, dampings
+        point = state.next
+        value, gradient, (hessian, information), rounding = function.derivatives(point)
+
+        def attempt(trial: _Trial) -> _Trial:
+            whole = trial.damping == 0
+            substitute = trial.indefinite & whole
+            matrix = jax.tree.map(lambda a, b: jnp.where(substitute, a, b), information, hessian)
+            box = box_step(matrix, gradient, free, *(bounds - point[:, None]).T, damping=trial.damping)
+            possible = jnp.isfinite(box.gain)
+            to_bound = jnp.where(box.side < 0, bounds[:, 0], bounds[:, 1])
+            target = jnp.where(box.side == 0, jnp.clip(point + box.step, *bounds.T), to_bound)
+            target = jnp.where(free, target, point)
+            lower = value - function.value(target)  # minus infinity where a negative number of events is expected
+            good = possible & (lower >= _LEAST_GAIN * box.gain - rounding)
+            edm = jnp.where(possible & whole, jnp.abs(box.gain), trial.edm)
+            arrived = (edm <= tight) | ((edm <= _ROUNDED * rounding) & (edm >= 0.1 * state.edm))
+            switch = ~possible & ~trial.indefinite
+            more = jnp.where(switch, trial.damping, jnp.maximum(trial.damping * _MORE, state.damping))
+            return _Trial(
+                target,
+                jnp.where(possible & whole, box.side, trial.side),
+                edm,
+                jnp.where(good, trial.damping, more),
+                trial.indefinite | switch,
+                good,
+                possible & whole & arrived,
+            )
+
+        begin = _Trial(point, jnp.zeros(point.shape, int), infinite, jnp.zeros((), dtype), no, no, no)
+        trial = jax.lax.while_loop(
+            lambda trial: ~trial.good & ~trial.arrived & (trial.damping < _MOST) & jnp.isfinite(value), attempt, begin
         )
-        edm = -0.5 * gradient @ directions[0]
-        edm = jnp.where(jnp.isfinite(edm), edm, jnp.inf)
-        trials = jnp.where(free, jnp.clip(parameters + directions, *bounds.T), parameters)
-        values = jax.vmap(lambda trial: nll(model, trial, data))(trials)
-        values = jnp.where(jnp.isfinite(values), values, jnp.inf)
-        slack = rounding * (1 + jnp.abs(value))
-        best = jnp.where((edm < near) & (values[0] <= value + slack), 0, jnp.argmin(values))
-        converged = jnp.isfinite(value) & (edm <= tolerance)
+        stuck = ~trial.good & ~trial.arrived
+        inner, steps = free & (trial.side == 0), state.best.steps + 1
+        arrived = jnp.isfinite(value) & (trial.arrived | (stuck & (trial.edm <= _ROUNDED * rounding)))
+        saddle = arrived & trial.indefinite & (value < state.depth - rounding)
+        converged = arrived & ~saddle
+        failed = ~arrived & (stuck | (steps - state.origin >= max_steps // 2))
+        here = Minimum(point, value, gradient, hessian, trial.side, inner, trial.edm, converged, steps)
+        best = jax.tree.map(
+            lambda new, old: jnp.where(converged | (state.starts == 0) | (value < state.best.value), new, old),
+            here,
+            state.best,
+        )
+        dip = downhill(hessian, point, inner, bounds, saddle)
+        other = scattered(function, start, free, bounds, state.starts)
         return _State(
-            Minimum(parameters, value, gradient, hessian, inner, edm, converged, state.minimum.steps + 1),
-            next=trials[best],
-            stuck=~(values[best] < value + jnp.where(best == 0, slack, 0)),
+            best._replace(steps=steps),
+            jnp.where(saddle, dip, jnp.where(failed, other, trial.next)),
+            jnp.where(failed | saddle, infinite, trial.edm),
+            jnp.maximum(trial.damping / _MORE, _LEAST_DAMPING),
+            jnp.where(failed, infinite, jnp.where(saddle, value, state.depth)),
+            state.starts + failed,
+            jnp.where(failed, steps, state.origin),
         )
 
     def unfinished(state: _State) -> jax.Array:
-        return ~state.minimum.converged & ~state.stuck & (state.minimum.steps < max_steps)
+        return ~state.best.converged & (state.starts < _STARTS) & (state.best.steps < max_steps)
 
-    number = start.size
-    begin = Minimum(
-        parameters=start,
-        value=jnp.array(jnp.inf, dtype),
-        gradient=jnp.zeros(number, dtype),
-        hessian=jnp.zeros((number, number), dtype),
-        inner=free,
-        edm=jnp.array(jnp.inf, dtype),
-        converged=jnp.array(False),
-        steps=jnp.array(0),
-    )
-    return jax.lax.while_loop(unfinished, step, _State(begin, start, jnp.array(False))).minimum
+    no, zero, infinite = jnp.array(False), jnp.array(0), jnp.array(jnp.inf, dtype)
+    side, hessian = jnp.zeros(start.shape, int), no_arrow(model.layout, dtype)
+    unknown = Minimum(start, infinite, jnp.zeros_like(start), hessian, side, free, infinite, no, zero)
+    begin = _State(unknown, start, infinite, jnp.array(_FIRST_DAMPING, dtype), infinite, zero, zero)
+    best = jax.lax.while_loop(unfinished, step, begin).best
+    lower, upper = bounds.T
+    return best._replace(parameters=jnp.where(best.side < 0, lower, jnp.where(best.side > 0, upper, best.parameters)))
 
 
 class _State(NamedTuple):
-    minimum: Minimum
+    best: Minimum
     next: jax.Array
-    stuck: jax.Array  # no step lowers the value
+    edm: jax.Array  # before the last step
+    damping: jax.Array  # to begin with when the whole step does not help
+    depth: jax.Array  # value at the last saddle
+    starts: jax.Array  # how many failed
+    origin: jax.Array  # number of steps at the last start
+
+
+class _Trial(NamedTuple):
+    next: jax.Array
+    side: jax.Array
+    edm: jax.Array
+    damping: jax.Array
+    indefinite: jax.Array  # the Hessian is: the information takes its place, or damping makes it positive
+    good: jax.Array
+    arrived: jax.Array

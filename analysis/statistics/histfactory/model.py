@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from .channel import FitChannel
 from .constraints import Constraints, constraints
 from .densities import poisson_deviance, poisson_logpdf
-from .interpolation import ADDITIVE, MULTIPLICATIVE
+from .evaluation import expectation
 from .layout import ChannelLayout, ModelLayout, SampleLayout
 from .parameters import ParameterConfig, ParameterSet
 from .templates import Templates, check_packed, checked, is_known, join, number_of_bins, pack, unpack
@@ -362,35 +361,7 @@ def _constraints(model: Model) -> Constraints:
 
 @jax.jit
 def _expected_samples(model: Model, parameters: jax.Array) -> jax.Array:
-    layout, templates = model.layout, model.templates
-    with_one = jnp.append(parameters, 1)  # the factor of samples and bins that a modifier does not act on
-
-    rates = templates.nominal
-    if len(index := layout.parameters_of("histosys")):
-        acts = layout.acts_on("histosys")[..., layout.channel_of_bin]
-        weights = jnp.concatenate(ADDITIVE[layout.histosys_code](parameters[index]))
-        up = jnp.where(acts, templates.histosys_hi - rates, 0)
-        down = jnp.where(acts, rates - templates.histosys_lo, 0)
-        rates += jnp.tensordot(weights, jnp.concatenate([up, down]), 1)
-
-    factors = math.prod(with_one[layout.factor_index], start=jnp.ones(()))
-    if len(index := layout.parameters_of("normsys")):
-        # where a modifier does not act its parameter is 0 for every factor, which makes 1
-        alphas = jnp.where(layout.acts_on("normsys"), parameters[index][:, None, None], 0)
-        interpolate = MULTIPLICATIVE[layout.normsys_code]
-        factors *= _product(interpolate(alphas, templates.normsys_hi, templates.normsys_lo))
-    if factors.ndim:
-        # A product with ones and zeros, because XLA would compute indexed factors again for each bin.
-        bins_of_channel = np.arange(len(layout.channels))[:, None] == layout.channel_of_bin
-        rates *= jnp.matmul(factors, bins_of_channel.astype(factors.dtype), precision=jax.lax.Precision.HIGHEST)
-    return math.prod(with_one[layout.bin_factor_index], start=rates)
-
-
-def _product(factors: jax.Array) -> jax.Array:
-    """Multiply along the first axis: by logarithms, whose derivatives take one operation however many factors."""
-    zero = factors == 0
-    logarithms = jnp.log(jnp.abs(jnp.where(zero, 1, factors)))
-    return jnp.prod(jnp.sign(jax.lax.stop_gradient(factors)), axis=0) * jnp.exp(jnp.sum(logarithms, axis=0))
+    return expectation(model.layout, model.templates).samples(parameters)
 
 
 @jax.jit

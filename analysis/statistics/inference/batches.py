@@ -9,6 +9,35 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ..fitting.incidence import arrangement
+from ..histfactory.layout import ModelLayout
+from ..histfactory.structure import pairs, slots
+
+_NUMBERS = 2e7  # that the fits of a batch may hold in memory
+
+
+def fits_at_once(layout: ModelLayout, most: int) -> int:
+    """Return how many fits of a model to run side by side: fewer the larger the model.
+
+    Parameters
+    ----------
+    layout : ModelLayout
+    most
+        Of a small model.
+
+    Examples
+    --------
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.inference.batches import fits_at_once
+    >>> fits_at_once(Model([FitChannel("SR", [Sample("signal", [4.0], [NormFactor("mu")])])]).layout, 64)
+    64
+    """
+    weights = 1 + len(slots(layout).parameter)
+    rows = pairs(layout, "histosys").size + 2 * arrangement(layout).scalars.size
+    rest = arrangement(layout).rest.size
+    each = rows * weights * layout.bins + 8 * rest * (rest + arrangement(layout).local.size)
+    return max(1, min(most, int(_NUMBERS / (1 + each))))
+
 
 def in_batches(function: Callable[..., Any], jobs: Any, *, size: int) -> Any:
     """Apply a function along the first axis, as `jax.vmap` does, but to a limited number of elements at a time.

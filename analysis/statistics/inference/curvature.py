@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..fitting.hessian import derivatives
+from ..fitting.hessian import information_matrix
 from ..fitting.linear import solve
 from ..histfactory import Model
 from ..histfactory.layout import ModelLayout
@@ -165,4 +165,4 @@ def deviation(information: jax.Array, direction: jax.Array) -> jax.Array:
 
 @jax.jit
 def _information(model: Model, parameters: jax.Array) -> jax.Array:
-    return derivatives(model, parameters, model.expected_data(parameters)).information
+    return information_matrix(model, model.vector(parameters))

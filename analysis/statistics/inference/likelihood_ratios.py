@@ -10,7 +10,10 @@ import jax.numpy as jnp
 
 from ..fitting import FitResult, fit
 from ..histfactory import Model
+from ..histfactory.templates import is_known
 from .guards import poi_of, warn_if_single
+
+SAME = 1e-5  # a difference of deviances that may come from single precision and from the edges of bounds
 
 
 @jax.tree_util.register_dataclass
@@ -200,12 +203,23 @@ def likelihood_ratio(model: Model, data: Any, mu: Any, test_stat: str) -> Likeli
             f"the bounds of {poi!r} begin at {lowest}, where the test statistic is qmu_tilde (test_stat='qtilde'); for "
             f"qmu allow negative values by ParameterConfig({poi!r}, bounds=(<lowest>, <highest>))"
         )
-    conditional, free = fit(model, data, fixed={poi: mu}), fit(model, data)
+    conditional = fit(model, data, fixed={poi: mu})
+    free = _below(conditional, fit(model, data), model, data)
     best = free.parameters[index]
     if test_stat == "qtilde" and lowest < 0:
         free = _chosen(best < 0, fit(model, data, fixed={poi: 0.0}), free)
     value = one_sided(test_stat, mu, best, conditional.deviance - free.deviance)
     return LikelihoodRatio(value, conditional, free)
+
+
+def _below(conditional: FitResult, free: FitResult, model: Model, data: Any) -> FitResult:
+    """Return the free fit; one that ended above the conditional one, in another minimum, starts again from there."""
+    lower, upper = model.bounds.T
+    inside = ((conditional.parameters >= lower) & (conditional.parameters <= upper) | model.fixed).all()
+    above = inside & (free.deviance > conditional.deviance + SAME)
+    if is_known(above) and above:
+        return fit(model, data, init=jax.lax.stop_gradient(conditional.parameters))
+    return dataclasses.replace(free, converged=free.converged & ~above)
 
 
 def one_sided(test_stat: str, mu: Any, best: jax.Array, difference: jax.Array) -> jax.Array:

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 
 from ..fitting import FitResult, fit
 from ..histfactory import Model
-from .batches import in_batches
+from .batches import fits_at_once, in_batches
 from .guards import component, require, warn_if_single
 from .profile import profile_point, starting_point
 
-_AT_ONCE = 32  # fits that run side by side
+_AT_ONCE = 32  # fits that run side by side, at most
 
 
 @jax.tree_util.register_dataclass
@@ -127,7 +127,7 @@ def _impacts(model: Model, data: jax.Array, best: FitResult, index: int | jax.Ar
 
     shifts = jnp.stack([prefit, -prefit, postfit, -postfit])
     which = jnp.broadcast_to(jnp.arange(estimate.size), shifts.shape)
-    moved, converged = in_batches(change, (which.ravel(), shifts.ravel()), size=_AT_ONCE)
+    moved, converged = in_batches(change, (which.ravel(), shifts.ravel()), size=fits_at_once(model.layout, _AT_ONCE))
     moved = jnp.where(moves, moved.reshape(shifts.shape), 0)
     unit = jnp.where(prefit > 0, prefit, 1)
     return Impacts(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,13 +14,15 @@ from jax.scipy.special import ndtr
 from ..fitting import fit
 from ..fitting.newton import minimise
 from ..histfactory import Model
+from ..histfactory.templates import is_known
 from .asymptotics import BANDS
-from .batches import in_batches
-from .guards import component, poi_of, warn_if_single
-from .likelihood_ratios import likelihood_ratio, one_sided
+from .batches import fits_at_once, in_batches
+from .guards import component, poi_of, require, warn_if_single
+from .likelihood_ratios import SAME, likelihood_ratio, one_sided
 from .profile import STEPS
 
-_AT_ONCE = 64  # pseudo-experiments that are fitted side by side
+_AT_ONCE = 64  # pseudo-experiments that are fitted side by side, at most
+MOST_FAILED = 0.01  # part of the pseudo-experiments that may be missing without biasing probabilities much
 
 
 def pseudo_data(model: Model, parameters: Any, key: jax.Array, number: int) -> jax.Array:
@@ -75,8 +77,8 @@ class ToyTest:
     observed
         Test statistic of the data, scalar.
     signal, background
-        Test statistic of pseudo-experiments with and without the signal, shape (number,); NaN where a fit failed. These
-        are left out of all probabilities.
+        Test statistic of pseudo-experiments with and without the signal, shape (number,); NaN where a fit failed from
+        all starts. These, one per cent at most, are left out of all probabilities.
     """
 
     observed: jax.Array
@@ -116,7 +118,7 @@ class ToyTest:
 
     @property
     def failed(self) -> jax.Array:
-        """Number of pseudo-experiments with a failed fit."""
+        """Number of pseudo-experiments with a failed fit, scalar."""
         return jnp.sum(jnp.isnan(self.signal)) + jnp.sum(jnp.isnan(self.background))
 
 
@@ -152,7 +154,7 @@ def toy_hypotest(
     ValueError
         As `hypotest`.
     FitError
-        When a fit to the data does not converge.
+        When a fit to the data does not converge, or as `toy_statistics`.
 
     References
     ----------
@@ -215,12 +217,14 @@ def toy_statistics(
     Returns
     -------
     jax.Array
-        Shape (number,); NaN where a fit failed.
+        Shape (number,); NaN where a fit failed, from all starts.
 
     Raises
     ------
     ValueError
         Without a parameter of interest, or for wrong parameters.
+    FitError
+        Outside `jit`, when more than one per cent of the fits failed: what is left would be biased.
 
     Examples
     --------
@@ -237,7 +241,15 @@ def toy_statistics(
     warn_if_single("toy_statistics")
     poi_of(model)
     toys = pseudo_data(model, parameters, key, number)
-    return _statistics(model, toys, jnp.asarray(mu, toys.dtype), test_stat)
+    statistics = _statistics(model, toys, jnp.asarray(mu, toys.dtype), test_stat)
+    failed = jnp.isnan(statistics)
+    if is_known(failed):
+        require(
+            failed.mean() <= MOST_FAILED,
+            f"the fits of {int(failed.sum())} of {number} pseudo-experiments failed: what is left would be biased. Fit "
+            "one of them (`fit(model, pseudo_data(...)[i])` with the same key) to see which parameters are to blame",
+        )
+    return statistics
 
 
 @functools.partial(jax.jit, static_argnames="test_stat")
@@ -246,17 +258,33 @@ def _statistics(model: Model, toys: jax.Array, mu: jax.Array, test_stat: str) ->
     free = jnp.stack([~model.fixed] * 2).at[1, index].set(False)
     start = jnp.stack([model.initial] * 2).at[1, index].set(mu)
     bounds = model.bounds
+    inside = (mu >= bounds[index, 0]) & (mu <= bounds[index, 1])
     if test_stat == "qtilde":
         bounds = bounds.at[index, 0].set(jnp.maximum(bounds[index, 0], 0))
 
     def statistic(data: jax.Array) -> jax.Array:
-        # both fits side by side: the program compiles once
-        fits = jax.vmap(lambda start, free: minimise(model, data, start, free, bounds, max_steps=STEPS))(start, free)
-        difference = 2 * (fits.value[1] - fits.value[0])
-        q = one_sided(test_stat, mu, fits.parameters[0, index], difference)
-        return jnp.where(fits.converged.all(), q, jnp.nan)
+        def fit_both(state: _Toy) -> _Toy:
+            # both fits side by side: the program compiles once
+            fits = jax.vmap(lambda start, free: minimise(model, data, start, free, bounds, max_steps=STEPS))(
+                state.start, free
+            )
+            q = one_sided(test_stat, mu, fits.parameters[0, index], 2 * (fits.value[1] - fits.value[0]))
+            # a free fit that ends above the conditional one has found another minimum: once more, from there
+            above = inside & (fits.value[0] > fits.value[1] + SAME)
+            again = state.start.at[0].set(fits.parameters[1])
+            return _Toy(again, jnp.where(fits.converged.all() & ~above, q, jnp.nan), above, state.rounds + 1)
 
-    return in_batches(statistic, toys, size=_AT_ONCE)
+        begin = _Toy(start, jnp.zeros((), toys.dtype), jnp.array(True), jnp.array(0))
+        return jax.lax.while_loop(lambda state: state.again & (state.rounds < 2), fit_both, begin).statistic
+
+    return in_batches(statistic, toys, size=fits_at_once(model.layout, _AT_ONCE))
+
+
+class _Toy(NamedTuple):
+    start: jax.Array
+    statistic: jax.Array
+    again: jax.Array
+    rounds: jax.Array
 
 
 def _fraction(statistics: jax.Array, observed: jax.Array) -> jax.Array:

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from ..asimov import asimov_z
-from ..fitting.incidence import incidence
+from ..fitting.hessian import variances
 from ..histfactory import Model
 from ..inference.guards import poi_of
 from ..inference.roots import safe_sqrt
@@ -185,12 +184,9 @@ def counts(model: Model, floor: float) -> ExpectedCounts:
     poi = poi_of(model)
     without_signal = model.vector({poi: 0.0})
     model = floored(model, floor, without_signal)
-    background, push = jax.linearize(model.expected_actualdata, without_signal)
+    background = model.expected_actualdata(without_signal)
     signal = model.expected_actualdata(model.vector({poi: 1.0})) - background
-    # one tangent for all parameters of single bins that do not meet
-    colour = incidence(model.layout).colour
-    seeds = jnp.where(colour == np.arange(colour.max() + 1)[:, None], _deviations(model), 0)
-    return ExpectedCounts(signal, background, jnp.sum(jax.vmap(push)(seeds) ** 2, axis=0))
+    return ExpectedCounts(signal, background, variances(model, without_signal, _deviations(model)))
 
 
 def _deviations(model: Model) -> jax.Array:

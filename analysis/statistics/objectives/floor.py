@@ -35,19 +35,9 @@ def floored(model: Model, floor: float, parameters: jax.Array) -> Model:
     [1.5 2.5]
     """
     missing = jax.nn.relu(floor - model.expected_actualdata(parameters))
-    templates = model.templates
-
-    def padded(array: jax.Array, value: float) -> jax.Array:
-        return jnp.concatenate([array, jnp.full_like(array[:, :1], value)], axis=1)
-
-    extended = dataclasses.replace(
-        templates,
-        nominal=jnp.concatenate([templates.nominal, missing[None]]),
-        histosys_hi=padded(templates.histosys_hi, 0),
-        histosys_lo=padded(templates.histosys_lo, 0),
-        normsys_hi=padded(templates.normsys_hi, 1),
-        normsys_lo=padded(templates.normsys_lo, 1),
-    )
+    # no modifier varies the constant sample, the last: the varied templates need no entries for it
+    nominal = jnp.concatenate([model.templates.nominal, missing[None]])
+    extended = dataclasses.replace(model.templates, nominal=nominal)
     return Model.tree_unflatten(_with_constant(model.layout), (extended,))
 
 

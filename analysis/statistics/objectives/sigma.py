@@ -61,9 +61,11 @@ class Sigma(Objective):
         return Merit(f"Expected uncertainty of {name}", f"sigma({name})", logarithmic=True)
 
     def evaluate(self, model: Model) -> Evaluation:
-        """Return minus the logarithm of the uncertainty; there is nothing to converge."""
+        """Return minus the logarithm of the uncertainty, and whether the information determines all parameters."""
         precision = _precision(model, component(model, self.parameter), self.floor)
-        return Evaluation(0.5 * jnp.log(jnp.maximum(precision, _WORST**-2)), jnp.array(True))
+        determined = jnp.isfinite(precision)
+        sensible = jnp.where(determined & (precision > _WORST**-2), precision, _WORST**-2)
+        return Evaluation(0.5 * jnp.log(sensible), determined)
 
 
 @jax.jit

@@ -1,7 +1,7 @@
 """The Python protocol of flat, ragged and record arrays: operators, indexing, NumPy functions and printing.
 
-Each method only forwards to the function that owns the operation. Those functions need the classes, so that they announce
-themselves (`owner`) and nothing here has to know them.
+Each method only forwards to the function that owns the operation. Those functions need the classes, so that they
+announce themselves (`owner`) and nothing here has to know them.
 """
 
 from __future__ import annotations

@@ -162,9 +162,9 @@ def in_one_program(descent: Descent, data: Dataset, start: Position, most: int) 
     most
         The largest number of steps in one call.
     """
-    # Compiled ahead of time: a second compilation cannot happen unnoticed, a call that does not fit raises; and while the
-    # start is evaluated with hard cuts, for which there are other programs to compile. Its checks are numbers that it
-    # returns, so that it can be kept on disk, and raise errors here.
+    # Compiled ahead of time: a second compilation cannot happen unnoticed, a call that does not fit raises; and while
+    # the start is evaluated with hard cuts, for which there are other programs to compile. Its checks are numbers that
+    # it returns, so that it can be kept on disk, and raise errors here.
     program = jax.jit(rg.with_checks(make_step(descent)))
     compiled = in_background(program.lower(start, data, jnp.ones((most, 2), float), np.int32(1)).compile)
 

@@ -44,7 +44,7 @@ def state_of(file: str) -> dict[str, Any] | None:
 
 
 def _named(url: str) -> dict[str, str]:
-    """Return what identifies a file: tokens belong into no file, so that a digest tells those apart that differ in one."""
+    """Return what identifies a file: tokens belong into no file, a digest tells those apart that differ in one."""
     if redacted(url) == url:
         return {"path": url}
     return {"path": redacted(url), "url": hashlib.sha256(url.encode()).hexdigest()[:24]}

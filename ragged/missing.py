@@ -15,7 +15,8 @@ import jax.numpy as jnp
 
 from .array import Content, RecordArray, content_length
 from .promotion import holding
-from .structure.lists import at_axis, local_index, positive_axis
+from .structure.axes import at_axis, positive_axis
+from .structure.lists import local_index
 from .structure.padding import pad
 from .ufunc import apply
 

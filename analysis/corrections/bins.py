@@ -126,8 +126,7 @@ def explicit_edges(edges: Any) -> np.ndarray:
         number, low, high = int(edges["n"]), float(edges["low"]), float(edges["high"])
         if number < 1 or not low < high:
             raise ValueError(f"equal bins need a number of at least 1 and a low edge below the high one, got {edges}")
-        found = [low, *(_first_of_bin(k, number, low, high) for k in range(1, number))]
-        return np.array([*found, high])
+        return np.array([low, *(_first_of_bin(k, number, low, high) for k in range(1, number)), high])
     found = np.array([float(edge) for edge in edges])
     if len(found) < 2 or np.any(np.diff(found) <= 0) or np.any(np.isnan(found)):
         raise ValueError(f"edges must increase, at least two of them; got {found[:6].tolist()}")

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,12 @@ from hepgrad.ragged.errors import concrete
 from .forest import Forest
 from .nodes import Tree, UnknownWord
 
-_UPDATES = {"+": jnp.add, "*": jnp.multiply, "/": jnp.divide, "last": lambda before, new: new}
+_UPDATES: dict[str, Callable[[Any, Any], Any]] = {
+    "+": jnp.add,
+    "*": jnp.multiply,
+    "/": jnp.divide,
+    "last": lambda before, new: new,
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

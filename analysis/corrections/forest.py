@@ -162,7 +162,9 @@ def _held(x: Any, here: jax.Array, *, all_here: bool) -> Any:
 
 
 def _level(nodes: Sequence[Node]) -> tuple[Level, list[Node]]:
-    first_child, below, groups = [], [], {}
+    first_child: list[int] = []
+    below: list[Node] = []
+    groups: dict[Any, list[int]] = {}
     for i, node in enumerate(nodes):
         first_child.append(len(below))
         if isinstance(node, Bins):

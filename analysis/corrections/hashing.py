@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .words import Word, of_float, of_integer, word
 
@@ -93,7 +94,7 @@ def _flat(state: Word) -> tuple[jax.Array, Word]:
     low, state = _draw(state)
     high, state = _draw(state)
     value = (low.astype(dtype) + high.astype(dtype) * 2.0**32) * 2.0**-64
-    return jnp.minimum(value, 1 - jnp.finfo(dtype).epsneg), state
+    return jnp.minimum(value, 1 - np.finfo(dtype).epsneg), state
 
 
 def _signed(state: Word) -> tuple[jax.Array, Word]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -134,7 +134,7 @@ class Tree:
         if isinstance(content, int | float):
             return Number(float(content))
         kind = content["nodetype"]
-        readers = {
+        readers: dict[str, Callable[[Any], Node]] = {
             "formula": self._formula,
             "formularef": self._formula_of_several,
             "binning": self._binning,
@@ -145,8 +145,7 @@ class Tree:
         }
         if kind not in readers:
             raise ValueError(f"correction {self.correction['name']!r} has a node of type {kind!r}, which is not known")
-        read: Node = readers[kind](content)
-        return read
+        return readers[kind](content)
 
     def _inputs(self, names: Sequence[str], *, only: str | None = None) -> tuple[int, ...]:
         for name in names:

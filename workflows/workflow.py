@@ -1,7 +1,8 @@
-"""A workflow: an analysis together with the events it runs on and the settings of its optimisation."""
+"""A workflow: an analysis, the events it runs on or a source that finds them, and the settings of its optimisation."""
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Literal
 import awkward as ak
 import optax
 
-from hepgrad.analysis import Analysis, Anneal, Parameters, Weights
+from hepgrad.analysis import Analysis, Anneal, Dataset, Parameters, Weights
 from hepgrad.analysis.systematics import AlternativeSample
 
 from .names import check_names, check_parameters
@@ -19,7 +20,6 @@ from .read.process import Process as Process
 from .read.trust.agreement import NOT_FINITE, NotFinite
 from .redaction import located
 from .settings.ranges import RANGES
-from .source import EventSource
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -194,3 +194,65 @@ class Workflow:
         alternatives = (s for s in self.analysis.model.systematics if isinstance(s, AlternativeSample))
         templates = {name for source in alternatives for name in source.samples}
         return tuple(process for process in self.processes if process.name not in templates)
+
+
+class EventSource(abc.ABC):
+    """Finds the events of a workflow: those of the prediction, and the observed ones when it is unblinded.
+
+    A workflow without a source of its own reads the simulated samples of a ``fileset.json``, and has no observed
+    events. See `hepgrad.workflows.analyses.htautau` for one with data, and with a background that is estimated
+    from them.
+    """
+
+    @abc.abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Return what determines the prediction beside the samples, as JSON can hold it."""
+
+    @abc.abstractmethod
+    def fileset(self, data: Path) -> Fileset:
+        """Return which files make up which sample.
+
+        Parameters
+        ----------
+        data
+            Where the user says that the events are.
+
+        Raises
+        ------
+        InputError
+            When they are not there.
+        """
+
+    @abc.abstractmethod
+    def luminosity(self, fileset: Fileset) -> float:
+        """Return the integrated luminosity of the observed events, which the prediction is normalised to, in 1/pb.
+
+        Parameters
+        ----------
+        fileset
+            As from `fileset`.
+        """
+
+    @abc.abstractmethod
+    def ingredients(self, workflow: Workflow, fileset: Fileset) -> Ingredients:
+        """Return what each process is made of; no observed event of the signal selection may be among it.
+
+        Parameters
+        ----------
+        workflow
+            Its processes and its luminosity.
+        fileset
+            As from `fileset`.
+        """
+
+    @abc.abstractmethod
+    def observed(self, workflow: Workflow, fileset: Fileset) -> Dataset:
+        """Read the observed events, as the only process; called only to unblind.
+
+        Parameters
+        ----------
+        workflow
+            Its branches.
+        fileset
+            As from `fileset`.
+        """

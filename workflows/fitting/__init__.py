@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .convert import convert as convert
+from .fit import LikelihoodFit as LikelihoodFit
 from .fit import fit as fit
 from .reading import from_workspace as from_workspace
 from .reading import read_workspace as read_workspace
-from .result import LikelihoodFit as LikelihoodFit
 from .signals import SignalLimits as SignalLimits
 from .signals import limits as limits

@@ -12,10 +12,10 @@ import numpy as np
 from ..results.run_folder import RunFolder
 from . import tables
 from .plots import plots
-from .result import LikelihoodFit
+from .result import FitNumbers
 
 
-def write(result: LikelihoodFit, path: str | Path, *, overwrite: bool = False) -> None:
+def write(result: FitNumbers, path: str | Path, *, overwrite: bool = False) -> None:
     """Write everything about a fit.
 
     Parameters
@@ -56,7 +56,7 @@ def write(result: LikelihoodFit, path: str | Path, *, overwrite: bool = False) -
     folder.finish({**facts, "workspace": result.source, "data": result.fitted, "headline": tables.headline(result)})
 
 
-def as_json(result: LikelihoodFit) -> dict[str, Any]:
+def as_json(result: FitNumbers) -> dict[str, Any]:
     """Return the numbers of a fit as JSON can hold them; null stands for what is not finite.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import jax
@@ -16,15 +17,41 @@ from hepgrad.analysis.statistics.inference import asimov_data, discovery, hypote
 from hepgrad.analysis.statistics.measurement import goodness_of_fit, postfit_yields, prefit_yields, scan
 
 from ..errors import InputError
+from .files import write
 from .reading import PatchLike, WorkspaceLike
-from .result import LikelihoodFit, Limit, Significance
+from .result import FitNumbers, Limit, Significance
 from .sources import document
+from .tables import as_text
 
 QUANTITIES = ("impacts", "significance", "limit", "scan", "goodness", "yields")
 # those that are about the parameter of interest
 _OF_INTEREST = ("impacts", "significance", "limit")
 # what is being done, how much of it is done, and how much there is
 Watch = Callable[[str, int, int], None]
+
+
+class LikelihoodFit(FitNumbers):
+    """A fit, and what was asked beside it; prints itself, and `write` leaves a folder with tables and plots."""
+
+    def write(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write a folder with everything: ``results.json``, tables as CSV, plots as PNG and PDF.
+
+        Parameters
+        ----------
+        path
+            Where; parents are created.
+        overwrite
+            Whether the folder of an earlier fit there may be replaced.
+
+        Raises
+        ------
+        InputError
+            When there is something else, or it cannot be written.
+        """
+        write(self, path, overwrite=overwrite)
+
+    def __str__(self) -> str:
+        return as_text(self)
 
 
 def fit(

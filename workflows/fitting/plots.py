@@ -16,7 +16,7 @@ from hepgrad.analysis.statistics.inference import Impacts
 from hepgrad.analysis.statistics.measurement import Scan
 
 from ..report.style import BACKGROUND_COLORS, SIGNAL_COLORS, Plot, new_figure
-from .result import LikelihoodFit, Limit
+from .result import FitNumbers, Limit
 
 # the colours of "Brazil": one and two standard deviations
 ONE_SIGMA, TWO_SIGMA = "#00cc00", "#ffcc00"
@@ -26,7 +26,7 @@ RANKED, CORRELATED = 25, 30
 FREE = "free"
 
 
-def plots(result: LikelihoodFit) -> Iterator[Plot]:
+def plots(result: FitNumbers) -> Iterator[Plot]:
     """Yield the plots of what was found.
 
     Parameters
@@ -98,7 +98,7 @@ def plot_impacts(found: Impacts, poi: str) -> Figure:
     return figure
 
 
-def plot_correlation(result: LikelihoodFit) -> Figure:
+def plot_correlation(result: FitNumbers) -> Figure:
     """Draw the correlations of the parameters that have the largest ones.
 
     Parameters
@@ -192,7 +192,7 @@ def plot_limit(limit: Limit, poi: str) -> Figure:
     return figure
 
 
-def plot_yields(result: LikelihoodFit, channel: str) -> Figure:
+def plot_yields(result: FitNumbers, channel: str) -> Figure:
     """Draw the expected events of a channel before and after the fit, with their uncertainty, and the data.
 
     Parameters
@@ -254,7 +254,7 @@ def plot_yields(result: LikelihoodFit, channel: str) -> Figure:
     return figure
 
 
-def _signals(result: LikelihoodFit) -> list[str]:
+def _signals(result: FitNumbers) -> list[str]:
     """Return the samples that the parameter of interest scales."""
     poi = result.parameter_of_interest
     found = {
@@ -278,7 +278,7 @@ def _plain(name: str) -> str:
     return name.replace("$", r"\$")
 
 
-def _file_name(channel: str, result: LikelihoodFit) -> str:
+def _file_name(channel: str, result: FitNumbers) -> str:
     """Return the name of the file of a channel's plot: letters that every file system has, and no two the same."""
     assert result.yields is not None
     plain = [re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:60] for name in result.yields[0].channels]

@@ -1,11 +1,10 @@
-"""What a fit found; frozen, and able to print itself."""
+"""What a fit found: frozen numbers."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -58,8 +57,8 @@ class Limit:
 
 
 @dataclasses.dataclass(frozen=True)
-class LikelihoodFit:
-    """A fit, and what was asked beside it; prints itself, and `write` leaves a folder with tables and plots.
+class FitNumbers:
+    """A fit, and what was asked beside it: the numbers.
 
     Attributes
     ----------
@@ -108,9 +107,7 @@ class LikelihoodFit:
     failed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, source: str, fitted: str, model: Model, data: Any, best: FitResult, fixed: Mapping[str, Any]
-    ) -> LikelihoodFit:
+    def of(cls, source: str, fitted: str, model: Model, data: Any, best: FitResult, fixed: Mapping[str, Any]) -> Self:
         """Return the numbers of a fit, as NumPy arrays: they keep their precision whatever JAX is set to.
 
         Parameters
@@ -150,27 +147,3 @@ class LikelihoodFit:
     def names(self) -> tuple[str, ...]:
         """Names of the components of all parameters, shape (parameters,)."""
         return self.model.parameter_names
-
-    def write(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write a folder with everything: ``results.json``, tables as CSV, plots as PNG and PDF.
-
-        Parameters
-        ----------
-        path
-            Where; parents are created.
-        overwrite
-            Whether the folder of an earlier fit there may be replaced.
-
-        Raises
-        ------
-        InputError
-            When there is something else, or it cannot be written.
-        """
-        from .files import write
-
-        write(self, path, overwrite=overwrite)
-
-    def __str__(self) -> str:
-        from .tables import as_text
-
-        return as_text(self)

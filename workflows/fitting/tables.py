@@ -13,7 +13,7 @@ from rich.table import Column, Table
 
 from hepgrad.analysis.statistics.inference import Impacts
 
-from .result import LikelihoodFit
+from .result import FitNumbers
 
 # of `Impacts`, by parameter
 IMPACTS = ("pull", "constraint", "prefit_down", "prefit_up", "postfit_down", "postfit_up", "converged")
@@ -35,7 +35,7 @@ TOTAL = "total"
 SHOWN = 30
 
 
-def headline(result: LikelihoodFit) -> str:
+def headline(result: FitNumbers) -> str:
     """Return the result in one line.
 
     Parameters
@@ -54,7 +54,7 @@ def headline(result: LikelihoodFit) -> str:
     return f"{poi} = {estimate:.6g} {told}, {likelihood}"
 
 
-def lines(result: LikelihoodFit) -> Iterator[str]:
+def lines(result: FitNumbers) -> Iterator[str]:
     """Yield one line for each number that is not in a table.
 
     Parameters
@@ -80,7 +80,7 @@ def lines(result: LikelihoodFit) -> Iterator[str]:
         yield f"failed: {quantity}: {reason}"
 
 
-def tables(result: LikelihoodFit) -> Iterator[Table]:
+def tables(result: FitNumbers) -> Iterator[Table]:
     """Yield what was found as tables of rich.
 
     Parameters
@@ -101,7 +101,7 @@ def tables(result: LikelihoodFit) -> Iterator[Table]:
         yield _yield_table(result)
 
 
-def as_text(result: LikelihoodFit) -> str:
+def as_text(result: FitNumbers) -> str:
     """Return the headline, the lines and the tables as text.
 
     Parameters
@@ -118,7 +118,7 @@ def as_text(result: LikelihoodFit) -> str:
     return str(written).rstrip("\n")
 
 
-def parameter_rows(result: LikelihoodFit) -> Iterator[tuple[Any, ...]]:
+def parameter_rows(result: FitNumbers) -> Iterator[tuple[Any, ...]]:
     """Yield name, value, uncertainty and state (free, fixed, at a bound) of all parameters.
 
     Parameters
@@ -129,7 +129,7 @@ def parameter_rows(result: LikelihoodFit) -> Iterator[tuple[Any, ...]]:
     yield from zip(result.names, result.estimates.tolist(), result.uncertainties.tolist(), result.states, strict=True)
 
 
-def impact_rows(result: LikelihoodFit) -> Iterator[tuple[Any, ...]]:
+def impact_rows(result: FitNumbers) -> Iterator[tuple[Any, ...]]:
     """Yield pulls and impacts of all parameters, those that matter most first.
 
     Parameters
@@ -144,7 +144,7 @@ def impact_rows(result: LikelihoodFit) -> Iterator[tuple[Any, ...]]:
         yield name, *(column[found.names.index(name)].item() for column in columns)
 
 
-def yield_rows(result: LikelihoodFit) -> Iterator[tuple[Any, ...]]:
+def yield_rows(result: FitNumbers) -> Iterator[tuple[Any, ...]]:
     """Yield expected events of each channel, sample and bin before and after the fit; ``all`` stands for all bins.
 
     Parameters
@@ -199,7 +199,7 @@ def _impact_table(found: Impacts, poi: str) -> Table:
     return table
 
 
-def _yield_table(result: LikelihoodFit) -> Table:
+def _yield_table(result: FitNumbers) -> Table:
     table = Table(Column("channel", overflow="fold"), Column("sample", overflow="fold"), title="Yields, all bins")
     table.title_justify = "left"
     for column in ("before the fit", "after the fit", result.fitted):

@@ -14,7 +14,7 @@ from hepgrad.analysis.statistics import TemplateModel
 from hepgrad.workflows import Fileset, InputError, InputWarning, load, read_events, read_histograms, run
 from hepgrad.workflows.read import simulated
 from hepgrad.workflows.results.observation import observe
-from hepgrad.workflows.source import EventSource
+from hepgrad.workflows.workflow import EventSource
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 

@@ -14,8 +14,7 @@ from hepgrad.analysis import Dataset
 
 from ...errors import InputError
 from ...read import Fileset, Ingredient, Ingredients, Keep, read_events
-from ...source import EventSource
-from ...workflow import Workflow
+from ...workflow import EventSource, Workflow
 from .samples import DATA, PERIODS, find_samples
 
 DECIDING = ("q_1", "q_2", "gen_match")

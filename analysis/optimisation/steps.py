@@ -170,7 +170,7 @@ def in_one_program(descent: Descent, data: Dataset, start: Position, most: int) 
         padded = jnp.asarray(np.resize(factors, (most, 2)), float)
         result, checks = compiled(position, data, padded, np.int32(len(factors)))
         checks.throw()
-        return result  # type: ignore[no-any-return]
+        return result
 
     return advance
 

@@ -201,7 +201,8 @@ class RaggedArray(Operators):
         content
             The new items, as many as the capacity.
         """
-        return dataclasses.replace(self, content=content.content if isinstance(content, FlatArray) else content)
+        given: Any = content
+        return dataclasses.replace(self, content=given.content if isinstance(given, FlatArray) else given)
 
     def __getattr__(self, name: str) -> Any:
         content = self.__dict__.get("content")
@@ -240,11 +241,12 @@ def _known_length(array: RaggedArray | RecordArray) -> int:
 
 def _take_lengths(records: RecordArray) -> None:
     """Give records the number of rows that their flat columns carry, and keep only the buffers of these."""
-    lengths = [column.length for column in records.columns.values() if isinstance(column, FlatArray)]
+    given: dict[str, Any] = dict(records.columns)
+    lengths = [column.length for column in given.values() if isinstance(column, FlatArray)]
     length = records.length if records.length is not None else lengths[0]
     if any(other is not length for other in lengths):
         raise StructureError("records: the fields have numbers of rows of their own; join them with rg.zip")
-    columns = {k: v.content if isinstance(v, FlatArray) else v for k, v in records.columns.items()}
+    columns = {k: v.content if isinstance(v, FlatArray) else v for k, v in given.items()}
     object.__setattr__(records, "columns", columns)
     object.__setattr__(records, "length", length)
 

@@ -52,7 +52,7 @@ def check(
     summary
         Makes integers of the facts for the message; computed only on failure.
     """
-    return check_p.bind(value, failed, *map(jnp.asarray, facts), fail=fail, summary=summary)  # type: ignore[no-any-return]
+    return check_p.bind(value, failed, *map(jnp.asarray, facts), fail=fail, summary=summary)
 
 
 def first_failure(failed: jax.Array, facts: tuple[jax.Array, ...]) -> tuple[jax.Array, tuple[jax.Array, ...]]:
@@ -92,7 +92,8 @@ def _batched(args: Any, axes: Any, *, fail: Callable[..., None], summary: Summar
 
 def _differentiated(primals: Any, tangents: Any, *, fail: Callable[..., None], summary: Summary) -> tuple[Any, Any]:
     value = check_p.bind(*primals, fail=fail, summary=summary)
-    return value, ad.Zero.from_primal_value(value)
+    zero: Any = ad.Zero
+    return value, zero.from_primal_value(value)
 
 
 def _by_callback(
@@ -105,7 +106,7 @@ def _by_callback(
         return np.asarray(value)
 
     def bad(value: jax.Array) -> jax.Array:
-        return jax.pure_callback(on_host, shape, value, *summary(*facts))  # type: ignore[no-any-return]
+        return jax.pure_callback(on_host, shape, value, *summary(*facts))
 
     return jax.lax.cond(failed, bad, lambda value: value, value)
 

@@ -203,7 +203,7 @@ def _numbers(failed: jax.Array, facts: Sequence[Any], summary: Summary) -> tuple
         # of the same types, which inside shard_map say what varies between the devices
         return tuple(0 * fact for fact in summary(*facts))
 
-    return jax.lax.cond(failed, summary, zeros, *facts)  # type: ignore[no-any-return]
+    return jax.lax.cond(failed, summary, zeros, *facts)
 
 
 def _closed(jaxpr: Any) -> tuple[Jaxpr, Sequence[Any]]:
@@ -233,14 +233,14 @@ def _call(params: Any, args: list[Any], raisers: Raisers) -> tuple[list[Any], li
 
 def _jit(params: Any, args: list[Any], raisers: Raisers) -> tuple[list[Any], list[Found]]:
     function = _function(params["jaxpr"], raisers)
-    return jax.jit(function, inline=params.get("inline", False))(*args)  # type: ignore[no-any-return]
+    return jax.jit(function, inline=params.get("inline", False))(*args)
 
 
 def _checkpoint(params: Any, args: list[Any], raisers: Raisers) -> tuple[list[Any], list[Found]]:
     function = jax.checkpoint(
         _function(params["jaxpr"], raisers), policy=params["policy"], prevent_cse=params["prevent_cse"]
     )
-    return function(*args)  # type: ignore[no-any-return]
+    return function(*args)
 
 
 def _scan(params: Any, args: list[Any], raisers: Raisers) -> tuple[list[Any], list[Found]]:
@@ -295,7 +295,7 @@ def _cond(params: Any, args: list[Any], raisers: Raisers) -> tuple[list[Any], li
 
         return run
 
-    return jax.lax.switch(index, [branch(k) for k in range(len(functions))], *operands)  # type: ignore[no-any-return]
+    return jax.lax.switch(index, [branch(k) for k in range(len(functions))], *operands)
 
 
 def _shard_map(params: Any, args: list[Any], raisers: Raisers) -> tuple[list[Any], list[Found]]:

@@ -131,12 +131,12 @@ def dispatch(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[
         twin = _WITH_TABLE[function]
         return apply(lambda x: twin(x, *tables, **kwargs), first, operation=name)
     if function not in _TWINS:
-        twin = getattr(jnp, getattr(function, "__name__", ""), None)
+        theirs: Any = getattr(jnp, getattr(function, "__name__", ""), None)
         flat = [leaf for leaf in jax.tree.leaves((args, kwargs), is_leaf=_is_array) if _is_array(leaf)]
-        if twin is not None and all(isinstance(x, FlatArray) for x in flat):
+        if theirs is not None and all(isinstance(x, FlatArray) for x in flat):
             # on arrays with a known number of rows JAX's own function does what NumPy's would
             args, kwargs = jax.tree.map(_converted(name), (tuple(args), dict(kwargs)), is_leaf=_is_array)
-            return jax.tree.map(lambda x: with_length(x, None), twin(*args, **kwargs))
+            return jax.tree.map(lambda x: with_length(x, None), theirs(*args, **kwargs))
         raise TypeError(
             f"{name} has no counterpart for ragged arrays; look for one in hepgrad.ragged, or convert with "
             "rg.to_padded(x, fill_value, length) or rg.flatten(x) first"

@@ -7,8 +7,9 @@ compared as values by the running program. Buffers are never compared: how long 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,8 @@ from .flat import FlatArray
 from .resize import fit
 
 
-class Rows(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rows:
     """How many rows there are.
 
     Attributes
@@ -33,6 +35,9 @@ class Rows(NamedTuple):
 
     count: int
     length: jax.Array | None
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.count, self.length))
 
     @property
     def valid(self) -> jax.Array | None:
@@ -65,7 +70,7 @@ def length_of(x: Any) -> jax.Array | None:
 def rows_of(x: Any) -> Rows:
     """Return the rows of an array that has any."""
     if isinstance(x, FlatArray | RaggedArray | RecordArray):
-        return Rows(content_length(x), x.length)
+        return Rows(content_length(content_of(x)), x.length)
     return Rows(np.shape(x)[0], None)
 
 
@@ -74,9 +79,7 @@ def is_per_row(x: Any) -> bool:
     return not isinstance(x, RaggedArray) and has_rows(x) and not rows_of(x).single
 
 
-def common_rows(
-    rows: Sequence[Rows], *, operation: str, offsets: jax.Array | None = None
-) -> tuple[Rows, jax.Array | None]:
+def common_rows(rows: Sequence[Rows], *, operation: str, offsets: jax.Array | None = None) -> tuple[Rows, Any]:
     """Return the rows that several arrays have in common.
 
     Parameters

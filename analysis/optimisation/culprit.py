@@ -94,7 +94,7 @@ def _suspects(goal: Goal, pool: Pool, parameters: Parameters, reading: Reading) 
     channels = [f"channel {channel.name!r}" for channel in analysis.channels]
     yield from _weightless(analysis, pool.about)
     templates = pool.total(Fill(analysis), parameters, reading)
-    forward = rg.checked(lambda data, block: _forward(analysis, data, block, parameters, reading))
+    forward: Any = rg.checked(lambda data, block: _forward(analysis, data, block, parameters, reading))
     if _list(_bad_histograms(templates.nominal)):
         for data, block, place in _blocks(pool):
             for part, bad in zip([*stages, *channels], forward(data, block), strict=True):
@@ -117,7 +117,7 @@ def _suspects(goal: Goal, pool: Pool, parameters: Parameters, reading: Reading) 
     if found := _list(_bad_parameters(direct)):
         yield f"the derivative of a penalty with respect to {found} is not finite"
 
-    backward = rg.checked(lambda data, block: _backward(analysis, data, block, parameters, reading, slope.nominal))
+    backward: Any = rg.checked(lambda data, block: _backward(analysis, data, block, parameters, reading, slope.nominal))
     for data, block, place in _blocks(pool):
         for part, bad in zip(["the channels", *reversed(stages)], backward(data, block), strict=True):
             if found := _list(bad):

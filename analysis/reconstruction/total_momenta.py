@@ -33,7 +33,8 @@ def total_momentum(objects: Objects) -> Momentum:
     >>> total_momentum(jets.select(jets.pt > 20.0)).pt
     Array([80.,  0.], dtype=float32)
     """
-    return Momentum(*(rg.sum(objects.probability * part, axis=1) for part in Momentum.of(objects).components))
+    sums: list[Any] = [rg.sum(objects.probability * part, axis=1) for part in Momentum.of(objects).components]
+    return Momentum(*sums)
 
 
 def leading_momentum(objects: Objects, *, fill_value: float | None = None) -> Momentum:
@@ -48,4 +49,5 @@ def leading_momentum(objects: Objects, *, fill_value: float | None = None) -> Mo
     """
     components: dict[str, Any] = dict(zip(NAMES, Momentum.of(objects).components, strict=True))
     cartesian = objects.with_field(**components)
-    return Momentum(*(cartesian.leading(name, fill_value=fill_value) for name in NAMES))
+    parts: list[Any] = [cartesian.leading(name, fill_value=fill_value) for name in NAMES]
+    return Momentum(*parts)

@@ -29,7 +29,7 @@ class Counting(abc.ABC):
 
     def count(self) -> rg.FlatArray:
         """Return the expected number of selected objects per event, ``sum(p)``."""
-        return rg.sum(self.probability, axis=1)  # type: ignore[no-any-return]
+        return rg.sum(self.probability, axis=1)
 
     def at_least(self, n: int) -> Pass:
         """Return the event pass "at least ``n`` objects are selected".

@@ -180,8 +180,8 @@ def _as_lists(x: Any, rows: int, live: Any) -> RaggedArray:
     if not isinstance(x, RecordArray) and x.ndim > 1:
         if x.shape[0] != rows:
             raise StructureError(f"concatenate: cannot join {rows} rows with {x.shape[0]}")
-        return content_of(regular(rows, x.shape[1], live, x.reshape((-1, *x.shape[2:]))))  # type: ignore[no-any-return]
-    return content_of(singletons(with_length(_per_row(x, rows), live)))  # type: ignore[no-any-return]
+        return content_of(regular(rows, x.shape[1], live, x.reshape((-1, *x.shape[2:]))))
+    return content_of(singletons(with_length(_per_row(x, rows), live)))
 
 
 def _per_row(x: Any, rows: int) -> Any:

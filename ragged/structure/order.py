@@ -18,6 +18,7 @@ from jax import lax
 
 from ..array import Content, RaggedArray, RecordArray, content_of, with_length
 from ..errors import StructureError, concrete
+from ..flat import FlatArray
 from ..resize import settle
 from ..rows import rows_of
 
@@ -115,6 +116,8 @@ def _by_axis(x: Any, axis: int, ascending: bool, operation: str) -> Any:
         # one list of records for all fields, as deep as it was
         columns = {name: _by_axis(getattr(x, name), axis, ascending, operation) for name in x.fields}
         return _zip_into(x, columns)
+    if not isinstance(x, RaggedArray) and np.ndim(content_of(x)) == 2 and axis in (-1, 1):
+        return _regular(content_of(x), x.length if isinstance(x, FlatArray) else None, ascending, operation)
     depth = _depth(x)
     level = axis + depth if axis < 0 else axis
     if not 0 <= level < depth:
@@ -148,6 +151,12 @@ def _innermost(x: Any, ascending: bool, operation: str) -> Any:
         long_rows = None
     kernel = _argsorted_rows if operation == "argsort" else _sorted_rows
     return x.with_content(kernel(items, x.offsets, x.row_ids, exact=x.exact, long_rows=long_rows, ascending=ascending))
+
+
+def _regular(items: jax.Array, length: jax.Array | None, ascending: bool, operation: str) -> Any:
+    """Sort along a regular dimension, each row for itself."""
+    order = jnp.argsort(_key(items, ascending), axis=1, stable=True).astype(jnp.int32)
+    return with_length(order if operation == "argsort" else jnp.take_along_axis(items, order, axis=1), length)
 
 
 def _flat_order(key: jax.Array, valid: jax.Array | None) -> jax.Array:

@@ -249,10 +249,12 @@ def test_files_without_a_substitute_are_not_skipped(folder, tmp_path, name, mess
 
 
 def test_both_periods_make_the_prediction_larger(folder, branches, split, tmp_path):
-    """With a second file of data (here the same one) the luminosity is that of both."""
+    """With a second file of data (here of the same events, which have no numbers) the luminosity is that of both."""
     for path in folder.iterdir():
         (tmp_path / path.name).symlink_to(path)
-    (tmp_path / "Run2012C_TauPlusXSkim.root").symlink_to(folder / DATA)
+    with uproot.recreate(tmp_path / "Run2012C_TauPlusXSkim.root") as file:
+        again = branches[DATA]
+        file.mktree(HTAUTAU.tree, {name: values.dtype for name, values in again.items()}).extend(again)
     fileset = find_samples(tmp_path)
     assert HTAUTAU.source.luminosity(fileset) == sum(PERIODS.values()) == 11467
     both = load_events(dataclasses.replace(HTAUTAU, luminosity=11467.0), fileset)

@@ -29,7 +29,7 @@ def downhill(hessian: Arrow, point: jax.Array, inner: jax.Array, bounds: jax.Arr
     """
 
     def look(_: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        complement, over_pivots, _ = hessian.complement(inner, 0.0)
+        complement, over_pivots = hessian.complement(inner, 0.0)[:2]
         axis = jnp.linalg.eigh(complement)[1][:, 0]
         axis = axis * jnp.sign(axis[jnp.argmax(jnp.abs(axis))])  # the same way on every machine
         pushed = point + _PUSH * hessian.scale(inner) * hessian.lift(axis, over_pivots)

@@ -116,7 +116,11 @@ class Likelihood:
         # both matrices side by side: the program compiles once
         weights = jnp.stack([self.main * inverse**2, inverse])
         diagonals = jnp.stack([curvature, self.constraints.information(parameters)])
-        both = jax.vmap(lambda *args: _arrow(layout, slope, *args, pull, bent))(weights, diagonals, jnp.array([1.0, 0]))
+
+        def arrow(weight: jax.Array, diagonal: jax.Array, share: jax.Array) -> Arrow:
+            return _arrow(layout, slope, weight, diagonal, share, pull, bent)
+
+        both = jax.vmap(arrow)(weights, diagonals, jnp.array([1.0, 0]))
         hessian = jax.tree.map(lambda x: x[0], both)
         information = jax.tree.map(lambda x: x[1], both)
         return Derivatives(value, gradient, (hessian, information), size * float(np.finfo(parameters.dtype).eps))

@@ -75,10 +75,12 @@ def compare(model, toys, number):
         fits.parameters[:, 0], toys
     )
     compared = 0
-    for data, values, offset in zip(np.asarray(toys[:number]), fits.value, saturated, strict=False):
+    for data, values, offset in zip(
+        np.asarray(toys[:number]), np.asarray(fits.value), np.asarray(saturated), strict=False
+    ):
         free, conditional = (minuit(theirs, data, without_signal=which) for which in (False, True))
         # never above minuit's minimum, but for the rounding of its logarithms of probabilities
-        rounding = 1e-6 + 1e-13 * abs(offset)
+        rounding = 1e-6 + 1e-13 * abs(float(offset))
         assert values[0] + offset <= free[0] + rounding
         assert values[1] + offset <= conditional[0] + rounding
         if free[1] and conditional[1]:

@@ -82,6 +82,8 @@ def failure(error: Exception) -> Failure:
     notes = tuple(getattr(error, "__notes__", ()))
     if isinstance(error, InputError | FloatingPointError) or type(error).__name__ == "FitError":
         return Failure(REFUSED, str(error), notes)
+    if isinstance(error, UnicodeEncodeError) or "embedded null" in str(error):
+        return Failure(REFUSED, f"a name holds a character that no file can have in its name: {error}", notes)
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return Failure(MACHINE, NO_MEMORY, notes)
     if isinstance(error, OSError):

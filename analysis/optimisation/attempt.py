@@ -66,8 +66,8 @@ class FitTally:
 
     Examples
     --------
-    >>> from hepgrad.analysis.optimisation import FitFitTally
-    >>> print(FitFitTally(1, 200) + FitFitTally(2, 3))
+    >>> from hepgrad.analysis.optimisation import FitTally
+    >>> print(FitTally(1, 200) + FitTally(2, 3))
     3 of 203 fits failed
     """
 

@@ -15,6 +15,8 @@ from .totals import Totals
 NotFinite: TypeAlias = Literal["refuse", "drop", "keep"]
 NOT_FINITE: tuple[NotFinite, ...] = ("refuse", "drop", "keep")
 # relative; sums are quoted in rounded numbers
+# a total of exactly 1 says that weights are normalised already, and is no sum
+UNIT = 1.0
 TOLERANCE = 1e-3
 
 
@@ -100,7 +102,7 @@ def _check_sums(sample: Sample, totals: Totals) -> None:
     read, events = math.fsum(file.weights for file in totals.files), totals.events
     positive = not any(file.negative for file in totals.files)
     what = f"{events} events" if not sample.weight else f"weights ({sample.weight}) that add up to {read:g}"
-    if sample.sum_of_weights is not None and positive and _above(read, sample.sum_of_weights):
+    if sample.sum_of_weights not in (None, UNIT) and positive and _above(read, sample.sum_of_weights):
         key = "sumw_total" if sample.weight else "nevts_total"
         raise InputError(
             f"sample {sample.name!r}: its files hold {what}, more than the {sample.sum_of_weights:g} of all generated "
@@ -127,7 +129,7 @@ def _check_sums(sample: Sample, totals: Totals) -> None:
 def _check_generated(sample: Sample, totals: Totals) -> None:
     generated = [file.generated for file in totals.files]
     known = [number for number in generated if number is not None]
-    if sample.sum_of_weights is None or sample.weight != WEIGHT or len(known) < len(generated):
+    if sample.sum_of_weights in (None, UNIT) or sample.weight != WEIGHT or len(known) < len(generated):
         return
     told = math.fsum(known)
     if abs(told - sample.sum_of_weights) > TOLERANCE * abs(told):

@@ -159,7 +159,7 @@ def enable_compile_cache(folder: str | Path | None = None, *, most_bytes: int = 
     """
     import jax
 
-    if present := jax.config.jax_compilation_cache_dir:
+    if present := getattr(jax.config, "jax_compilation_cache_dir", None):
         return Path(present)
     cache = CompileCache((compile_cache_root() if folder is None else Path(folder)) / _key())
     try:
@@ -186,7 +186,7 @@ def compile_cache(*, enabled: bool = True) -> Iterator[None]:
     """
     import jax
 
-    if not enabled or jax.config.jax_compilation_cache_dir:
+    if not enabled or getattr(jax.config, "jax_compilation_cache_dir", None):
         yield
         return
     names = ("dir", "min_compile_time_secs", "min_entry_size_bytes")

@@ -2,73 +2,137 @@
 
 from __future__ import annotations
 
-from .analysis import Analysis as Analysis
-from .channel import Channel as Channel
-from .comparisons import measured_widths as measured_widths
-from .data.dataset import Dataset as Dataset
-from .data.dataset import default_block_size as default_block_size
-from .doctor import Diagnosis as Diagnosis
-from .doctor import Finding as Finding
-from .doctor import Severity as Severity
-from .doctor import check as check
-from .histogram import Biweight as Biweight
-from .histogram import Counts as Counts
-from .histogram import Gaussian as Gaussian
-from .histogram import Regular as Regular
-from .histogram import Variable as Variable
-from .optimisation import Anneal as Anneal
-from .optimisation import Attempt as Attempt
-from .optimisation import Checkpoint as Checkpoint
-from .optimisation import Evaluation as Evaluation
-from .optimisation import MaximumChange as MaximumChange
-from .optimisation import MinimumYield as MinimumYield
-from .optimisation import Penalty as Penalty
-from .optimisation import Point as Point
-from .optimisation import Record as Record
-from .optimisation import Result as Result
-from .optimisation import Schedule as Schedule
-from .optimisation import Split as Split
-from .optimisation import Watcher as Watcher
-from .optimisation import draw_starts as draw_starts
-from .optimisation import optimize as optimize
-from .optimisation import split as split
-from .parameters.bounds import Projection as Projection
-from .parameters.bounds import Smooth as Smooth
-from .parameters.edges import Edges as Edges
-from .parameters.optimisable import Optimisable as Optimisable
-from .parameters.parameter import Parameter as Parameter
-from .parameters.parameters import Parameters as Parameters
-from .parameters.weights import Weights as Weights
-from .selection.cut import Hard as Hard
-from .selection.cut import Pass as Pass
-from .selection.cut import Reading as Reading
-from .selection.cut import Soft as Soft
-from .selection.cut import StraightThrough as StraightThrough
-from .selection.cutflow import Cutflow as Cutflow
-from .selection.events import Events as Events
-from .selection.objects import Objects as Objects
-from .selection.threshold import Cuts as Cuts
-from .selection.threshold import Threshold as Threshold
-from .selection.windows import window as window
-from .stages.contract import AnyStage as AnyStage
-from .stages.contract import Stage as Stage
-from .stages.contract import stage as stage
-from .stages.plugins import available_stages as available_stages
-from .stages.plugins import load_stage as load_stage
-from .statistics import CountingModel as CountingModel
-from .statistics import FitChannel as FitChannel
-from .statistics import FitError as FitError
-from .statistics import FitResult as FitResult
-from .statistics import HistoSys as HistoSys
-from .statistics import Lumi as Lumi
-from .statistics import Model as Model
-from .statistics import NormFactor as NormFactor
-from .statistics import NormSys as NormSys
-from .statistics import ParameterConfig as ParameterConfig
-from .statistics import Sample as Sample
-from .statistics import ShapeFactor as ShapeFactor
-from .statistics import ShapeSys as ShapeSys
-from .statistics import StatError as StatError
-from .statistics import fit as fit
-from .statistics import from_workspace as from_workspace
-from .statistics import to_workspace as to_workspace
+from .analysis import Analysis
+from .channel import Channel
+from .comparisons import measured_widths
+from .data.dataset import Dataset, default_block_size
+from .doctor import Diagnosis, Finding, Severity, check
+from .histogram import Biweight, Counts, Gaussian, Regular, Variable
+from .optimisation import (
+    Anneal,
+    Attempt,
+    Checkpoint,
+    Evaluation,
+    MaximumChange,
+    MinimumYield,
+    Penalty,
+    Point,
+    Record,
+    Result,
+    Schedule,
+    Split,
+    Watcher,
+    draw_starts,
+    optimize,
+    split,
+)
+from .parameters.bounds import Projection, Smooth
+from .parameters.edges import Edges
+from .parameters.optimisable import Optimisable
+from .parameters.parameter import Parameter
+from .parameters.parameters import Parameters
+from .parameters.weights import Weights
+from .selection.cut import Hard, Pass, Reading, Soft, StraightThrough
+from .selection.cutflow import Cutflow
+from .selection.events import Events
+from .selection.objects import Objects
+from .selection.threshold import Cuts, Threshold
+from .selection.windows import window
+from .stages.contract import AnyStage, Stage, stage
+from .stages.plugins import available_stages, load_stage
+from .statistics import (
+    CountingModel,
+    FitChannel,
+    FitError,
+    FitResult,
+    HistoSys,
+    Lumi,
+    Model,
+    NormFactor,
+    NormSys,
+    ParameterConfig,
+    Sample,
+    ShapeFactor,
+    ShapeSys,
+    StatError,
+    fit,
+    from_workspace,
+    to_workspace,
+)
+
+__all__ = [
+    "Analysis",
+    "Anneal",
+    "AnyStage",
+    "Attempt",
+    "Biweight",
+    "Channel",
+    "Checkpoint",
+    "CountingModel",
+    "Counts",
+    "Cutflow",
+    "Cuts",
+    "Dataset",
+    "Diagnosis",
+    "Edges",
+    "Evaluation",
+    "Events",
+    "Finding",
+    "FitChannel",
+    "FitError",
+    "FitResult",
+    "Gaussian",
+    "Hard",
+    "HistoSys",
+    "Lumi",
+    "MaximumChange",
+    "MinimumYield",
+    "Model",
+    "NormFactor",
+    "NormSys",
+    "Objects",
+    "Optimisable",
+    "Parameter",
+    "ParameterConfig",
+    "Parameters",
+    "Pass",
+    "Penalty",
+    "Point",
+    "Projection",
+    "Reading",
+    "Record",
+    "Regular",
+    "Result",
+    "Sample",
+    "Schedule",
+    "Severity",
+    "ShapeFactor",
+    "ShapeSys",
+    "Smooth",
+    "Soft",
+    "Split",
+    "Stage",
+    "StatError",
+    "StraightThrough",
+    "Threshold",
+    "Variable",
+    "Watcher",
+    "Weights",
+    "available_stages",
+    "check",
+    "default_block_size",
+    "draw_starts",
+    "fit",
+    "from_workspace",
+    "load_stage",
+    "measured_widths",
+    "optimize",
+    "split",
+    "stage",
+    "to_workspace",
+    "window",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

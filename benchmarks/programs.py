@@ -16,7 +16,7 @@ import optax
 from hepgrad.analysis import Analysis, Dataset, Hard, Parameters, Projection
 from hepgrad.analysis.data.pool import Pool, compiled
 from hepgrad.analysis.optimisation.goal import Goal
-from hepgrad.analysis.optimisation.programs import Fill
+from hepgrad.analysis.optimisation.programs.of_shards import Fill
 from hepgrad.analysis.optimisation.steps import Descent, make_step
 
 

@@ -27,7 +27,7 @@ import optax
 from hepgrad.analysis import Dataset, Projection
 from hepgrad.analysis.data.pool import LocalPool, Pool
 from hepgrad.analysis.optimisation.goal import Goal
-from hepgrad.analysis.optimisation.sharded import over_shards
+from hepgrad.analysis.optimisation.programs.sharded import over_shards
 from hepgrad.analysis.optimisation.steps import Descent, in_one_program
 from hepgrad.workflows.backends import Devices
 from hepgrad.workflows.backends.dask import DaskPool

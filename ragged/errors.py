@@ -1,7 +1,7 @@
 """The errors of ragged arrays, and checks that also work inside ``jit``.
 
 Outside ``jit`` a check raises at once. Inside ``jit`` the values are not known while tracing, so the check becomes part
-of the compiled program (`hepgrad.ragged.check`).
+of the compiled program (`hepgrad.ragged.checks.check`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .check import check
+from .checks.check import check
 
 
 class StructureError(ValueError):

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from .array import Content, RaggedArray, RecordArray, content_of, with_length
-from .broadcast import broadcast_arrays
+from .functions.applying import align
+from .functions.broadcast import broadcast_arrays
 from .resize import settle
 from .rows import joined
-from .ufunc import align
 
 
 def fields(array: Any) -> list[str]:

@@ -20,8 +20,6 @@ MAY_IMPORT = {
 }
 MAX_LINES = 450
 MAX_MODULES = 15
-# arrays have operators, and operators make arrays
-CIRCLES = [{"hepgrad.ragged.array", "hepgrad.ragged.operators"}]
 SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 
 
@@ -102,13 +100,13 @@ def circles(arrows: dict[str, set[str]]) -> list[set[str]]:
 
 
 def test_imports_go_round_in_no_circle():
-    """Imports of types and inside functions count: they are arrows in a reader's head."""
-    modules = {module_name(path) for path in SOURCES}
+    """Imports of types and inside functions count: they are arrows in a reader's head. A package's face does not."""
+    modules = {module_name(path) for path in SOURCES} - {f"hepgrad.{package}" for package in MAY_IMPORT}
     arrows = {}
     for path in SOURCES:
         targets = {name if name in modules else name.rpartition(".")[0] for _, name in imports(path)}
         arrows[module_name(path)] = (targets & modules) - {module_name(path)}
-    assert circles(arrows) == CIRCLES
+    assert circles(arrows) == []
 
 
 def test_circles_are_found():
@@ -127,7 +125,7 @@ def test_tests_mirror_the_packages():
     lost = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         folder = ROOT / path.parent.relative_to(ROOT / "tests")
-        if folder == ROOT or "conformance" in folder.parts:  # about the whole project, or about all of a package
+        if folder == ROOT or {"conformance", "fuzz"} & set(folder.parts):  # about all of the project, or of a package
             continue
         subjects = [folder.name, *(entry.stem for entry in folder.glob("*"))]
         if not any(f"{path.stem}_".startswith(f"test_{subject}_") for subject in subjects):

@@ -19,8 +19,8 @@ from hepgrad.analysis.optimisation import Position, differences
 
 from .defaults import CHECKPOINT
 from .errors import InputError, blaming
-from .lock import beside
-from .replacing import leftovers, replacing
+from .files.lock import beside
+from .files.replacing import leftovers, replacing
 
 FORMAT = "hepgrad checkpoint, version 1"
 # how the file begins, whatever happened to the rest of it

@@ -34,18 +34,18 @@ from hepgrad.analysis.optimisation import fingerprint
 from .backends import Backend, find_backend
 from .cache import Cache
 from .checkpoint import CheckpointFile
-from .config import as_toml, effective_settings
 from .defaults import CACHE, RUNS
 from .errors import InputError, InputWarning
 from .export import write_selection
-from .failure import GO_ON
-from .lock import locked
-from .progress import progress
+from .files.lock import locked
+from .messages.failure import GO_ON
+from .messages.progress import progress
+from .messages.redaction import portable, redacted
+from .messages.terminal import Console
 from .read import Fileset
 from .read.collect import Recipe
 from .read.reader import ReadWatcher
 from .read.watching import watching
-from .redaction import portable, redacted
 from .report import Subject, notes, write_report
 from .results.bootstrap import Improvement
 from .results.negative import negative_bins
@@ -53,8 +53,8 @@ from .results.observation import Observation, observe
 from .results.run_files import soft_cutflows, write_results
 from .results.run_folder import RunFolder
 from .scan.search import scan
+from .settings.config import as_toml, effective_settings
 from .skim import Loosest
-from .terminal import Console
 from .workflow import Workflow
 
 PACKAGES = ("hepgrad", "jax", "jaxlib", "optax", "numpy", "awkward", "uproot", "hist")

@@ -14,11 +14,11 @@ import optax
 from hepgrad.analysis import Analysis, Anneal, Dataset, Parameters, Weights
 from hepgrad.analysis.systematics import AlternativeSample
 
-from .names import check_names, check_parameters
+from .files.names import check_names, check_parameters
+from .messages.redaction import located
 from .read import NANOAOD, Fileset, Ingredients, Layout, simulated
 from .read.process import Process as Process
 from .read.trust.agreement import NOT_FINITE, NotFinite
-from .redaction import located
 from .settings.ranges import RANGES
 
 

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from .correction import CompoundCorrection as CompoundCorrection
-from .correction import Correction as Correction
-from .correction import read_corrections as read_corrections
+from .correction import CompoundCorrection, Correction, read_corrections
+
+__all__ = [
+    "CompoundCorrection",
+    "Correction",
+    "read_corrections",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

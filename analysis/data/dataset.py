@@ -13,9 +13,9 @@ import numpy as np
 
 from hepgrad import ragged as rg
 
-from ..precision import largest_beyond
-from ..ranking import with_ranking
 from ..selection.events import Events
+from ..selection.ranking import with_ranking
+from .precision import largest_beyond
 
 
 @jax.tree_util.register_dataclass

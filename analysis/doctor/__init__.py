@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from .diagnosis import Diagnosis as Diagnosis
-from .diagnosis import Finding as Finding
-from .diagnosis import Severity as Severity
-from .examination import check as check
+from .diagnosis import Diagnosis, Finding, Severity
+from .examination import check
+
+__all__ = [
+    "Diagnosis",
+    "Finding",
+    "Severity",
+    "check",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

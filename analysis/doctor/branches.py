@@ -12,8 +12,8 @@ from hepgrad import ragged as rg
 
 from ..data.dataset import Dataset
 from ..parameters.parameters import Parameters
-from ..ranking import PT, RANKING
 from ..selection.cut import Hard
+from ..selection.ranking import PT, RANKING
 from .diagnosis import Finding, Severity
 from .patient import Patient
 from .reach import inputs_that_matter

@@ -7,18 +7,32 @@ fields ``pt``, ``eta``, ``phi`` and ``mass``, and `Momentum` for what is added a
 
 from __future__ import annotations
 
-from .angles import delta_phi as delta_phi
-from .angles import delta_r as delta_r
-from .boosts import boost as boost
-from .boosts import cos_decay_angle as cos_decay_angle
-from .boosts import to_rest_frame as to_rest_frame
-from .boosts import velocity as velocity
-from .masses import invariant_mass as invariant_mass
-from .momenta import Momentum as Momentum
-from .momenta import momentum as momentum
-from .momenta import rapidity as rapidity
-from .neutrino import neutrino_from_w as neutrino_from_w
-from .singular import safe_divide as safe_divide
-from .singular import safe_sqrt as safe_sqrt
-from .transverse import system_transverse_mass as system_transverse_mass
-from .transverse import transverse_mass as transverse_mass
+from .angles import delta_phi, delta_r
+from .boosts import boost, cos_decay_angle, to_rest_frame, velocity
+from .masses import invariant_mass
+from .momenta import Momentum, momentum, rapidity
+from .neutrino import neutrino_from_w
+from .singular import safe_divide, safe_sqrt
+from .transverse import system_transverse_mass, transverse_mass
+
+__all__ = [
+    "Momentum",
+    "boost",
+    "cos_decay_angle",
+    "delta_phi",
+    "delta_r",
+    "invariant_mass",
+    "momentum",
+    "neutrino_from_w",
+    "rapidity",
+    "safe_divide",
+    "safe_sqrt",
+    "system_transverse_mass",
+    "to_rest_frame",
+    "transverse_mass",
+    "velocity",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

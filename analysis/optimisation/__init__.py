@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from ..data.split import Split as Split
-from ..data.split import split as split
-from .attempt import Attempt as Attempt
-from .attempt import FitTally as FitTally
-from .attempt import Record as Record
-from .checkpoint import Checkpoint as Checkpoint
-from .fingerprint import differences as differences
-from .fingerprint import fingerprint as fingerprint
-from .gradient_descent import optimize as optimize
-from .loop import Watcher as Watcher
-from .penalty import MaximumChange as MaximumChange
-from .penalty import MinimumYield as MinimumYield
-from .penalty import Penalty as Penalty
-from .result import EVALUATIONS as EVALUATIONS
-from .result import Evaluation as Evaluation
-from .result import Point as Point
-from .result import Result as Result
-from .schedule import Anneal as Anneal
-from .schedule import Schedule as Schedule
-from .starts import draw_starts as draw_starts
-from .steps import Position as Position
+from ..data.split import Split, split
+from .attempt import Attempt, FitTally, Record
+from .checkpoint import Checkpoint
+from .fingerprint import differences, fingerprint
+from .gradient_descent import optimize
+from .loop import Watcher
+from .penalty import MaximumChange, MinimumYield, Penalty
+from .result import EVALUATIONS, Evaluation, Point, Result
+from .schedule import Anneal, Schedule
+from .starts import draw_starts
+from .steps import Position
+
+__all__ = [
+    "EVALUATIONS",
+    "Anneal",
+    "Attempt",
+    "Checkpoint",
+    "Evaluation",
+    "FitTally",
+    "MaximumChange",
+    "MinimumYield",
+    "Penalty",
+    "Point",
+    "Position",
+    "Record",
+    "Result",
+    "Schedule",
+    "Split",
+    "Watcher",
+    "differences",
+    "draw_starts",
+    "fingerprint",
+    "optimize",
+    "split",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

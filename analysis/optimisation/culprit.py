@@ -23,7 +23,7 @@ from ..selection.events import Events
 from ..statistics import FitError
 from ..systematics import AlternativeSample, Templates
 from .goal import Goal
-from .programs import Fill
+from .programs.of_shards import Fill
 
 # by what is not finite: how many numbers of it
 Bad = dict[str, jax.Array]

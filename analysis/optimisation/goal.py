@@ -14,7 +14,7 @@ from ..selection.cut import Reading
 from ..statistics.objectives import Evaluation
 from ..systematics import Templates
 from .penalty import Penalty
-from .programs import Fill
+from .programs.of_shards import Fill
 
 
 @dataclasses.dataclass(frozen=True)

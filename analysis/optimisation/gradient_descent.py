@@ -20,9 +20,9 @@ from .goal import Goal
 from .loop import Course, Watcher, failed
 from .penalty import Penalty
 from .plan import Plan
+from .programs.sharded import over_shards
 from .result import Point, Result
 from .schedule import Anneal, Schedule
-from .sharded import over_shards
 from .steps import Descent, in_one_program
 
 

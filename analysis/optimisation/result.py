@@ -22,7 +22,7 @@ from ..statistics.objectives import Merit
 from .attempt import Attempt, FitTally, Record, best_of
 from .goal import Goal
 from .loop import not_finite
-from .programs import Count, Fill
+from .programs.of_shards import Count, Fill
 
 EVALUATIONS = ("soft_train", "soft_held_out", "hard_train", "hard_held_out")
 

@@ -17,8 +17,8 @@ from ..data.dataset import Dataset
 from ..parameters.bounds import Bounds, Coordinates
 from ..parameters.parameters import Parameters
 from ..selection.cut import Soft
-from .background import in_background
 from .goal import Goal
+from .programs.background import in_background
 
 
 @jax.tree_util.register_dataclass

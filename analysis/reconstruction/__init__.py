@@ -5,12 +5,24 @@ The functions take collections (`hepgrad.analysis.Objects`) and use the formulas
 
 from __future__ import annotations
 
-from .choice import nearest_in_mass as nearest_in_mass
-from .choice import smooth_choice as smooth_choice
-from .object_systems import joint_systems as joint_systems
-from .object_systems import systems as systems
-from .three_jets import trijets as trijets
-from .top_pair_assignment import TopMasses as TopMasses
-from .top_pair_assignment import top_pairs as top_pairs
-from .total_momenta import leading_momentum as leading_momentum
-from .total_momenta import total_momentum as total_momentum
+from .choice import nearest_in_mass, smooth_choice
+from .object_systems import joint_systems, systems
+from .three_jets import trijets
+from .top_pair_assignment import TopMasses, top_pairs
+from .total_momenta import leading_momentum, total_momentum
+
+__all__ = [
+    "TopMasses",
+    "joint_systems",
+    "leading_momentum",
+    "nearest_in_mass",
+    "smooth_choice",
+    "systems",
+    "top_pairs",
+    "total_momentum",
+    "trijets",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

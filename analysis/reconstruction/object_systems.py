@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 
 from hepgrad import ragged as rg
-from hepgrad.ragged.check import check
+from hepgrad.ragged.checks.check import check
 
 from ..kinematics.masses import invariant_mass
 from ..kinematics.momenta import Momentum

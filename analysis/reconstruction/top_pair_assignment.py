@@ -14,9 +14,9 @@ import jax.numpy as jnp
 from hepgrad import ragged as rg
 
 from ..kinematics.momenta import Momentum
-from ..ranking import in_order
 from ..selection.cut import Pass, as_probability
 from ..selection.objects import Objects
+from ..selection.ranking import in_order
 from .object_systems import MEMBERS, limited
 from .total_momenta import NAMES
 

@@ -17,8 +17,8 @@ import numpy as np
 from hepgrad import ragged as rg
 from hepgrad.ragged.remembered import remembered
 
-from ..ranking import in_order
 from .counting import whole_number
+from .ranking import in_order
 
 
 class Expectations(abc.ABC):

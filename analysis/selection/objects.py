@@ -13,10 +13,10 @@ import jax.numpy as jnp
 
 from hepgrad import ragged as rg
 
-from ..ranking import RANKING, in_order
 from .counting import Counting
 from .cut import Pass, as_probability
 from .expectations import Expectations
+from .ranking import RANKING, in_order
 from .threshold import Threshold
 
 

@@ -6,20 +6,42 @@ the syntax of Python; `parse` says what is understood.
 
 from __future__ import annotations
 
-from .cleaning import Cleaning as Cleaning
-from .event_selection import EventSelection as EventSelection
-from .event_weight import EventWeight as EventWeight
-from .expression import Expression as Expression
-from .expression import parse as parse
-from .networks.equinox_network import EquinoxNetwork as EquinoxNetwork
-from .networks.equinox_network import from_equinox as from_equinox
-from .networks.perceptron import Perceptron as Perceptron
-from .networks.score import Score as Score
-from .object_selection import ObjectSelection as ObjectSelection
-from .observable import Observable as Observable
-from .reconstruct.hadronic_top import HadronicTop as HadronicTop
-from .reconstruct.leptonic_w import LeptonicW as LeptonicW
-from .reconstruct.top_pair import TopPair as TopPair
-from .reconstruct.transverse_mass import TransverseMass as TransverseMass
-from .scale_factors import ScaleFactors as ScaleFactors
-from .table import Table as Table
+from .cleaning import Cleaning
+from .event_selection import EventSelection
+from .event_weight import EventWeight
+from .expression import Expression, parse
+from .networks.equinox_network import EquinoxNetwork, from_equinox
+from .networks.perceptron import Perceptron
+from .networks.score import Score
+from .object_selection import ObjectSelection
+from .observable import Observable
+from .reconstruct.hadronic_top import HadronicTop
+from .reconstruct.leptonic_w import LeptonicW
+from .reconstruct.top_pair import TopPair
+from .reconstruct.transverse_mass import TransverseMass
+from .scale_factors import ScaleFactors
+from .table import Table
+
+__all__ = [
+    "Cleaning",
+    "EquinoxNetwork",
+    "EventSelection",
+    "EventWeight",
+    "Expression",
+    "HadronicTop",
+    "LeptonicW",
+    "ObjectSelection",
+    "Observable",
+    "Perceptron",
+    "ScaleFactors",
+    "Score",
+    "Table",
+    "TopPair",
+    "TransverseMass",
+    "from_equinox",
+    "parse",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

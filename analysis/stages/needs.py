@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..ranking import RANKING
+from ..selection.ranking import RANKING
 from .contract import AnyStage
 
 # a message lists at most so many names

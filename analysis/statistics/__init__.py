@@ -2,27 +2,54 @@
 
 from __future__ import annotations
 
-from .asimov import BackgroundOnlyFit as BackgroundOnlyFit
-from .asimov import asimov_z as asimov_z
-from .asimov import background_only_fit as background_only_fit
-from .asimov import discovery_significance as discovery_significance
-from .counting_model import CountingModel as CountingModel
-from .fitting import FitError as FitError
-from .fitting import FitResult as FitResult
-from .fitting import fit as fit
-from .histfactory import FitChannel as FitChannel
-from .histfactory import HistoSys as HistoSys
-from .histfactory import Lumi as Lumi
-from .histfactory import Model as Model
-from .histfactory import NormFactor as NormFactor
-from .histfactory import NormSys as NormSys
-from .histfactory import ParameterConfig as ParameterConfig
-from .histfactory import Sample as Sample
-from .histfactory import ShapeFactor as ShapeFactor
-from .histfactory import ShapeSys as ShapeSys
-from .histfactory import StatError as StatError
-from .histfactory import from_workspace as from_workspace
-from .histfactory import to_workspace as to_workspace
-from .statistical_model import FigureOfMerit as FigureOfMerit
-from .statistical_model import StatisticalModel as StatisticalModel
-from .template_model import TemplateModel as TemplateModel
+from .asimov import BackgroundOnlyFit, asimov_z, background_only_fit, discovery_significance
+from .counting_model import CountingModel
+from .fitting import FitError, FitResult, fit
+from .histfactory import (
+    FitChannel,
+    HistoSys,
+    Lumi,
+    Model,
+    NormFactor,
+    NormSys,
+    ParameterConfig,
+    Sample,
+    ShapeFactor,
+    ShapeSys,
+    StatError,
+    from_workspace,
+    to_workspace,
+)
+from .statistical_model import FigureOfMerit, StatisticalModel
+from .template_model import TemplateModel
+
+__all__ = [
+    "BackgroundOnlyFit",
+    "CountingModel",
+    "FigureOfMerit",
+    "FitChannel",
+    "FitError",
+    "FitResult",
+    "HistoSys",
+    "Lumi",
+    "Model",
+    "NormFactor",
+    "NormSys",
+    "ParameterConfig",
+    "Sample",
+    "ShapeFactor",
+    "ShapeSys",
+    "StatError",
+    "StatisticalModel",
+    "TemplateModel",
+    "asimov_z",
+    "background_only_fit",
+    "discovery_significance",
+    "fit",
+    "from_workspace",
+    "to_workspace",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,8 +12,8 @@ import numpy as np
 from ..array import RaggedArray
 from ..reduce.axis import by_axis, with_numbers
 from ..reduce.groups import Groups
+from ..reduce.sums import narrowed
 from ..remembered import remembered
-from ..sums import narrowed
 from .poisson_binomial import check_number, clean, convolve
 from .scan import scan_by_id, shift_by_id
 

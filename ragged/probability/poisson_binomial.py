@@ -19,7 +19,7 @@ from ..reduce.axis import by_axis
 from ..reduce.groups import Groups
 from ..reduce.products import exclusive_by_id
 from ..reduce.segments import spread
-from ..sums import as_float, narrowed, widened
+from ..reduce.sums import as_float, narrowed, widened
 from .scan import scan_by_id, shift_by_id
 
 State = tuple[jax.Array, ...]

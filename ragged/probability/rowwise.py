@@ -12,18 +12,18 @@ import jax.numpy as jnp
 
 from ..array import RaggedArray, content_of, with_length
 from ..errors import StructureError
-from ..promotion import holding
+from ..functions.promotion import holding
 from ..reduce.axis import by_axis, with_numbers
 from ..reduce.groups import Groups
 from ..reduce.positions import argmin
 from ..reduce.products import exclusive_by_id, prod_in_order
 from ..reduce.segments import spread
+from ..reduce.sums import narrowed, sum_dtype, widened
 from ..resize import settle
 from ..rows import common_rows, cut, rows_of
 from ..slicing.gather import take
 from ..structure.order import argsort
 from ..structure.pairs import row_pairs
-from ..sums import narrowed, sum_dtype, widened
 from .scan import scan_by_id, shift_by_id
 
 

@@ -17,8 +17,8 @@ from ..reduce.axis import by_axis, with_numbers
 from ..reduce.groups import Groups, Whole, groups_of
 from ..reduce.reducers import reduce_with
 from ..reduce.segments import column, spread
+from ..reduce.sums import as_float, narrowed, widened
 from ..structure.pairs import row_pairs
-from ..sums import as_float, narrowed, widened
 from .rowwise import on_rows
 
 

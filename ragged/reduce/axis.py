@@ -23,9 +23,9 @@ from ..errors import concrete
 from ..flat import FlatArray
 from ..resize import settle
 from ..rows import Rows, rows_of
-from ..sums import LONG
 from .groups import Groups, Whole, groups_of
 from .segments import bound, extreme_by_id, spread
+from .sums import LONG
 
 # groups, the numbers, and what puts the results (one for each group) into the remaining structure
 Grouped: TypeAlias = "tuple[Groups | Whole, jax.Array, Callable[[jax.Array], Any]]"

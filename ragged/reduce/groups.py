@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 
 from ..array import RaggedArray
-from ..sums import sum_by_id, sum_dtype, sum_in_order
 from .products import prod_by_id, prod_in_order
 from .segments import bound, column, extreme_by_id, identity, spread
+from .sums import sum_by_id, sum_dtype, sum_in_order
 
 
 @jax.tree_util.register_dataclass

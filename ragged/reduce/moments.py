@@ -10,10 +10,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..sums import as_float
 from .groups import Groups, Whole
 from .reducers import reduce_with, refuse_missing
 from .segments import column
+from .sums import as_float
 
 
 def mean(

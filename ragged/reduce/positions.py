@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..sums import sum_dtype
 from .groups import Groups, Whole
 from .reducers import reduce_with, refuse_missing
 from .segments import column, identity, settled
+from .sums import sum_dtype
 
 
 def argmax(array: Any, axis: int | None = None, *, keepdims: bool = False, mask_identity: bool = False) -> Any:

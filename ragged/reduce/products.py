@@ -11,8 +11,8 @@ from jax import lax
 
 from ..array import RaggedArray
 from ..probability.scan import exclusive_products
-from ..sums import add_in_turn, narrowed, sum_dtype, widened
 from .segments import bound, column, spread
+from .sums import add_in_turn, narrowed, sum_dtype, widened
 
 
 def segment_prod(values: jax.Array, rows: RaggedArray) -> jax.Array:

@@ -20,12 +20,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..promotion import holding
-from ..sums import narrowed, sum_dtype, widened
-from ..ufunc import apply
+from ..functions.applying import apply
+from ..functions.promotion import holding
 from .axis import by_axis
 from .groups import Groups, Whole
 from .segments import column
+from .sums import narrowed, sum_dtype, widened
 
 Formula = Callable[..., jax.Array]
 

@@ -16,7 +16,7 @@ import numpy as np
 from jax import lax
 
 from ..array import RaggedArray
-from ..sums import add_in_turn, narrowed, sum_in_order, widened
+from .sums import add_in_turn, narrowed, sum_in_order, widened
 
 
 def segment_sum(values: jax.Array, rows: RaggedArray) -> jax.Array:
@@ -94,7 +94,7 @@ def extreme_by_id(values: jax.Array, ids: jax.Array, num: int, *, largest: bool,
     Parameters
     ----------
     values, ids, num
-        As for `hepgrad.ragged.sums.sum_by_id`.
+        As for `hepgrad.ragged.reduce.sums.sum_by_id`.
     largest
         The largest, or the smallest.
     ordered

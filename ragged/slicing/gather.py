@@ -16,7 +16,7 @@ import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, guard, row_ids_from_offsets
 from ..errors import CapacityError, check_capacity, concrete
-from ..sums import narrowed, widened
+from ..reduce.sums import narrowed, widened
 
 _MAX_INT32 = np.iinfo(np.int32).max
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..check import check
+from ..checks.check import check
 from ..errors import concrete
 from ..rows import Rows
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, content_length, content_of
 from ..errors import concrete
-from ..ufunc import repeat_rows
+from ..functions.applying import repeat_rows
 from .gather import constant, rows_from_counts, take
 from .integers import known_all, wrap_index
 from .row_slices import slice_bounds, slice_limit

@@ -16,9 +16,9 @@ import numpy as np
 
 from ..array import RaggedArray, content_of, with_length
 from ..errors import StructureError, concrete
+from ..functions.applying import align
 from ..resize import settle
 from ..rows import common_rows, cut, rows_of
-from ..ufunc import align
 from .tuples import Room, Tuples, at, structure
 
 

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, content_length, content_of, with_length
-from ..blocks import appended_rows
 from ..errors import StructureError, check_same_offsets, concrete
 from ..flat import FlatArray
 from ..resize import fit, head, settle, with_capacity
@@ -18,6 +17,7 @@ from ..rows import Rows, common_rows, cut, is_per_row, rows_of
 from ..slicing.gather import compact, constant, take, take_rows
 from ..slicing.within_rows import regular
 from .axes import positive_axis
+from .blocks import appended_rows
 from .padding import singletons
 
 

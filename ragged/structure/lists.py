@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, content_length, content_of, row_ids_from_offsets, with_length
-from ..check import check
+from ..checks.check import check
 from ..errors import StructureError, check_same_length, concrete
 from ..flat import FlatArray, plain
 from ..resize import fit, head, settle

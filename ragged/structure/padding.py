@@ -13,7 +13,7 @@ import numpy as np
 from ..array import Content, RaggedArray, RecordArray, content_of, with_length
 from ..errors import CapacityError, check_capacity, concrete
 from ..flat import FlatArray
-from ..promotion import holding
+from ..functions.promotion import holding
 from ..resize import settle, with_capacity
 from ..rows import common_rows, rows_of
 from ..slicing.gather import compact, constant, rows_from_counts, take

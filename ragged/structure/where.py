@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from ..array import RaggedArray, RecordArray, content_of, with_length
+from ..functions.applying import apply
 from ..records import fields
 from ..rows import length_of
-from ..ufunc import apply
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:

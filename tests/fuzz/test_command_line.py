@@ -14,10 +14,10 @@ from hypothesis.strategies import integers, lists, sampled_from
 
 from hepgrad.workflows import execution
 from hepgrad.workflows.checkpoint import CheckpointFile
-from hepgrad.workflows.config import configured, parse_settings
 from hepgrad.workflows.errors import EXIT_CODES, InputError
-from hepgrad.workflows.redaction import redacted
+from hepgrad.workflows.messages.redaction import redacted
 from hepgrad.workflows.results.run_folder import RunFolder
+from hepgrad.workflows.settings.config import configured, parse_settings
 from hepgrad.workflows.workflow import Workflow
 
 COMMANDS = [

@@ -25,7 +25,7 @@ from hepgrad.workflows import Fileset, InputError, InputWarning, RunFolder
 from hepgrad.workflows.cache import Cache
 from hepgrad.workflows.cache.folder import MANIFEST, MARKER, write_manifest
 from hepgrad.workflows.checkpoint import CheckpointFile
-from hepgrad.workflows.lock import locked
+from hepgrad.workflows.files.lock import locked
 from hepgrad.workflows.read.reader import Request
 
 JSON = recursive(

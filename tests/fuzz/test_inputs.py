@@ -14,7 +14,7 @@ import pytest
 import uproot
 from hypothesis import strategies as st
 
-from hepgrad.analysis.ranking import by_falling
+from hepgrad.analysis.selection.ranking import by_falling
 from hepgrad.workflows import Fileset, InputError, Process, Sample, read_events
 from hepgrad.workflows.errors import InputWarning
 from hepgrad.workflows.read.collect import Recipe

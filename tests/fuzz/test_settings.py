@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hepgrad.workflows import InputError
 from hepgrad.workflows.analyses.zprime import ZPRIME
-from hepgrad.workflows.config import as_toml, configured, effective_settings, parse_settings, read_settings
+from hepgrad.workflows.settings.config import as_toml, configured, effective_settings, parse_settings, read_settings
 from hepgrad.workflows.settings.ranges import RANGES
 
 SETTINGS = effective_settings(ZPRIME)

@@ -18,11 +18,11 @@ from hepgrad.analysis.stages import EventSelection, ObjectSelection, Observable
 from hepgrad.workflows import Fileset, InputError, Process, RunFolder, read_histograms
 from hepgrad.workflows.export import selection_script
 from hepgrad.workflows.export.text import comment, docstring, literal
+from hepgrad.workflows.files.stored_files import read_rows
+from hepgrad.workflows.messages.terminal import Console, visible
 from hepgrad.workflows.report.gallery import Gallery
 from hepgrad.workflows.report.style import Plot, new_figure
 from hepgrad.workflows.results.run_files import write_histograms
-from hepgrad.workflows.stored_files import read_rows
-from hepgrad.workflows.terminal import Console, visible
 
 
 def plain(text: str) -> bool:

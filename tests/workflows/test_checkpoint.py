@@ -21,7 +21,7 @@ from hepgrad.analysis.optimisation import Position
 from hepgrad.workflows import Fileset, InputError, execution, run
 from hepgrad.workflows.checkpoint import CheckpointFile
 from hepgrad.workflows.cli.program import main
-from hepgrad.workflows.config import configured
+from hepgrad.workflows.settings.config import configured
 
 HERE = Path(__file__).parent
 

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from .backend import Backend as Backend
-from .choose import choose_backend as choose_backend
-from .choose import find_backend as find_backend
-from .dask import Dask as Dask
-from .devices import Devices as Devices
-from .in_memory import InMemory as InMemory
-from .out_of_core import OutOfCore as OutOfCore
+from .backend import Backend
+from .choose import choose_backend, find_backend
+from .dask import Dask
+from .devices import Devices
+from .in_memory import InMemory
+from .out_of_core import OutOfCore
+
+__all__ = [
+    "Backend",
+    "Dask",
+    "Devices",
+    "InMemory",
+    "OutOfCore",
+    "choose_backend",
+    "find_backend",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from .cache import Cache as Cache
-from .entry import Entry as Entry
-from .parquet import export_parquet as export_parquet
+from .cache import Cache
+from .entry import Entry
+from .parquet import export_parquet
+
+__all__ = [
+    "Cache",
+    "Entry",
+    "export_parquet",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

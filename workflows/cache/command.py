@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ..compile_cache import compile_cache_root, compile_caches
 from ..errors import InputError
-from ..terminal import Console
+from ..messages.terminal import Console
 from .cache import Cache
 from .entry import Entry
 from .parquet import export_parquet

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import InputError
-from ..lock import alive
-from ..stored_files import read_json
+from ..files.lock import alive
+from ..files.stored_files import read_json
 from .key import DIGITS, FORMAT, digest
 
 MARKER = "hepgrad.json"

@@ -7,7 +7,7 @@ from pathlib import Path
 import awkward as ak
 
 from ..errors import InputError
-from ..replacing import replacing
+from ..files.replacing import replacing
 from .entry import Entry
 
 

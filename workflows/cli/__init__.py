@@ -6,4 +6,12 @@ that ``hepgrad --help`` is quick.
 
 from __future__ import annotations
 
-from .program import main as main
+from .program import main
+
+__all__ = [
+    "main",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

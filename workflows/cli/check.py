@@ -33,8 +33,8 @@ def carry_out(arguments: argparse.Namespace) -> int:
     from hepgrad.analysis import Severity
 
     from ..execution import examine
+    from ..messages.terminal import Console
     from ..studies.study import Study
-    from ..terminal import Console
 
     with prepared(arguments) as (workflow, reading):
         if isinstance(workflow, Study):

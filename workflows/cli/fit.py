@@ -97,8 +97,8 @@ def carry_out(arguments: argparse.Namespace) -> int:
     from hepgrad.analysis import FitError
 
     from ..fitting.watching import watching
+    from ..messages.terminal import Console
     from ..results.run_folder import RunFolder
-    from ..terminal import Console
 
     if arguments.points < 2:
         raise InputError(f"--points must be at least 2, got {arguments.points}")

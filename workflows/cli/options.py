@@ -107,8 +107,8 @@ def show_removed(output: Path, *others: Path) -> int:
     *others
         Files beside it that would be removed too.
     """
+    from ..messages.terminal import Console
     from ..results.run_folder import RunFolder
-    from ..terminal import Console
 
     console = Console()
     removed = [*RunFolder.removed_by_overwriting(output), *(file for file in others if file.exists())]
@@ -164,7 +164,7 @@ def _dask(scheduler: str | None, folder: Path) -> Iterator[Dask]:
 
 
 def _configured(workflow: Workflow | Study, arguments: argparse.Namespace) -> Workflow | Study:
-    from ..config import configured, parse_settings, read_settings
+    from ..settings.config import configured, parse_settings, read_settings
     from ..studies.study import Study
 
     if isinstance(workflow, Study):

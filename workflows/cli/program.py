@@ -17,7 +17,7 @@ import shtab
 
 from ..compile_cache import compile_cache
 from ..errors import CLOSED, EXIT_CODES, INTERRUPTED, InputWarning
-from ..failure import Failure, failure
+from ..messages.failure import Failure, failure
 from . import cache, check, convert, fit, listing, new, report, run, scan
 
 COMMANDS = (listing, new, check, run, report, scan, fit, convert, cache)
@@ -105,7 +105,7 @@ def _notes(error: BaseException) -> Sequence[str]:
 
 
 def _show_warning(message: Warning | str, *details: object, **more: object) -> None:
-    from ..failure import one_line
+    from ..messages.failure import one_line
 
     print(f"hepgrad: warning: {one_line(str(message))}", file=sys.stderr)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..defaults import CHECKPOINT, RUNS
 from ..errors import InputError
-from ..lock import beside
+from ..files.lock import beside
 from .options import add_overwrite, add_workflow, check_study, positive, prepared, show_removed
 
 EXAMPLES = """examples:

@@ -55,11 +55,11 @@ def carry_out(arguments: argparse.Namespace) -> int:
 
     from ..defaults import RUNS
     from ..execution import load_events, located, run_facts, settings
-    from ..lock import locked
+    from ..files.lock import locked
+    from ..messages.terminal import Console
     from ..results.run_folder import RunFolder
     from ..scan.search import scan, search
     from ..studies.study import Study
-    from ..terminal import Console
 
     how = {"method": arguments.method, "trials": arguments.trials, "seed": arguments.seed}
     with prepared(arguments) as (workflow, reading):

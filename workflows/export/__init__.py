@@ -2,5 +2,13 @@
 
 from __future__ import annotations
 
-from .script import selection_script as selection_script
-from .script import write_selection as write_selection
+from .script import selection_script, write_selection
+
+__all__ = [
+    "selection_script",
+    "write_selection",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -13,9 +13,9 @@ from hepgrad.analysis import Channel, Edges, Parameters, Regular, Weights
 from hepgrad.analysis.stages.needs import needed_branches
 
 from ..errors import InputError
+from ..messages.redaction import redacted
 from ..read import Fileset, Ingredients
 from ..read.files.paths import is_remote
-from ..redaction import redacted
 from ..results.run_folder import RunFolder
 from ..workflow import Workflow
 from .definitions import definitions

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..terminal import visible
+from ..messages.terminal import visible
 
 # the value of a definition that is no literal
 CODE: Any = object()

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from .convert import convert as convert
-from .fit import LikelihoodFit as LikelihoodFit
-from .fit import fit as fit
-from .reading import from_workspace as from_workspace
-from .reading import read_workspace as read_workspace
-from .signals import SignalLimits as SignalLimits
-from .signals import limits as limits
+from .conversion import convert
+from .likelihood_fit import LikelihoodFit, fit
+from .reading import from_workspace, read_workspace
+from .signals import SignalLimits, limits
+
+__all__ = [
+    "LikelihoodFit",
+    "SignalLimits",
+    "convert",
+    "fit",
+    "from_workspace",
+    "limits",
+    "read_workspace",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -22,8 +22,8 @@ from hepgrad.analysis.statistics.exchange import (
 from hepgrad.analysis.statistics.exchange.combine import Interpretation
 
 from ..errors import InputError
+from ..files.replacing import replacing
 from ..read.files.paths import is_remote
-from ..replacing import replacing
 from .reading import Document, read_bytes
 
 

@@ -21,7 +21,7 @@ from hepgrad.analysis.statistics.measurement import limits as limits_on
 
 from ..errors import InputError
 from ..results.run_folder import RUN_FILE, RunFolder
-from .fit import Watch
+from .likelihood_fit import Watch
 from .reading import Document, WorkspaceLike, read_patch_set
 from .signal_plots import plots
 from .sources import document

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from .coffea_reader import CoffeaReader as CoffeaReader
-from .events import iterate_events as iterate_events
-from .events import read_events as read_events
-from .fileset import Fileset as Fileset
-from .filesets.lumi_mask import LumiMask as LumiMask
-from .ingredient import Ingredient as Ingredient
-from .ingredient import Ingredients as Ingredients
-from .ingredient import simulated as simulated
-from .layout import FLAT as FLAT
-from .layout import NANOAOD as NANOAOD
-from .layout import Layout as Layout
-from .loading import load as load
-from .sample import Keep as Keep
-from .sample import Sample as Sample
+from .coffea_reader import CoffeaReader
+from .events import iterate_events, read_events
+from .fileset import Fileset
+from .filesets.lumi_mask import LumiMask
+from .ingredient import Ingredient, Ingredients, simulated
+from .layout import FLAT, NANOAOD, Layout
+from .loading import load
+from .sample import Keep, Sample
+
+__all__ = [
+    "FLAT",
+    "NANOAOD",
+    "CoffeaReader",
+    "Fileset",
+    "Ingredient",
+    "Ingredients",
+    "Keep",
+    "Layout",
+    "LumiMask",
+    "Sample",
+    "iterate_events",
+    "load",
+    "read_events",
+    "simulated",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

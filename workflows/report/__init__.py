@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from .footnotes import notes as notes
-from .page import write_report as write_report
-from .remake import remake_report as remake_report
-from .remake import replaced_by_report as replaced_by_report
-from .subject import Subject as Subject
+from .footnotes import notes
+from .page import write_report
+from .remake import remake_report, replaced_by_report
+from .subject import Subject
+
+__all__ = [
+    "Subject",
+    "notes",
+    "remake_report",
+    "replaced_by_report",
+    "write_report",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -14,11 +14,11 @@ from hepgrad.analysis import Cutflow, Result
 from hepgrad.analysis.selection.cutflow import Tally
 
 from ..errors import InputWarning
+from ..messages.terminal import visible
 from ..results.observation import Observation
 from ..results.run_files import points
 from ..results.run_folder import RunFolder
 from ..results.stored_result import StoredResult
-from ..terminal import visible
 from .channel import plot_channel
 from .gallery import Gallery
 from .history import plot_objective, plot_parameters

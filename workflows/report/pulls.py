@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from ..files.stored_files import read_rows
+from ..messages.terminal import visible
 from ..results.stored_result import Rows
-from ..stored_files import read_rows
-from ..terminal import visible
 from .style import SOFT_COLOR, Plot, new_figure
 
 FILE = "pulls.csv"

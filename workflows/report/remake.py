@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from ..errors import blaming
-from ..lock import beside, locked
+from ..files.lock import beside, locked
 from ..results.run_folder import RUN_FILE, RunFolder
 from .page import write_report
 from .subject import Subject

@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
 
+from ..messages.terminal import visible
 from ..results.run_folder import RunFolder
-from ..terminal import visible
 from .subject import Subject
 
 START_COLOR, OPTIMUM_COLOR, SOFT_COLOR = "#717581", "#bd1f01", "#3f90da"

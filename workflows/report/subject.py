@@ -9,9 +9,9 @@ from typing import Any
 from hepgrad.analysis import Channel, Regular, Variable
 
 from ..errors import InputError, blaming
+from ..files.stored_files import read_json
 from ..read.process import Process
 from ..results.run_folder import RunFolder
-from ..stored_files import read_json
 from ..workflow import Workflow
 
 SUBJECT = "report.json"

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from ..stored_files import read_json, read_rows
-from ..terminal import visible
+from ..files.stored_files import read_json, read_rows
+from ..messages.terminal import visible
 from .pulls import pulls_plots, pulls_tables
 from .style import OPTIMUM_COLOR, SOFT_COLOR, Plot, new_figure
 

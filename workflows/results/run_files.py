@@ -19,11 +19,11 @@ from hepgrad.analysis.data.pool import Pool
 from hepgrad.analysis.data.split import Part
 from hepgrad.analysis.histogram import to_hist
 from hepgrad.analysis.optimisation import EVALUATIONS
-from hepgrad.analysis.optimisation.programs import Count
+from hepgrad.analysis.optimisation.programs.of_shards import Count
 from hepgrad.analysis.selection.cutflow import Cutflow
 
 from ..errors import InputError, blaming
-from ..stored_files import read_text
+from ..files.stored_files import read_text
 from .bootstrap import Improvement
 from .inference_files import write_inference
 from .observation import Observation

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..lock import beside
-from ..replacing import leftovers, replacing
-from ..stored_files import read_json, write_table
+from ..files.lock import beside
+from ..files.replacing import leftovers, replacing
+from ..files.stored_files import read_json, write_table
 
 RUN_FILE = "run.json"
 KIND = "hepgrad run folder, version "

@@ -19,7 +19,7 @@ from hepgrad.analysis.selection.cutflow import Tally
 from hepgrad.analysis.statistics.objectives import Merit
 
 from ..errors import InputError, blaming
-from ..stored_files import read_json, read_rows
+from ..files.stored_files import read_json, read_rows
 from .bootstrap import Improvement
 from .observation import Observation, Strength
 from .run_files import COUNTED, RECORDED, SLOPE, read_histograms

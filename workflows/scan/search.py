@@ -15,7 +15,7 @@ from rich.table import Table
 from hepgrad.analysis import Analysis, FitError, Hard, Parameters, Split
 from hepgrad.analysis.data.pool import Pool
 from hepgrad.analysis.optimisation import FitTally
-from hepgrad.analysis.optimisation.programs import Fill
+from hepgrad.analysis.optimisation.programs.of_shards import Fill
 from hepgrad.analysis.printing import as_text
 from hepgrad.analysis.statistics.objectives import Merit
 

@@ -2,4 +2,12 @@
 
 from __future__ import annotations
 
-from .loosest import Loosest as Loosest
+from .loosest import Loosest
+
+__all__ = [
+    "Loosest",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

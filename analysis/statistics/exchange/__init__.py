@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from .cabinetry import cabinetry_configuration as cabinetry_configuration
-from .combine import Datacard as Datacard
-from .combine import Histogram as Histogram
-from .combine import format_datacard as format_datacard
-from .combine import from_datacard as from_datacard
-from .combine import parse_datacard as parse_datacard
-from .combine import to_datacard as to_datacard
-from .hs3 import from_hs3 as from_hs3
-from .hs3 import is_hs3 as is_hs3
-from .hs3 import to_hs3 as to_hs3
-from .operations import combine as combine
-from .operations import prune as prune
-from .operations import rename as rename
-from .operations import sort as sort
-from .settings import alike as alike
-from .settings import configured as configured
-from .settings import parameter_names as parameter_names
+from .cabinetry import cabinetry_configuration
+from .combine import Datacard, Histogram, format_datacard, from_datacard, parse_datacard, to_datacard
+from .hs3 import from_hs3, is_hs3, to_hs3
+from .operations import combine, prune, rename, sort
+from .settings import alike, configured, parameter_names
+
+__all__ = [
+    "Datacard",
+    "Histogram",
+    "alike",
+    "cabinetry_configuration",
+    "combine",
+    "configured",
+    "format_datacard",
+    "from_datacard",
+    "from_hs3",
+    "is_hs3",
+    "parameter_names",
+    "parse_datacard",
+    "prune",
+    "rename",
+    "sort",
+    "to_datacard",
+    "to_hs3",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

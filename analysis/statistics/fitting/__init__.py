@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from .error import FitError as FitError
-from .maximum_likelihood import FitResult as FitResult
-from .maximum_likelihood import fit as fit
+from .error import FitError
+from .maximum_likelihood import FitResult, fit
+
+__all__ = [
+    "FitError",
+    "FitResult",
+    "fit",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

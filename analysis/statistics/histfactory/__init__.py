@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from .channel import FitChannel as FitChannel
-from .channel import Sample as Sample
-from .model import Model as Model
-from .modifiers import HistoSys as HistoSys
-from .modifiers import Lumi as Lumi
-from .modifiers import Modifier as Modifier
-from .modifiers import NormFactor as NormFactor
-from .modifiers import NormSys as NormSys
-from .modifiers import ShapeFactor as ShapeFactor
-from .modifiers import ShapeSys as ShapeSys
-from .modifiers import StatError as StatError
-from .parameters import ParameterConfig as ParameterConfig
-from .patches import Patch as Patch
-from .patches import PatchSet as PatchSet
-from .patches import digest as digest
-from .patches import patched as patched
-from .templates import Templates as Templates
-from .workspace import from_workspace as from_workspace
-from .workspace import to_workspace as to_workspace
+from .channel import FitChannel, Sample
+from .model import Model
+from .modifiers import HistoSys, Lumi, Modifier, NormFactor, NormSys, ShapeFactor, ShapeSys, StatError
+from .parameters import ParameterConfig
+from .patches import Patch, PatchSet, digest, patched
+from .templates import Templates
+from .workspace import from_workspace, to_workspace
+
+__all__ = [
+    "FitChannel",
+    "HistoSys",
+    "Lumi",
+    "Model",
+    "Modifier",
+    "NormFactor",
+    "NormSys",
+    "ParameterConfig",
+    "Patch",
+    "PatchSet",
+    "Sample",
+    "ShapeFactor",
+    "ShapeSys",
+    "StatError",
+    "Templates",
+    "digest",
+    "from_workspace",
+    "patched",
+    "to_workspace",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
-from .asimov import asimov_data as asimov_data
-from .contributions import Breakdown as Breakdown
-from .contributions import breakdown as breakdown
-from .curvature import correlation as correlation
-from .curvature import covariance as covariance
-from .curvature import fisher_information as fisher_information
-from .excess import DiscoveryTest as DiscoveryTest
-from .excess import discovery as discovery
-from .guards import PrecisionWarning as PrecisionWarning
-from .hypotheses import HypothesisTest as HypothesisTest
-from .hypotheses import hypotest as hypotest
-from .intervals import Interval as Interval
-from .intervals import interval as interval
-from .likelihood_ratios import LikelihoodRatio as LikelihoodRatio
-from .likelihood_ratios import q0 as q0
-from .likelihood_ratios import qmu as qmu
-from .likelihood_ratios import qmu_tilde as qmu_tilde
-from .limits import UpperLimit as UpperLimit
-from .limits import upper_limit as upper_limit
-from .ranking import Impacts as Impacts
-from .ranking import impacts as impacts
-from .toys import ToyTest as ToyTest
-from .toys import pseudo_data as pseudo_data
-from .toys import toy_hypotest as toy_hypotest
-from .toys import toy_statistics as toy_statistics
+from .asimov import asimov_data
+from .contributions import Breakdown, breakdown
+from .curvature import correlation, covariance, fisher_information
+from .excess import DiscoveryTest, discovery
+from .guards import PrecisionWarning
+from .hypotheses import HypothesisTest, hypotest
+from .intervals import Interval, interval
+from .likelihood_ratios import LikelihoodRatio, q0, qmu, qmu_tilde
+from .limits import UpperLimit, upper_limit
+from .ranking import Impacts, impacts
+from .toys import ToyTest, pseudo_data, toy_hypotest, toy_statistics
+
+__all__ = [
+    "Breakdown",
+    "DiscoveryTest",
+    "HypothesisTest",
+    "Impacts",
+    "Interval",
+    "LikelihoodRatio",
+    "PrecisionWarning",
+    "ToyTest",
+    "UpperLimit",
+    "asimov_data",
+    "breakdown",
+    "correlation",
+    "covariance",
+    "discovery",
+    "fisher_information",
+    "hypotest",
+    "impacts",
+    "interval",
+    "pseudo_data",
+    "q0",
+    "qmu",
+    "qmu_tilde",
+    "toy_hypotest",
+    "toy_statistics",
+    "upper_limit",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from .goodness import GoodnessOfFit as GoodnessOfFit
-from .goodness import goodness_of_fit as goodness_of_fit
-from .limits import limits as limits
-from .scan import Scan as Scan
-from .scan import scan as scan
-from .yields import ExpectedYields as ExpectedYields
-from .yields import postfit_yields as postfit_yields
-from .yields import prefit_yields as prefit_yields
+from .goodness import GoodnessOfFit, goodness_of_fit
+from .limits import limits
+from .scan import Scan, scan
+from .yields import ExpectedYields, postfit_yields, prefit_yields
+
+__all__ = [
+    "ExpectedYields",
+    "GoodnessOfFit",
+    "Scan",
+    "goodness_of_fit",
+    "limits",
+    "postfit_yields",
+    "prefit_yields",
+    "scan",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

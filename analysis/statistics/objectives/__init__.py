@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from .cls import CLs as CLs
-from .cls import Limit as Limit
-from .contract import Evaluation as Evaluation
-from .contract import Judgement as Judgement
-from .contract import Objective as Objective
-from .contract import UserObjective as UserObjective
-from .discovery import Discovery as Discovery
-from .event_counts import AsimovZ as AsimovZ
-from .event_counts import SOverSqrtB as SOverSqrtB
-from .event_counts import SOverSqrtBPlusVariance as SOverSqrtBPlusVariance
-from .event_counts import SOverSqrtSPlusB as SOverSqrtSPlusB
-from .presentation import NO_FIT as NO_FIT
-from .presentation import Merit as Merit
-from .registry import OBJECTIVES as OBJECTIVES
-from .registry import Choice as Choice
-from .registry import merit as merit
-from .registry import objective as objective
-from .sigma import Sigma as Sigma
+from .cls import CLs, Limit
+from .contract import Evaluation, Judgement, Objective, UserObjective
+from .discovery import Discovery
+from .event_counts import AsimovZ, SOverSqrtB, SOverSqrtBPlusVariance, SOverSqrtSPlusB
+from .presentation import NO_FIT, Merit
+from .registry import OBJECTIVES, Choice, merit, objective
+from .sigma import Sigma
+
+__all__ = [
+    "NO_FIT",
+    "OBJECTIVES",
+    "AsimovZ",
+    "CLs",
+    "Choice",
+    "Discovery",
+    "Evaluation",
+    "Judgement",
+    "Limit",
+    "Merit",
+    "Objective",
+    "SOverSqrtB",
+    "SOverSqrtBPlusVariance",
+    "SOverSqrtSPlusB",
+    "Sigma",
+    "UserObjective",
+    "merit",
+    "objective",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

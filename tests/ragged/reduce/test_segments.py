@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hepgrad import ragged as rg
-from hepgrad.ragged import sums
+from hepgrad.ragged.reduce import sums
 from hepgrad.ragged.reduce.products import prod_by_id
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")

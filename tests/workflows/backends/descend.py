@@ -29,8 +29,8 @@ from hepgrad.analysis.data.dataset import Dataset
 from hepgrad.analysis.data.pool import Pool
 from hepgrad.analysis.optimisation.goal import Goal
 from hepgrad.analysis.optimisation.plan import Plan
-from hepgrad.analysis.optimisation.programs import Fill, PullBack
-from hepgrad.analysis.optimisation.sharded import over_shards
+from hepgrad.analysis.optimisation.programs.of_shards import Fill, PullBack
+from hepgrad.analysis.optimisation.programs.sharded import over_shards
 from hepgrad.analysis.optimisation.steps import Descent, in_one_program
 from hepgrad.workflows import Cache, Fileset
 from hepgrad.workflows.backends import Devices, InMemory, OutOfCore

@@ -19,7 +19,7 @@ from hepgrad.analysis import Anneal, Dataset, Projection
 from hepgrad.analysis.data.pool import LocalPool
 from hepgrad.analysis.optimisation.goal import Goal
 from hepgrad.analysis.optimisation.plan import Plan
-from hepgrad.analysis.optimisation.sharded import over_shards
+from hepgrad.analysis.optimisation.programs.sharded import over_shards
 from hepgrad.analysis.optimisation.steps import Descent
 from hepgrad.workflows.cache.store import Store, StoredShards
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from hepgrad.analysis import Analysis, Channel, CountingModel, Parameter, Parameters, Regular, Soft, stage
 from hepgrad.analysis.data.pool import sum_over
-from hepgrad.analysis.optimisation.programs import PullBack
+from hepgrad.analysis.optimisation.programs.of_shards import PullBack
 from hepgrad.workflows.cache.store import Store
 
 COLUMNS = [f"x{i}" for i in range(20)]

@@ -12,7 +12,7 @@ import jax
 import pytest
 
 from hepgrad.analysis import Soft
-from hepgrad.analysis.optimisation.programs import Fill, PullBack
+from hepgrad.analysis.optimisation.programs.of_shards import Fill, PullBack
 from hepgrad.workflows import InputError
 from hepgrad.workflows.backends import Dask, InMemory
 

@@ -14,7 +14,7 @@ import pytest
 
 from hepgrad.analysis import Hard
 from hepgrad.analysis.data.pool import Pool
-from hepgrad.analysis.optimisation.programs import Count, Fill
+from hepgrad.analysis.optimisation.programs.of_shards import Count, Fill
 from hepgrad.workflows import Cache, InputError, InputWarning
 from hepgrad.workflows.backends import InMemory, OutOfCore
 from hepgrad.workflows.cache import store

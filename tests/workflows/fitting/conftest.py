@@ -56,7 +56,7 @@ def result(file):
     import jax
 
     from hepgrad.workflows import fit
-    from hepgrad.workflows.fitting.fit import QUANTITIES
+    from hepgrad.workflows.fitting.likelihood_fit import QUANTITIES
 
     before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)

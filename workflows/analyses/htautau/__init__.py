@@ -2,4 +2,12 @@
 
 from __future__ import annotations
 
-from .analysis import HTAUTAU as HTAUTAU
+from .analysis import HTAUTAU
+
+__all__ = [
+    "HTAUTAU",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,4 +2,12 @@
 
 from __future__ import annotations
 
-from .analysis import ZPRIME as ZPRIME
+from .analysis import ZPRIME
+
+__all__ = [
+    "ZPRIME",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,8 +9,8 @@ import jax
 import numpy as np
 
 from hepgrad.analysis import Dataset, default_block_size
-from hepgrad.analysis.precision import largest_beyond
-from hepgrad.analysis.ranking import PT, RANKING, by_falling
+from hepgrad.analysis.data.precision import largest_beyond
+from hepgrad.analysis.selection.ranking import PT, RANKING, by_falling
 
 from ...errors import InputError
 from .blocks import PROCESS, WEIGHT, Frame, Name, aligned

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import fsspec
 
-from ...redaction import redacted
+from ...messages.redaction import redacted
 from ..files.paths import is_remote, is_web
 
 # what other servers than those of the web call the state of a file; the first one they tell is used

@@ -2,5 +2,13 @@
 
 from __future__ import annotations
 
-from .study import INFERNO as INFERNO
-from .study import Inferno as Inferno
+from .study import INFERNO, Inferno
+
+__all__ = [
+    "INFERNO",
+    "Inferno",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

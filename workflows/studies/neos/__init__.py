@@ -2,5 +2,13 @@
 
 from __future__ import annotations
 
-from .study import NEOS as NEOS
-from .study import Neos as Neos
+from .study import NEOS, Neos
+
+__all__ = [
+    "NEOS",
+    "Neos",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

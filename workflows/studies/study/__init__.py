@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from .network import Network as Network
-from .network import initial as initial
-from .network import logits as logits
-from .session import Session as Session
-from .study import Findings as Findings
-from .study import Study as Study
-from .training import Loss as Loss
-from .training import Training as Training
-from .training import train as train
+from .network import Network, initial, logits
+from .session import Session
+from .study import Findings, Study
+from .training import Loss, Training, train
+
+__all__ = [
+    "Findings",
+    "Loss",
+    "Network",
+    "Session",
+    "Study",
+    "Training",
+    "initial",
+    "logits",
+    "train",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -18,10 +18,10 @@ from rich.table import Table
 
 from ...defaults import RUNS
 from ...execution import run_facts
-from ...lock import locked
+from ...files.lock import locked
+from ...messages.terminal import Console
 from ...results.run_folder import RunFolder
 from ...scan.search import Contest
-from ...terminal import Console
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ import uproot
 
 from hepgrad.analysis import Hard
 from hepgrad.analysis.data.pool import Pool
-from hepgrad.analysis.optimisation.programs import Fill
+from hepgrad.analysis.optimisation.programs.of_shards import Fill
 from hepgrad.workflows import InputError, InputWarning, read_histograms, run
 from hepgrad.workflows.analyses.htautau import HTAUTAU
 from hepgrad.workflows.analyses.htautau.analysis import SYSTEMATICS, TRANSFER

@@ -17,7 +17,7 @@ from hepgrad.analysis.statistics import TemplateModel
 from hepgrad.analysis.systematics import KinematicVariation, normal_by_event
 from hepgrad.workflows import Fileset, load, read_events
 from hepgrad.workflows.analyses.zprime import ZPRIME
-from hepgrad.workflows.config import configured
+from hepgrad.workflows.settings.config import configured
 
 pytestmark = [
     pytest.mark.skipif(not (ZPRIME.data / "fileset.json").exists(), reason="the embedded events are missing"),

@@ -22,7 +22,9 @@ EVENTS = 6000
 
 @pytest.fixture(scope="module")
 def range_server():
-    specification = importlib.util.spec_from_file_location("range_server", Path(__file__).with_name("range_server.py"))
+    specification = importlib.util.spec_from_file_location(
+        "range_server", Path(__file__).parents[2] / "range_server.py"
+    )
     module = importlib.util.module_from_spec(specification)
     sys.modules["range_server"] = module
     specification.loader.exec_module(module)

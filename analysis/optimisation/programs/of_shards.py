@@ -1,0 +1,69 @@
+"""What is computed from one shard: functions of arrays that can be compared, compiled and sent to another machine."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+
+from ...analysis import Analysis
+from ...data.dataset import Dataset
+from ...parameters.parameters import Parameters
+from ...selection.cut import Reading
+from ...selection.cutflow import Cutflow
+from ...systematics import Templates
+
+
+@dataclasses.dataclass(frozen=True)
+class Fill:
+    """Fills every channel.
+
+    Attributes
+    ----------
+    analysis
+        Stages and channels.
+    """
+
+    analysis: Analysis
+
+    def __call__(self, shard: Dataset, first: jax.Array, parameters: Parameters, reading: Reading) -> Templates:
+        """Return the histograms; see `Analysis.histograms`."""
+        return self.analysis.histograms(shard, parameters, reading)
+
+
+@dataclasses.dataclass(frozen=True)
+class PullBack:
+    """Pulls the derivative of an objective with respect to the summed histograms back to the parameters.
+
+    Attributes
+    ----------
+    analysis
+        Stages and channels.
+    """
+
+    analysis: Analysis
+
+    def __call__(
+        self, shard: Dataset, first: jax.Array, parameters: Parameters, reading: Reading, slope: Templates
+    ) -> Parameters:
+        """Return what the events of the shard contribute to the derivative with respect to the parameters."""
+        filled, pull = jax.vjp(lambda at: self.analysis.histograms(shard, at, reading), parameters)
+        # the histograms of one shard may be less precise than their sum
+        return pull(jax.tree.map(lambda s, h: s.astype(h.dtype), slope, filled))[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """Counts the events that pass each named selection step.
+
+    Attributes
+    ----------
+    analysis
+        The stages.
+    """
+
+    analysis: Analysis
+
+    def __call__(self, shard: Dataset, first: jax.Array, parameters: Parameters, reading: Reading) -> Cutflow:
+        """Return the cutflow; see `Analysis.cutflow`."""
+        return self.analysis.cutflow(shard, parameters, reading)

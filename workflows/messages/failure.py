@@ -1,0 +1,108 @@
+"""What a failure is called on the command line: one line, and an exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import re
+import sys
+import traceback
+from pathlib import Path
+
+from ..errors import MACHINE, REFUSED, UNFORESEEN, InputError
+from .redaction import redacted
+from .terminal import visible
+
+ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room, or choose another folder"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "change the permissions, or choose another place"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more open files with `ulimit -n`"),
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+# a note of exceptions that interrupt a run; on the command line, the command itself stands in its place
+GO_ON = "go on with resume=True (--resume)"
+NO_MEMORY = "there is not enough memory; try --backend out-of-core, or a smaller block_size"
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """How the command line ends.
+
+    Attributes
+    ----------
+    code
+        One of `hepgrad.workflows.errors.EXIT_CODES`.
+    message
+        What, where, and what to do.
+    notes
+        What whoever let the exception pass knows beside it, such as how to go on.
+    """
+
+    code: int
+    message: str
+    notes: tuple[str, ...] = ()
+
+    def told(self, again: str) -> str:
+        """Return the line to print.
+
+        Parameters
+        ----------
+        again
+            The command that goes on with an interrupted run.
+        """
+        text = "; ".join([self.message, *(note.replace(GO_ON, f"go on with: {again}") for note in self.notes)])
+        return f"hepgrad: {one_line(text)}"
+
+
+def one_line(text: str) -> str:
+    """Return a text as one harmless line without secrets.
+
+    Parameters
+    ----------
+    text
+        Of an exception or a warning.
+    """
+    return visible(redacted(re.sub(r"\s*\n\s*", " ", text.strip())))
+
+
+def failure(error: Exception) -> Failure:
+    """Return what an exception is called.
+
+    Parameters
+    ----------
+    error
+        Any.
+
+    Examples
+    --------
+    >>> from hepgrad.workflows.messages.failure import failure
+    >>> failure(OSError(28, "No space left on device", "run/result.json")).told("")
+    'hepgrad: run/result.json: No space left on device; make room, or choose another folder'
+    """
+    notes = tuple(getattr(error, "__notes__", ()))
+    if isinstance(error, InputError | FloatingPointError) or type(error).__name__ == "FitError":
+        return Failure(REFUSED, str(error), notes)
+    if isinstance(error, UnicodeEncodeError) or "embedded null" in str(error):
+        return Failure(REFUSED, f"a name holds a character that no file can have in its name: {error}", notes)
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return Failure(MACHINE, NO_MEMORY, notes)
+    if isinstance(error, OSError):
+        return Failure(MACHINE, _of_the_system(error), notes)
+    return Failure(UNFORESEEN, f"{type(error).__name__}: {error} ({_place(error)}); --debug shows the traceback", notes)
+
+
+def _of_the_system(error: OSError) -> str:
+    what = error.strerror or str(error) or type(error).__name__
+    where = "" if error.filename is None else f"{error.filename}: "
+    advice = ADVICE.get(error.errno or 0)
+    return f"{where}{what}{f'; {advice}' if advice else ''}"
+
+
+def _place(error: Exception) -> str:
+    """Return the last line of the user's own code on the way to an error, or else where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    root = Path(__file__).resolve().parents[1]
+    library = [*(str(root / package) for package in ("ragged", "analysis", "workflows")), sys.prefix, sys.base_prefix]
+    own = [frame for frame in frames if not frame.filename.startswith((*library, "<"))]
+    frame = (own or frames)[-1] if frames else None
+    return "nobody knows where" if frame is None else f"{Path(frame.filename).name}, line {frame.lineno}"

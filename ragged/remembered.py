@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import jax
 
 from .array import RaggedArray
+from .flat import FlatArray
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ def remembered(array: RaggedArray, key: Hashable, compute: Callable[[], T]) -> T
 def _belongs_to(result: Any, array: RaggedArray) -> bool:
     """Tell whether a result lives as long as the array, and does not belong to a transformation inside."""
     # the rows are often those of another level: only the numbers tell
-    numbers = result.content if isinstance(result, RaggedArray) else result
+    numbers = result.content if isinstance(result, FlatArray | RaggedArray) else result
     return (
         isinstance(array.content, jax.core.Tracer)
         and isinstance(numbers, jax.core.Tracer)

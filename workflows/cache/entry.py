@@ -99,8 +99,12 @@ def _check(manifest: Mapping[str, Any]) -> None:
     """Raise unless every field of a manifest is what `EntryWriter.finish` writes."""
     key, columns, halves = (manifest[name] for name in ("key", "columns", "halves"))
     texts = [manifest["sample"], manifest["created"], *(part for place in columns for part in place)]
-    if not all(isinstance(text, str) for text in texts) or type(manifest["read"]) is not int:
-        raise TypeError("a name, a time or a number is of another type")
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a name or a time is of another type")
+    read = Totals.from_json(manifest["read"])
+    counts = [*read.halves, *(number for file in read.files for number in (file.events, file.negative))]
+    if len(read.halves) != HALVES or not all(type(number) is int for number in counts):
+        raise TypeError("a number of events is of another type")
     if not isinstance(key["files"], list) or len(halves) != HALVES:
         raise ValueError("it has no files, or not two halves")
     known = {file_name((name, part)) for name, field in columns for part in (field, OFFSETS)}

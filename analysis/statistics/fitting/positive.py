@@ -31,7 +31,7 @@ def solve_positive(matrix: jax.Array, right: jax.Array) -> jax.Array:
     --------
     >>> import jax.numpy as jnp
     >>> from hepgrad.analysis.statistics.fitting.positive import solve_positive
-    >>> print(solve_positive(jnp.diag(jnp.array([2.0, 4.0])), jnp.ones((2, 1)))[:, 0])
+    >>> print(solve_positive(jnp.diag(jnp.array([2.0, 4.0])), jnp.ones((2, 1)))[:, 0].round(4))
     [0.5  0.25]
     """
     size = len(matrix)

@@ -146,7 +146,7 @@ def _with_room(
 
 def _shared_bound(longest: int, room: int) -> int:
     """Return a bound on the length of a row that most batches have in common: the next power of two, at least 16."""
-    return min(max(_SHARED, 1 << max(longest - 1, 0).bit_length()), room)
+    return min(max(_SHARED, 1 << max(int(longest) - 1, 0).bit_length()), room)
 
 
 def _leaf(data: np.ndarray, path: str) -> jax.Array:

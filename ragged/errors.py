@@ -78,7 +78,7 @@ def check_same_offsets(a: jax.Array, b: jax.Array, *, operation: str) -> jax.Arr
     StructureError
         When the number of rows or the length of a row differs (inside ``jit`` as for `check_capacity`).
     """
-    if a is b:
+    if a is b or a.shape == b.shape == (1,):  # the same, or no rows at all
         return a
     if a.shape != b.shape:
         raise StructureError(f"{operation}: cannot broadcast {a.shape[0] - 1} rows with {b.shape[0] - 1}")

@@ -114,7 +114,7 @@ def bound(rows: RaggedArray) -> int | None:
         Any ragged array.
     """
     longest = rows.longest if rows.max_length is None else rows.max_length
-    return None if longest is None else 1 << max(longest - 1, 0).bit_length()
+    return None if longest is None else 1 << max(int(longest) - 1, 0).bit_length()
 
 
 def identity(dtype: Any, *, largest: bool) -> Any:

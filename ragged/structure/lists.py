@@ -270,12 +270,13 @@ def _checked_offsets(counts: jax.Array, items: int, max_length: int | None) -> j
     def fail(place: int, least: int, most: int, total: int) -> None:
         if least < 0:
             raise StructureError(f"unflatten: count {place} is negative ({least})")
-        if most > longest:
-            raise StructureError(f"unflatten: a count is {most}, more than the longest list possible, {longest}")
+        if total <= items:
+            raise StructureError(f"unflatten: a count is {most}, more than max_length={max_length}")
         raise StructureError(f"unflatten: counts add up to {total}, but there are {items} items")
 
     def summary(counts: jax.Array) -> tuple[jax.Array, ...]:
-        return jnp.argmin(counts), jnp.min(counts), jnp.max(counts), jnp.sum(jnp.clip(counts, 0, longest))
+        # as floating-point numbers, because integers may overflow
+        return jnp.argmin(counts), jnp.min(counts), jnp.max(counts), jnp.sum(counts.astype(jnp.float32))
 
     # a count beyond the limits is wrong anyway; cut to them, a sum cannot overflow unnoticed
     wrong = jnp.any((counts < 0) | (counts > longest))

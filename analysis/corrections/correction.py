@@ -214,7 +214,8 @@ class Correction:
         refusing = np.array([bool(reason) for reason in forest.reasons])
         if not refusing.any():
             return
-        reached = concrete(rg.to_padded(rg.flatten(leaf, axis=None)) if isinstance(leaf, rg.RaggedArray) else leaf)
+        flat = rg.flatten(leaf, axis=None) if isinstance(leaf, rg.RaggedArray) else leaf
+        reached = concrete(flat.content if isinstance(flat, rg.FlatArray) else flat)
         if reached is None:
             return
         wrong = refusing[reached.ravel()]

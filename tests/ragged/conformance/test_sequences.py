@@ -47,6 +47,8 @@ def possible(part: object) -> list[str]:
     """What Awkward can do with a result."""
     names = []
     for name, function in AFTERWARDS.items():
+        if name == "broadcast" and part.layout.is_regular and part.ndim > 1:
+            continue  # ours asks for the missing axis, in words: x[:, np.newaxis]
         try:
             with np.errstate(all="ignore"):
                 after = function(AWKWARD, part)

@@ -240,7 +240,7 @@ def test_weights_that_are_trained_decide_nothing():
 
     @stage(reads=["MET_pt", "mass"])
     def selection(events, cut):
-        score = jax.nn.sigmoid(events.mass * cut.network["slope"][0] + cut.network["slope"][1])
+        score = rg.apply(jax.nn.sigmoid, events.mass * cut.network["slope"][0] + cut.network["slope"][1])
         return events.select((score > 0.9) & (events.MET.pt > cut.met))
 
     analysis = Analysis([selection], [Channel("sr", "mass", Regular(5, 0, 200))], CountingModel(["s"], 0.1))

@@ -147,7 +147,7 @@ def test_nearest_records_by_angle():
         rg.nearest(loose_x, loose_y, metric, capacity=3)
     with pytest.raises(rg.StructureError, match="one number for each"):
         rg.nearest(loose_x, loose_y, lambda a, b: 0.0)
-    with pytest.raises(rg.StructureError, match="cannot pair 40 rows with 1"):
+    with pytest.raises(rg.StructureError, match="cannot broadcast 40 rows with 1"):
         rg.nearest(loose_x, rg.from_lists([[1.0]]), metric)
 
 

@@ -313,4 +313,6 @@ def to_list(array: Any) -> Any:
     >>> rg.to_list(rg.from_lists([[1, 2], [3]])[:, ::-1])
     [[2, 1], [3]]
     """
+    if isinstance(array, FlatArray):
+        return np.asarray(array).tolist()
     return ak.to_list(to_awkward(array))

@@ -102,7 +102,7 @@ def test_a_healthy_analysis_has_no_finding(data):
 
 
 def test_findings_are_sorted_and_printed(data, monkeypatch):
-    module = sys.modules["hepgrad.analysis.doctor.check"]
+    module = sys.modules["hepgrad.analysis.doctor.examination"]
     monkeypatch.setattr(module, "EXAMINATIONS", {"widths": examine_widths, "columns": examine_columns})
     broken = dataclasses.replace(data, weight=data.weight.at[0, 0].set(jnp.nan))
     wide = Parameters(**{**CUTS.specs, "met": Parameter(50.0, bounds=(10, 200), width=200.0)})

@@ -28,6 +28,10 @@ def carry_out(arguments: argparse.Namespace) -> int:
     arguments
         ``action``, ``folder`` (of the cache) and, for clear, ``incomplete`` and ``compiled``, for export, ``output``.
     """
+    if getattr(arguments, "compiled", False):
+        removed = sum(each.clear() for each in compile_caches())
+        Console().print(f"removed {removed} compiled programs from {compile_cache_root()}", soft_wrap=True)
+        return 0
     cache = Cache(arguments.folder)
     if not cache.folder.is_dir():
         raise InputError(f"there is no cache {cache.folder}; `hepgrad run --cache DIR` makes one")
@@ -40,10 +44,6 @@ def carry_out(arguments: argparse.Namespace) -> int:
             path for name, entry in _named(cache.entries()) for path in export_parquet(entry, arguments.output, name)
         ]
         Console().print(f"wrote {len(written)} files to {arguments.output}")
-        return 0
-    if arguments.compiled:
-        removed = sum(each.clear() for each in compile_caches())
-        Console().print(f"removed {removed} compiled programs from {compile_cache_root()}", soft_wrap=True)
         return 0
     return _clear(cache, only_incomplete=arguments.incomplete, dry_run=arguments.dry_run)
 

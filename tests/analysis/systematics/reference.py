@@ -50,7 +50,10 @@ def filled(analysis, data, parameters, reading):
         if isinstance(source, WeightVariation):
             for side, factor in ((up, source.up), (down, source.down)):
                 if factor is not None:
-                    changed = dataclasses.replace(nominal, weight=nominal.weight * factor(nominal))
+                    # other processes than those of the source do not see it
+                    mine = [i for i, name in enumerate(data.processes) if name in (source.processes or data.processes)]
+                    factors = jnp.where(jnp.isin(process, jnp.array(mine)), factor(nominal), 1)
+                    changed = dataclasses.replace(nominal, weight=nominal.weight * factors)
                     side[source.name] = histograms(changed)
         elif isinstance(source, KinematicVariation):
             up[source.name] = histograms(selected(source.name, 1.0))

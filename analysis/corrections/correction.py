@@ -17,7 +17,7 @@ import numpy as np
 from hepgrad import ragged as rg
 from hepgrad.ragged.errors import concrete
 
-from .forest import Forest
+from .forest import Forest, floats_of
 from .nodes import Tree, UnknownWord
 
 _UPDATES: dict[str, Callable[[Any, Any], Any]] = {
@@ -146,13 +146,8 @@ class Correction:
             filled: list[Any] = [None] * len(self.inputs)
             for position, x in zip(numbers, flat, strict=True):
                 filled[position] = jnp.broadcast_to(jnp.asarray(x), shape).ravel()
-            dtype = jnp.result_type(
-                *(x for x in filled if x is not None and jnp.issubdtype(x.dtype, jnp.inexact)), float
-            )
-            floats = [x.dtype for x in filled if x is not None and jnp.issubdtype(x.dtype, jnp.inexact)]
-            dtype = jnp.result_type(*floats) if floats else dtype
             size = int(np.prod(shape))
-            value, leaf = forest.evaluate(jnp.zeros(size, jnp.int32), tuple(filled), dtype)
+            value, leaf = forest.evaluate(jnp.zeros(size, jnp.int32), tuple(filled), floats_of(filled))
             return value.reshape(shape), leaf.reshape(shape)
 
         value, leaf = rg.apply(evaluated, *numbers.values(), operation=self.name) if numbers else evaluated()

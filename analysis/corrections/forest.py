@@ -286,7 +286,7 @@ def _value_of(leaves: Sequence[Any]) -> Callable[[jax.Array, Inputs], jax.Array]
         return lambda member, values: hashed([values[i] for i in first.inputs], first.distribution)
     if isinstance(first, Number):
         numbers = np.array([leaf.value for leaf in leaves])
-        return lambda member, values: lookup(numbers.astype(_floats(values)), member)
+        return lambda member, values: lookup(numbers.astype(floats_of(values)), member)
     assert isinstance(first, Expression)
     return _formula_of(
         first.form, first.inputs, np.array([leaf.parameters for leaf in leaves]).reshape(len(leaves), -1)
@@ -297,7 +297,7 @@ def _formula_of(form: Formula, inputs: tuple[int, ...], table: np.ndarray) -> Ca
     """Return a formula with a table of numbers, of which those that are the same for all leaves stay numbers."""
 
     def value(member: jax.Array, values: Inputs) -> jax.Array:
-        dtype = _floats(values)
+        dtype = floats_of(values)
         same = np.all(table == table[0], axis=0)
         numbers = [float(c[0]) if s else lookup(c.astype(dtype), member) for c, s in zip(table.T, same, strict=True)]
         return jnp.broadcast_to(jnp.asarray(evaluate(form, [values[i] for i in inputs], numbers)), member.shape)
@@ -305,6 +305,13 @@ def _formula_of(form: Formula, inputs: tuple[int, ...], table: np.ndarray) -> Ca
     return value
 
 
-def _floats(values: Inputs) -> Any:
+def floats_of(values: Sequence[Any]) -> Any:
+    """Return the type that inputs compute in: that of the floating-point ones, or JAX's default without any.
+
+    Parameters
+    ----------
+    values
+        Arrays; None for inputs of text.
+    """
     floats = [x.dtype for x in values if x is not None and jnp.issubdtype(x.dtype, jnp.inexact)]
     return jnp.result_type(*floats) if floats else jnp.result_type(float)

@@ -16,7 +16,6 @@ from ..histfactory import Model, from_workspace
 from ..histfactory.specification import array, check_workspace, number, text
 
 VERSION = "0.2"
-_CODES = {"normsys_code": "code4", "histosys_code": "code4p"}
 _DOMAIN, _POINT = "default_domain", "default_values"
 
 

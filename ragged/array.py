@@ -178,7 +178,21 @@ class RaggedArray(Operators):
     @property
     def valid(self) -> jax.Array | None:
         """Which items of the buffer are data (bool, shape (capacity,)); None when all are known to be."""
-        return None if self.exact else jnp.arange(self.capacity, dtype=jnp.int32) < self.size
+        if self.exact:
+            return None
+        # every operation asks for it: arrays of the same rows remember it together
+        if (known := self._of_rows.get("valid")) is not None:
+            return known
+        valid = jnp.arange(self.capacity, dtype=jnp.int32) < self.size
+        if getattr(valid, "_trace", None) is getattr(self.offsets, "_trace", None):
+            self._of_rows["valid"] = valid
+        return valid
+
+    @property
+    def _of_rows(self) -> dict[str, jax.Array]:
+        """What is known about the rows; shared by all arrays that have these rows."""
+        memory: dict[str, jax.Array] = self.__dict__.setdefault("_rows_memory", {})
+        return memory
 
     @property
     def longest(self) -> int | None:
@@ -202,7 +216,9 @@ class RaggedArray(Operators):
             The new items, as many as the capacity.
         """
         given: Any = content
-        return dataclasses.replace(self, content=given.content if isinstance(given, FlatArray) else given)
+        new = dataclasses.replace(self, content=given.content if isinstance(given, FlatArray) else given)
+        new.__dict__["_rows_memory"] = self._of_rows
+        return new
 
     def __getattr__(self, name: str) -> Any:
         content = self.__dict__.get("content")
@@ -364,7 +380,9 @@ def guard(x: Any, valid: jax.Array | None) -> Any:
     """
     if valid is None or not isinstance(x, jax.Array) or not jnp.issubdtype(x.dtype, jnp.inexact):
         return x
-    return jnp.where(valid.reshape(valid.shape + (1,) * (max(x.ndim, 1) - 1)), x, jax.lax.stop_gradient(x))
+    x = x if x.ndim else jnp.broadcast_to(x, valid.shape)
+    mask = jax.lax.broadcast_in_dim(valid, x.shape, (0,)) if x.ndim > 1 else valid
+    return jax.lax.select(mask, x, jax.lax.stop_gradient(x))
 
 
 def from_offsets(

@@ -91,7 +91,7 @@ def test_operations_give_what_awkward_gives():
     from hepgrad import ragged as rg
 
     rng = np.random.default_rng(3)
-    array = ak.unflatten(rng.normal(size=40).astype(np.float32), [3, 1, 6, 10, 2, 8, 5, 4, 1])
+    array = ak.unflatten(rng.normal(size=40).astype(np.float32), [3, 1, 6, 10, 2, 7, 5, 4, 1, 1])
     w = rng.normal(size=len(array)).astype(np.float32)
     for operation in ragged_ops.OPERATIONS:
         ours = rg.to_list(operation.ours(rg.from_awkward(array), jax.numpy.asarray(w)))

@@ -128,7 +128,7 @@ def optimize(
     course = _course(descent, plan, data, watchers, save)
     soft, held_out = plan.reading(steps - 1), Pool.of(data.held_out)
     # first, while another thread compiles the program of the steps; the end is evaluated by the same programs as this
-    start = Point.of(analysis, course.train, held_out, parameters, soft)
+    start = Point.of(analysis, course.train, held_out, parameters, soft, where="the start")
 
     now = course.to_the_end(resume or course.begin(begin or parameters))
     for another in starts[len(now.finished) :]:

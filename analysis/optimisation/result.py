@@ -49,7 +49,9 @@ class Evaluation:
     converged: bool = True
 
     @classmethod
-    def of(cls, analysis: Analysis, pool: Pool, parameters: Parameters, reading: Reading) -> Evaluation:
+    def of(
+        cls, analysis: Analysis, pool: Pool, parameters: Parameters, reading: Reading, *, where: str = "the result"
+    ) -> Evaluation:
         """Evaluate a point.
 
         Parameters
@@ -62,6 +64,8 @@ class Evaluation:
             The cut values.
         reading
             What a cut means.
+        where
+            How an error calls the point.
 
         Raises
         ------
@@ -71,7 +75,7 @@ class Evaluation:
         histograms = pool.total(Fill(analysis), parameters, reading)
         merit = analysis.evaluation(histograms, pool.about, confirmed=True)
         if not np.isfinite(merit.value):
-            raise not_finite("the result", float(merit.value), Goal(analysis), pool, parameters, reading)
+            raise not_finite(where, float(merit.value), Goal(analysis), pool, parameters, reading)
         first = histograms[analysis.channels[0].name]
         yields = dict(zip(pool.about.processes, np.asarray(first.sumw.sum(axis=-1), float).tolist(), strict=True))
         return cls(float(merit.believed), histograms, yields, bool(merit.converged))
@@ -99,7 +103,16 @@ class Point:
     cutflow: Cutflow
 
     @classmethod
-    def of(cls, analysis: Analysis, train: Pool, held_out: Pool, parameters: Parameters, soft: Reading) -> Point:
+    def of(
+        cls,
+        analysis: Analysis,
+        train: Pool,
+        held_out: Pool,
+        parameters: Parameters,
+        soft: Reading,
+        *,
+        where: str = "the result",
+    ) -> Point:
         """Evaluate cut values in both readings on both halves.
 
         Parameters
@@ -112,10 +125,12 @@ class Point:
             The cut values.
         soft
             The soft reading.
+        where
+            How an error calls the point.
         """
 
         def evaluate(pool: Pool, reading: Reading) -> Evaluation:
-            return Evaluation.of(analysis, pool, parameters, reading)
+            return Evaluation.of(analysis, pool, parameters, reading, where=where)
 
         return cls(
             parameters,

@@ -166,7 +166,9 @@ def align(arrays: Sequence[Any], *, operation: str) -> tuple[RaggedArray, list[A
     offsets = first.offsets
     for other in others:
         offsets = check_same_offsets(offsets, other.offsets, operation=operation)
-    rows = RaggedArray(offsets, first.row_ids, first.content, common.length, first.max_length, first.exact)
+    rows = first
+    if offsets is not first.offsets or common.length is not first.length:
+        rows = dataclasses.replace(first, offsets=offsets, length=common.length)
     return rows, [into_rows(x, rows, operation=operation) for x in arrays]
 
 

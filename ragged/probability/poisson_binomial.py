@@ -15,11 +15,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ..array import RaggedArray
 from ..reduce.axis import by_axis
 from ..reduce.groups import Groups
 from ..reduce.products import exclusive_by_id
 from ..reduce.segments import spread
 from ..reduce.sums import as_float, narrowed, widened
+from ..remembered import remembered
 from .scan import scan_by_id, shift_by_id
 
 State = tuple[jax.Array, ...]
@@ -97,9 +99,14 @@ def at_least_probability(p: Any, n: int) -> Any:
     Array([0.75, 0.  , 1.  ], dtype=float32)
     """
     check_number(n, "at_least_probability")
-    groups, values, rebuild = by_axis(p, -1, keepdims=False, operation="at_least_probability")
-    assert isinstance(groups, Groups)
-    return rebuild(narrowed(_at_least(groups, values, n=int(n)), values.dtype))
+
+    def compute() -> Any:
+        groups, values, rebuild = by_axis(p, -1, keepdims=False, operation="at_least_probability")
+        assert isinstance(groups, Groups)
+        return rebuild(narrowed(_at_least(groups, values, n=int(n)), values.dtype))
+
+    # regions ask for the same numbers of the same objects
+    return remembered(p, ("at_least_probability", int(n)), compute) if isinstance(p, RaggedArray) else compute()
 
 
 def check_number(n: int, operation: str) -> None:

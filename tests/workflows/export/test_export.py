@@ -324,7 +324,7 @@ def test_what_cannot_be_written_is_named():
     for made, message in (
         (uses_jax, "'uses_jax' cannot be exported: it uses the module jax"),
         (closure, "stage 'closure' cannot be exported: it is without a name, or has variables of its own"),
-        (unknown, r"'unknown' cannot be exported: it uses hepgrad\.analysis\.statistics\.counting_model\.CountingModel"),
+        (unknown, r"'unknown' cannot be exported: it uses hepgrad\.analysis\.statistics\.counting_model\.Counting"),
         (
             Score("net", network, ["MET.pt"]),
             "'score net' cannot be exported: of networks only a Perceptron is, not net",

@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .array import Content, RaggedArray, RecordArray, content_length, content_of, guard, with_length
+from .array import Content, RaggedArray, RecordArray, content_length, content_of, with_length
 from .errors import check_capacity, concrete
 from .flat import FlatArray, head_of
 from .slicing.gather import constant, host, take_rows
+from .unused import guard
 
 
 def with_capacity(array: RaggedArray, capacity: int) -> RaggedArray:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from .read import read_events as read_events
     from .read.process import Process as Process
     from .report import remake_report as remake_report
+    from .results.bootstrap import bootstrap_folds as bootstrap_folds
+    from .results.robustness import Robustness as Robustness
+    from .results.robustness import robustness as robustness
     from .results.run_files import read_histograms as read_histograms
     from .results.run_folder import RunFolder as RunFolder
     from .results.stored_result import StoredResult as StoredResult
@@ -49,12 +52,14 @@ _HOME = {
     "Loosest": "skim",
     "NANOAOD": "read",
     "Process": "read.process",
+    "Robustness": "results.robustness",
     "RunFolder": "results.run_folder",
     "Sample": "read",
     "SignalLimits": "fitting",
     "StoredResult": "results.stored_result",
     "Study": "studies.study",
     "Workflow": "workflow",
+    "bootstrap_folds": "results.bootstrap",
     "convert": "fitting",
     "fit": "fitting",
     "from_workspace": "fitting",
@@ -64,6 +69,7 @@ _HOME = {
     "read_events": "read",
     "read_histograms": "results.run_files",
     "remake_report": "report",
+    "robustness": "results.robustness",
     "run": "execution",
 }
 

@@ -100,7 +100,7 @@ def split(
     shares = {"train": 1 - validation - held_out, "validation": validation, "held_out": held_out}
     parts = [name for name, share in shares.items() if share > 0]
     borders = np.cumsum([shares[name] for name in parts])[:-1]
-    part_of = {p: np.searchsorted(borders, _fraction(p, numbers.get(p), len(s)), "right") for p, s in samples.items()}
+    part_of = {p: np.searchsorted(borders, fraction(p, numbers.get(p), len(s)), "right") for p, s in samples.items()}
 
     def part(index: int) -> Dataset:
         kept = {p: part_of[p] == index for p in samples}
@@ -131,8 +131,23 @@ def mixed(numbers: np.ndarray) -> np.ndarray:
     return x ^ (x >> np.uint64(31))
 
 
-def _fraction(process: str, numbers: Any, events: int) -> np.ndarray:
-    """Return a number in [0, 1) for each event number."""
+def fraction(process: str, numbers: Any, events: int) -> np.ndarray:
+    """Return a number in [0, 1) for each event number, as if drawn at random.
+
+    Parameters
+    ----------
+    process
+        Its name, for errors.
+    numbers
+        Integers, shape (events,).
+    events
+        How many.
+
+    Raises
+    ------
+    ValueError
+        When there are not so many, or they are no integers.
+    """
     numbers = np.asarray(numbers)
     if numbers.shape != (events,) or numbers.dtype.kind not in "iu":
         raise ValueError(

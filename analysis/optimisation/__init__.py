@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ..data.folds import Folds, fold_numbers, folds
 from ..data.split import Split, split
 from .attempt import Attempt, FitTally, Record
 from .checkpoint import Checkpoint
+from .cross_fitting import CrossFit, cross_fit
 from .fingerprint import differences, fingerprint
 from .gradient_descent import optimize
 from .loop import Watcher
@@ -19,8 +21,10 @@ __all__ = [
     "Anneal",
     "Attempt",
     "Checkpoint",
+    "CrossFit",
     "Evaluation",
     "FitTally",
+    "Folds",
     "MaximumChange",
     "MinimumYield",
     "Penalty",
@@ -31,9 +35,12 @@ __all__ = [
     "Schedule",
     "Split",
     "Watcher",
+    "cross_fit",
     "differences",
     "draw_starts",
     "fingerprint",
+    "fold_numbers",
+    "folds",
     "optimize",
     "split",
 ]

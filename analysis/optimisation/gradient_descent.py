@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import optax
 
 from ..analysis import Analysis
-from ..data.dataset import Dataset
-from ..data.pool import Pool
 from ..data.split import Split
-from ..parameters.bounds import Bounds, Projection
+from ..parameters.bounds import Bounds
 from ..parameters.parameters import Parameters
-from ..selection.cut import Hard
-from .attempt import best_of
 from .checkpoint import Checkpoint
-from .goal import Goal
-from .loop import Course, Watcher, failed
+from .loop import Watcher
 from .penalty import Penalty
-from .plan import Plan
-from .programs.sharded import over_shards
-from .result import Point, Result
-from .schedule import Anneal, Schedule
-from .steps import Descent, in_one_program
+from .result import Result
+from .schedule import Schedule
+from .search import Search
 
 
 def optimize(
@@ -111,52 +103,19 @@ def optimize(
         When every parameter is frozen, a number of steps is not positive, or several steps per call are to go over
         shards.
     """
-    if not parameters.free:
-        raise ValueError("every parameter is frozen; there is nothing to optimise")
-    width = anneal or Anneal()
-    plan = Plan(
-        steps,
-        width=width,
-        bandwidth=anneal_bandwidth or width,
+    search = Search.of(
+        analysis,
+        parameters,
+        optimizer=optimizer,
+        bounds=bounds,
+        penalties=penalties,
+        steps=steps,
+        anneal=anneal,
+        anneal_bandwidth=anneal_bandwidth,
         check_every=check_every,
-        save_every=check_every if save_every is None else save_every,
-        steps_per_call=steps_per_call,
         patience=patience,
+        steps_per_call=steps_per_call,
+        save_every=save_every,
     )
-    goal = Goal(analysis, tuple(penalties))
-    descent = Descent(goal, parameters, optimizer or optax.adam(0.1), bounds or Projection())
-    course = _course(descent, plan, data, watchers, save)
-    soft, held_out = plan.reading(steps - 1), Pool.of(data.held_out)
-    # first, while another thread compiles the program of the steps; the end is evaluated by the same programs as this
-    start = Point.of(analysis, course.train, held_out, parameters, soft, where="the start")
-
-    now = course.to_the_end(resume or course.begin(begin or parameters))
-    for another in starts[len(now.finished) :]:
-        now = course.to_the_end(course.begin(another, (*now.finished, now.attempt)))
-
-    attempts = (*now.finished, now.attempt)
-    best = best_of(attempts)
-    if not math.isfinite(best.best_value):
-        raise failed("every point that was checked with hard cuts", goal, course.choosing, best.best, Hard())
-    optimum = Point.of(analysis, course.train, held_out, best.best, soft)
-    if not optimum.hard_held_out.converged:
-        raise failed("the optimum, with hard cuts on held-out events", Goal(analysis), held_out, best.best, Hard())
-    return Result(start, optimum, attempts, analysis.merit)
-
-
-def _course(
-    descent: Descent,
-    plan: Plan,
-    data: Split,
-    watchers: Sequence[Watcher],
-    save: Callable[[Checkpoint], None] | None,
-) -> Course:
-    train = Pool.of(data.train)
-    if isinstance(data.train, Dataset):
-        advance = in_one_program(descent, data.train, descent.start(descent.parameters), plan.steps_per_call)
-    elif plan.steps_per_call == 1:
-        advance = over_shards(descent, train)
-    else:
-        raise ValueError("several steps per call need all training events in one data set; shards are read one by one")
-    validation = None if data.validation is None else Pool.of(data.validation)
-    return Course(descent, plan, advance, train, validation, tuple(watchers), save)
+    steps_on = search.steps_on(data.train)
+    return search.run(data, steps_on, begin=begin, starts=starts, watchers=watchers, save=save, resume=resume)

@@ -19,6 +19,7 @@ from ..printing import as_text
 from ..selection.cut import Hard, Reading
 from ..selection.cutflow import Cutflow
 from ..statistics.objectives import Merit
+from ..systematics import Templates
 from .attempt import Attempt, FitTally, Record, best_of
 from .goal import Goal
 from .loop import not_finite
@@ -73,6 +74,33 @@ class Evaluation:
             When the figure of merit is not finite; names the cause.
         """
         histograms = pool.total(Fill(analysis), parameters, reading)
+        return cls.of_histograms(analysis, histograms, pool, parameters, reading, where=where)
+
+    @classmethod
+    def of_histograms(
+        cls,
+        analysis: Analysis,
+        histograms: Templates,
+        pool: Pool,
+        parameters: Parameters,
+        reading: Reading,
+        *,
+        where: str,
+    ) -> Evaluation:
+        """Evaluate histograms that are filled already; the rest is for errors and about the processes.
+
+        Parameters
+        ----------
+        analysis, pool, parameters, reading, where
+            As for `of`.
+        histograms
+            Filled from the pool.
+
+        Raises
+        ------
+        FloatingPointError
+            As `of`.
+        """
         merit = analysis.evaluation(histograms, pool.about, confirmed=True)
         if not np.isfinite(merit.value):
             raise not_finite(where, float(merit.value), Goal(analysis), pool, parameters, reading)
@@ -188,7 +216,7 @@ class Result:
         return [self._merit_table(), self._yields_table(), self._cuts_table(), *several]
 
     def _merit_table(self) -> Table:
-        table = _table(self.merit.title, "cuts", "events", right=("start", "optimised", "gain"))
+        table = plain_table(self.merit.title, "cuts", "events", right=("start", "optimised", "gain"))
         if self.fits.failed:
             table.caption, table.caption_justify = f"{self.fits}; what rests on one is not told", "left"
         for reading in ("soft", "hard"):
@@ -202,14 +230,14 @@ class Result:
         return table
 
     def _yields_table(self) -> Table:
-        table = _table("Selected events, hard, held-out", "process", right=("start", "optimised", "kept"))
+        table = plain_table("Selected events, hard, held-out", "process", right=("start", "optimised", "kept"))
         for name, before in self.start.hard_held_out.yields.items():
             after = self.optimum.hard_held_out.yields[name]
             table.add_row(name, f"{before:.2f}", f"{after:.2f}", f"{after / before:.0%}" if before > 0 else "-")
         return table
 
     def _cuts_table(self) -> Table:
-        table = _table("Cut values", "parameter", right=("start", "optimised", "bounds"), last=("unit",))
+        table = plain_table("Cut values", "parameter", right=("start", "optimised", "bounds"), last=("unit",))
         for name, spec in self.start.parameters.specs.items():
             a, b = (spec.text(p.parameters[name]) for p in (self.start, self.optimum))
             table.add_row(name, a, b, spec.limits, spec.unit)
@@ -217,7 +245,7 @@ class Result:
 
     def _attempts_table(self) -> Table:
         columns = ("steps", "best after", self.merit.short)
-        table = _table("Descents, hard, on the events that choose", "start", right=columns)
+        table = plain_table("Descents, hard, on the events that choose", "start", right=columns)
         for number, attempt in enumerate(self.attempts, 1):
             steps = (str(len(attempt.history)), str(attempt.best_step))
             style = "bold" if attempt is self.best else None
@@ -229,7 +257,16 @@ class Result:
         return as_text(*self.tables())
 
 
-def _table(title: str, *left: str, right: tuple[str, ...], last: tuple[str, ...] = ()) -> Table:
+def plain_table(title: str, *left: str, right: tuple[str, ...], last: tuple[str, ...] = ()) -> Table:
+    """Return an empty table.
+
+    Parameters
+    ----------
+    title
+        Above it.
+    *left, right, last
+        The names of its columns, in this order; those of ``right`` hold numbers.
+    """
     table = Table(title=title, title_justify="left")
     for column in (*left, *right, *last):
         table.add_column(column, justify="right" if column in right else "left")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -148,15 +149,26 @@ class Descent:
 def in_one_program(descent: Descent, data: Dataset, start: Position, most: int) -> Advance:
     """Return a function that makes several steps in one call of one compiled program.
 
+    Parameters
+    ----------
+    descent, data, start, most
+        As for `program_of_steps`.
+    """
+    return program_of_steps(descent, data, start, most)(data)
+
+
+def program_of_steps(descent: Descent, data: Dataset, start: Position, most: int) -> Callable[[Dataset], Advance]:
+    """Return a function from events to one that makes several steps on them in one call of one compiled program.
+
     The number of steps is an argument of the program, so that one compilation serves every number, and the result is
-    the same whether steps are made one by one or together.
+    the same whether steps are made one by one or together. So are the events: data sets of one shape share it.
 
     Parameters
     ----------
     descent
         How a step is made.
     data
-        The events.
+        Some events, for their shapes.
     start
         Any position.
     most
@@ -168,14 +180,14 @@ def in_one_program(descent: Descent, data: Dataset, start: Position, most: int) 
     program = jax.jit(rg.with_checks(make_step(descent)))
     compiled = in_background(program.lower(start, data, jnp.ones((most, 2), float), np.int32(1)).compile)
 
-    def advance(position: Position, factors: np.ndarray) -> tuple[Position, Trace]:
+    def advance(data: Dataset, position: Position, factors: np.ndarray) -> tuple[Position, Trace]:
         padded = jnp.asarray(np.resize(factors, (most, 2)), float)
         moved, checks = compiled.result()(position, data, padded, np.int32(len(factors)))
         checks.throw()
         result: tuple[Position, Trace] = moved
         return result
 
-    return advance
+    return lambda data: functools.partial(advance, data)
 
 
 def make_step(descent: Descent) -> jax.stages.Wrapped:

@@ -19,11 +19,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..array import RaggedArray, RecordArray, content_of, guard
+from ..array import RaggedArray, RecordArray, content_of
 from ..errors import StructureError, check_same_offsets
 from ..flat import FlatArray
 from ..resize import fit
 from ..rows import rows_of
+from ..unused import guard
 
 Argnums = int | Sequence[int]
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..array import RaggedArray, RecordArray, content_of, guard, with_length
+from ..array import RaggedArray, RecordArray, content_of, with_length
 from ..errors import StructureError, check_same_offsets
 from ..flat import FlatArray, plain
 from ..operators import owner
@@ -23,6 +23,7 @@ from ..reduce.segments import bound
 from ..reduce.sums import LONG, spread_to_items
 from ..resize import fit, settle
 from ..rows import Rows, brought_together, common_rows, cut, has_rows, is_per_row, length_of, rows_of
+from ..unused import guard
 from .foreign import refuse_awkward
 
 

@@ -14,9 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..array import Content, RaggedArray, RecordArray, guard, row_ids_from_offsets
+from ..array import Content, RaggedArray, RecordArray, row_ids_from_offsets
 from ..errors import CapacityError, check_capacity, concrete
 from ..reduce.sums import narrowed, widened
+from ..unused import guard
 
 _MAX_INT32 = np.iinfo(np.int32).max
 

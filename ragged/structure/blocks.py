@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ..array import Content, RaggedArray, RecordArray, content_length, guard
+from ..array import Content, RaggedArray, RecordArray, content_length
+from ..unused import guard
 
 
 def reversed_rows(array: RaggedArray) -> RaggedArray:

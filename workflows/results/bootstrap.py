@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -12,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from hepgrad import ragged as rg
-from hepgrad.analysis import Analysis, Cuts, Dataset, Events, Hard, Parameters, Result, stage
-from hepgrad.analysis.data.pool import Pool
+from hepgrad.analysis import Analysis, Cuts, Dataset, Events, Folds, Hard, Parameters, Result, stage
+from hepgrad.analysis.data.pool import Pool, add_up
 from hepgrad.analysis.data.split import Part
 from hepgrad.analysis.optimisation import FitTally
 from hepgrad.analysis.statistics.objectives import NO_FIT, Evaluation, Merit
@@ -184,8 +185,35 @@ def bootstrap(
     """
     pool = Pool.of(sample)
     templates = pool.total(_Replicas(analysis.insert(_resample), replicas), parameters, np.int64(seed))
-    merits = _merits(analysis, templates, pool.about)
-    return np.asarray(merits.believed)
+    return np.asarray(_merits(analysis, templates, pool.about).believed)
+
+
+def bootstrap_folds(
+    analysis: Analysis, folds: Folds, parameters: Sequence[Parameters], *, replicas: int = 200, seed: int = 0
+) -> np.ndarray:
+    """Return the objective of all events for replicas of them, each event with the cuts of its fold.
+
+    Parameters
+    ----------
+    analysis, replicas, seed
+        As for `bootstrap`.
+    folds
+        The events.
+    parameters
+        The cut values of each fold, as `CrossFit.parameters`; the same for all folds to judge a starting point.
+
+    Returns
+    -------
+    np.ndarray
+        Shape (replicas,); NaN where a fit did not converge. Its spread is the uncertainty of `CrossFit.optimum` from
+        the number of simulated events; that the cuts would have come out otherwise is not in it.
+    """
+    program = _Replicas(analysis.insert(_resample), replicas)
+    # the folds are the same blocks with other weights, so that an event is drawn as often in each
+    templates = add_up(
+        Pool.of(folds.alone(fold)).total(program, at, np.int64(seed)) for fold, at in enumerate(parameters)
+    )
+    return np.asarray(_merits(analysis, templates, folds.data).believed)
 
 
 @dataclasses.dataclass(frozen=True)

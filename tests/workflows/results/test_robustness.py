@@ -1,0 +1,124 @@
+"""Profiles of cuts: values, flat regions, bounds, and round numbers."""
+
+from __future__ import annotations
+
+import awkward as ak
+import numpy as np
+import pytest
+
+from hepgrad.analysis import Analysis, Channel, CountingModel, Dataset, Hard, Parameter, Parameters, Regular, stage
+from hepgrad.workflows.results.robustness import robustness, roundest, with_number
+
+
+@stage(reads=("x", "y"))
+def select(events, cut):
+    return events.select(events.x > cut.x).select(events.y > cut.y[1]).select(events.y < cut.top)
+
+
+ANALYSIS = Analysis([select], [Channel("all", "x", Regular(1, 0, 10))], CountingModel(["signal"], 0.05))
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(4)
+    n = 3000
+    x = {"signal": rng.normal(3.0, 0.8, n).clip(0, 9.9), "background": rng.exponential(1.0, n).clip(0, 9.9)}
+    samples = {name: ak.zip({"x": v, "y": rng.uniform(0, 1, n)}, depth_limit=1) for name, v in x.items()}
+    return Dataset.from_awkward(samples, {"signal": np.full(n, 0.02), "background": np.full(n, 1.0)})
+
+
+@pytest.fixture(scope="module")
+def parameters():
+    return Parameters(
+        x=Parameter(2.0137, bounds=(0, 5), width=0.4),
+        y=Parameter([0.5, 0.0], bounds=(0, 1), width=0.1),
+        top=Parameter(1.0, bounds=(0.2, 1.0), frozen=True),
+    )
+
+
+@pytest.fixture(scope="module")
+def found(data, parameters):
+    return robustness(ANALYSIS, data, parameters, points=5, replicas=30)
+
+
+def test_profiles_are_the_objective_with_hard_cuts(data, parameters, found):
+    assert [profile.name for profile in found.profiles] == ["x", "y[0]", "y[1]"]
+    profile = found.profiles[0]
+    assert set(np.linspace(0, 5, 5)) | {2.0137} <= set(profile.values.tolist())
+    assert np.all(np.diff(profile.values) > 0)
+    for value, objective, loss in zip(profile.values, profile.objective, profile.loss, strict=True):
+        expected = float(ANALYSIS.evaluate(data, parameters.replace(x=value), Hard()))
+        assert objective == pytest.approx(expected, rel=1e-5)
+        assert loss == pytest.approx(found.objective - expected, abs=1e-4)
+    low, high = profile.flat
+    assert 0 < low <= 2.0137 <= high < 5
+    assert profile.shifted(1.0)[0] == pytest.approx(profile.loss[np.isclose(profile.values, 2.4137)][0])
+
+
+def test_a_number_that_nothing_depends_on_is_flat_everywhere(found):
+    profile = found.profiles[1]
+    assert profile.flat == (0.0, 1.0)
+    assert np.all(profile.loss == 0)
+
+
+def test_a_cut_at_its_bound_is_told_with_what_lies_beyond(found):
+    """Every event has y > 0, so that a looser cut changes nothing, and a tighter one loses events."""
+    profile = found.profiles[2]
+    assert profile.bound == "lower"
+    value, loss, _ = profile.beyond
+    assert value == pytest.approx(-0.1)
+    assert loss == 0
+    line = next(line for line in str(found).partition("Cuts at a bound")[2].splitlines() if "y[1]" in line)
+    assert [cell.strip() for cell in line.strip("│ ").split("│")] == ["y[1]", "lower", "-0.1", "0.000 +- 0.000"]
+    assert found.profiles[0].bound == ""
+    assert found.profiles[0].beyond is None
+
+
+def test_a_bound_that_costs_is_told(data):
+    tight = Parameters(
+        x=Parameter(4.0, bounds=(4.0, 6.0), width=1.0),
+        y=Parameter([0.5, 0.0], bounds=(0, 1), frozen=True),
+        top=Parameter(1.0, bounds=(0.2, 1.0), frozen=True),
+    )
+    found = robustness(ANALYSIS, data, tight, points=3, replicas=20)
+    value, loss, uncertainty = found.profiles[0].beyond
+    assert (value, found.profiles[0].bound) == (3.0, "lower")
+    assert loss < -uncertainty
+    assert f"{loss:.3f} +- {uncertainty:.3f}" in str(found).partition("Cuts at a bound")[2]
+
+
+def test_rounded_cuts_are_evaluated_together(data, parameters, found):
+    for profile in found.profiles:
+        low, high = profile.flat
+        assert low <= profile.rounded <= high
+    assert float(found.rounded["y"][0]) == 0.0 or found.profiles[1].rounded in (0.0, 1.0, 0.5)
+    expected = float(ANALYSIS.evaluate(data, found.rounded, Hard()))
+    assert found.rounded_objective == pytest.approx(expected, rel=1e-5)
+    assert f"{expected:.3f}" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "near", "expected"),
+    [
+        (52.1, 57.9, 54.73, 55.0),
+        (54.7, 54.8, 54.73, 54.7),
+        (0.0493, 0.0507, 0.05, 0.05),
+        (-3.0, -1.2, -2.4, -2.0),
+        (120.0, 260.0, 130.0, 200.0),
+        (17.3, 17.3, 17.3, 17.3),
+        (-1.0, 2.0, 1.9, 0.0),
+        (1e-5, 1.4e-5, 1.3e-5, 1e-5),
+    ],
+)
+def test_round_numbers(low, high, near, expected):
+    assert roundest(low, high, near) == expected
+
+
+def test_what_cannot_be_moved(data, parameters):
+    with pytest.raises(ValueError, match="none of the parameters"):
+        robustness(ANALYSIS, data, Parameters(x=Parameter(2.0, bounds=(0, 5), frozen=True)))
+    with pytest.raises(ValueError, match="at least 2 points and 2 replicas, got 9 and 1"):
+        robustness(ANALYSIS, data, parameters, replicas=1)
+    moved = with_number(parameters, "y[1]", 0.25)
+    np.testing.assert_allclose(moved["y"], [0.5, 0.25])
+    assert float(moved["x"]) == float(parameters["x"])

@@ -220,7 +220,7 @@ def test_ragged_index_errors():
     other = rg.from_lists([[True], [True, False], [], [], [], []])
     with pytest.raises(rg.StructureError, match="row 0 has 3 items in one and 1 in the other"):
         x[other]
-    with pytest.raises(rg.StructureError, match="cannot broadcast 6 rows with 1"):
+    with pytest.raises(rg.StructureError, match="the index has 1 rows, the array has 6"):
         x[rg.from_lists([[True]])]
     with pytest.raises(IndexError, match="index 5 is out of range for row 3, which has 1 items"):
         x[rg.from_lists([[0], [], [], [5], [], []])]

@@ -123,8 +123,8 @@ class FlatArray(Operators):
             # not a TypeError, which JAX would hide behind its own words
             raise ValueError(
                 "this function of JAX takes plain arrays, and this is a flat array, which knows its rows: write "
-                "rg.apply(jax.nn.sigmoid, x) for a function of single items, or jnp.asarray(x) where the number of rows "
-                "is known; jax.grad needs a function that returns a number, such as rg.sum(x)"
+                "rg.apply(jax.nn.sigmoid, x) for a function of single items, or jnp.asarray(x) where the number of "
+                "rows is known; jax.grad needs a function that returns a number, such as rg.sum(x)"
             )
         if "operator" in caller or "binary" in caller:
             # JAX's operators, such as ``array * flat``, convert before they ask whether the other side wants the

@@ -290,7 +290,7 @@ def _integers(counts: Any) -> Any:
 
 
 def _checked_offsets(counts: jax.Array, items: int, max_length: int | None) -> jax.Array:
-    """Return offsets from traced counts, of which none may be negative or longer than allowed; together they take all items."""
+    """Return offsets from traced counts, none of them negative or longer than allowed, that together take all items."""
     longest = items if max_length is None else min(max_length, items)
 
     def fail(place: int, least: int, most: int, total: int) -> None:

@@ -83,8 +83,10 @@ def convert_for_jax(*array_types: type) -> None:
         except TypeError as refused:
             raise ValueError(str(refused)) from None
 
+    # other versions of JAX may not have it: they refuse the arrays, with the words of `FlatArray.__jax_array__`
+    handlers: Any = getattr(xla, "canonicalize_dtype_handlers", {})
     for array_type in array_types:
-        xla.canonicalize_dtype_handlers[array_type] = convert
+        handlers[array_type] = convert
 
 
 def refuse_awkward_arrays(names: dict[str, Any], *, except_for: Sequence[str]) -> None:

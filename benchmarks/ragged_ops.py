@@ -207,7 +207,8 @@ OPERATIONS = [
     Operation("sort, axis 0", lambda x, w: rg.sort(x, axis=0), lambda x, w: ak.sort(x, axis=0), differentiable=False),
     Operation(
         "unflatten",
-        lambda x, w: rg.unflatten(x.content, rg.num(x)),
+        # by counts that are not known to be those of x, whose lists it would get as they are
+        lambda x, w: rg.unflatten(x.content, rg.num(x) + 0),
         lambda x, w: ak.unflatten(ak.flatten(x), ak.num(x)),
         differentiable=False,
     ),

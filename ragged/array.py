@@ -18,6 +18,7 @@ import numpy as np
 from .errors import StructureError, check_capacity, concrete
 from .flat import FlatArray, flat
 from .operators import Operators
+from .running import running_total
 
 # positions are int32: twice as fast as int64, and JAX has no others by default
 MOST_ITEMS = int(np.iinfo(np.int32).max)
@@ -361,7 +362,7 @@ def row_ids_from_offsets(offsets: jax.Array, capacity: int) -> jax.Array:
         return as_array(ids)
     ends = jnp.zeros(capacity, jnp.int32).at[offsets[1:]]
     steps = ends.add(1, mode="drop", indices_are_sorted=True, wrap_negative_indices=False)
-    return jnp.cumsum(steps, dtype=jnp.int32)
+    return running_total(steps)
 
 
 def from_offsets(

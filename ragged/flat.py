@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -23,7 +23,8 @@ class FlatArray(Operators):
 
     It is to a `jax.Array` what `RaggedArray` is to a list of them: it knows how many of the rows in its buffer are
     real. Operators, NumPy's functions, slices and the functions of `hepgrad.ragged` respect that number, eagerly and
-    inside ``jit``. Where the number is known the array converts by itself (``jnp.stack([x, y])``, ``np.asarray(x)``).
+    inside ``jit``. Where the number is known the array converts by itself (``jnp.stack([x, y])``, ``np.asarray(x)``);
+    JAX's functions then return plain arrays; ``rg.apply(jax.nn.sigmoid, x)`` returns a flat one, whatever is known.
 
     Attributes
     ----------
@@ -115,11 +116,21 @@ class FlatArray(Operators):
             )
         return self.content[: int(known)]
 
-    def __jax_array__(self) -> Any:
-        if _asked_by_operator():
-            # JAX's operators then leave the work to ours, which keep the rows
-            return self
-        return self.buffer("conversion to a jax.Array")
+    @property
+    def __jax_array__(self) -> Callable[[], Any]:
+        caller = sys._getframe(1).f_code.co_name
+        if caller in _LOOKING:
+            # not a TypeError, which JAX would hide behind its own words
+            raise ValueError(
+                "this function of JAX takes plain arrays, and this is a flat array, which knows its rows: write "
+                "rg.apply(jax.nn.sigmoid, x) for a function of single items, or jnp.asarray(x) where the number of "
+                "rows is known; jax.grad needs a function that returns a number, such as rg.sum(x)"
+            )
+        if "operator" in caller or "binary" in caller:
+            # JAX's operators, such as ``array * flat``, convert before they ask whether the other side wants the
+            # operation; they then leave the work to ours, which keep the rows
+            return lambda: self
+        return lambda: self.buffer("conversion to a jax.Array")
 
     def __reduce__(self) -> tuple[Any, ...]:
         # without what a mask remembers of its selections
@@ -176,14 +187,8 @@ class FlatArray(Operators):
 _REDUCERS = ("sum", "prod", "min", "max", "mean", "var", "std", "any", "all", "argmin", "argmax", "ptp")
 
 
-def _asked_by_operator() -> bool:
-    """Return whether `__jax_array__` is called by an operator of a `jax.Array`, such as ``array * flat``.
-
-    JAX converts there before it asks whether the other side wants the operation, which a pytree cannot decline
-    otherwise. Where JAX calls its operators differently the answer is no, and the array is converted.
-    """
-    caller = sys._getframe(2).f_code
-    return "operator" in caller.co_name or "binary" in caller.co_name
+# where JAX finds out whether something is an array, without converting it; by other names it gives its own error
+_LOOKING = ("typeof", "shaped_abstractify")
 
 
 def flat(values: Any, length: Any = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -50,6 +51,12 @@ class Record(Operators):
         if name.startswith("__") or name not in (columns := self.__dict__.get("columns", {})):
             raise AttributeError(f"no field {name!r}; the fields are {sorted(self.__dict__.get('columns', {}))}")
         return columns[name]
+
+    def __iter__(self) -> Iterator[Any]:
+        raise TypeError(
+            f"one record is no sequence; take its fields {self.fields} (and convert arrays once, outside jit, where "
+            "Awkward's and ours meet: rg.from_awkward(array), rg.to_awkward(array))"
+        )
 
     def __getitem__(self, where: Any) -> Any:
         path = where if isinstance(where, tuple) else (where,)

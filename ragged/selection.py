@@ -108,6 +108,9 @@ def select(rows: Rows, head: Any) -> Selection:
 def _by_slice(rows: Rows, part: slice) -> Selection:
     if rows.length is None:
         return Selection(part, Rows(len(range(*part.indices(rows.count))), None), 1)
+    if part.start in (None, 0) and part.step in (None, 1) and (part.stop is None or part.stop >= rows.count):
+        # all rows, as in x[:, 0]: they stay where they are
+        return Selection(slice(None), rows, 1)
     start, length, step = slice_bounds(part, rows.length)
     limit = slice_limit(part, rows.count)
     count = rows.count if limit is None else limit

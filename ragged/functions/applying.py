@@ -131,6 +131,9 @@ def _apply(function: Callable[..., Any], arrays: Sequence[Any], valid: jax.Array
     for x in arrays:
         _refuse_records(x, operation)
     if not any(isinstance(x, RaggedArray) for x in arrays):
+        # one value for each item, also where the items of another array have axes of their own
+        axes = max(np.ndim(x) for x in arrays)
+        arrays = [x.reshape(x.shape + (1,) * (axes - x.ndim)) if 0 < np.ndim(x) < axes else x for x in arrays]
         return function(*(guard(x, valid) for x in arrays))
     first, contents = align(arrays, operation=operation)
     result = _apply(function, contents, first.valid, operation)

@@ -1,6 +1,7 @@
-"""Awkward arrays are converted once, at the door, and refused everywhere else.
+"""Other libraries: Awkward arrays are converted once, at the door, and JAX's functions get plain arrays or an error.
 
-Converting them silently would copy them in every call, and make them constants of every program that `jit` compiles.
+Converting Awkward arrays silently would copy them in every call, and make them constants of every program that `jit`
+compiles.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import awkward as ak
+from jax.interpreters import xla
+
+from ..flat import FlatArray
 
 
 def refuse_awkward(x: Any, operation: str) -> None:
@@ -56,6 +60,33 @@ def refuse_in_awkward(array_type: type) -> None:
         )
 
     ak.behavior["__cast__", array_type] = refuse
+
+
+def convert_for_jax(*array_types: type) -> None:
+    """Make JAX's primitives (``jax.lax.exp``, ``jax.nn.sigmoid``) convert flat arrays, and refuse others in our words.
+
+    Parameters
+    ----------
+    *array_types
+        Classes of arrays. Those of `jax.numpy` convert by ``__jax_array__``.
+    """
+
+    def convert(x: Any) -> Any:
+        if not isinstance(x, FlatArray):
+            # JAX would hide a TypeError behind its own words
+            raise ValueError(
+                "this function of JAX takes plain arrays, not ragged or record arrays: write np.exp(x), a function of "
+                "hepgrad.ragged, or rg.apply(jax.nn.sigmoid, x) for a function of single items"
+            )
+        try:
+            return x.buffer("this function of JAX")
+        except TypeError as refused:
+            raise ValueError(str(refused)) from None
+
+    # other versions of JAX may not have it: they refuse the arrays, with the words of `FlatArray.__jax_array__`
+    handlers: Any = getattr(xla, "canonicalize_dtype_handlers", {})
+    for array_type in array_types:
+        handlers[array_type] = convert
 
 
 def refuse_awkward_arrays(names: dict[str, Any], *, except_for: Sequence[str]) -> None:

@@ -23,6 +23,7 @@ from ..errors import concrete
 from ..flat import FlatArray
 from ..resize import settle
 from ..rows import Rows, rows_of
+from ..running import starts_from_counts
 from .groups import Groups, Whole, groups_of
 from .segments import bound, extreme_by_id, spread
 from .sums import LONG
@@ -225,7 +226,7 @@ def _merge(x: RaggedArray, ids: jax.Array, num: int, position: jax.Array | None,
 @partial(jax.jit, static_argnames=("num",))
 def _merged_offsets(offsets: jax.Array, ids: jax.Array, *, num: int) -> jax.Array:
     lengths = jnp.maximum(extreme_by_id(offsets[1:] - offsets[:-1], ids, num, largest=True), 0)
-    return jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(lengths, dtype=jnp.int32)])
+    return starts_from_counts(lengths)
 
 
 @partial(jax.jit, static_argnames=("num", "capacity"))

@@ -2,7 +2,10 @@
 
 What holds for all of them:
 
-- ``axis=None`` reduces everything to a number; 0 is the outermost axis, -1 the innermost.
+- ``axis=None`` reduces everything to a number, which is a `jax.Array` as JAX's own functions return it: `jax.grad`,
+  `jax.lax.cond` and optax take nothing else. Inside ``jit`` NumPy's functions cannot have it; write
+  ``rg.sqrt(rg.sum(x))`` (or ``jnp.sqrt``, or ``rg.sum(x) ** 0.5``), while ``np.sqrt`` is for arrays with rows.
+- 0 is the outermost axis, -1 the innermost.
 - Reducing nothing gives the identity, as Awkward's ``mask_identity=False``: 0 for a sum, 1 for a product, -inf or inf
   (or the smallest or largest integer) for the maximum or minimum, -1 for `argmax` and `argmin`.
 - ``keepdims=True`` leaves an axis of length 1, which broadcasts against the array that was reduced.

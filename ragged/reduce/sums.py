@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from ..running import running_total, starts_from_counts
+
 # one after the other, so many equal float32 numbers keep a relative accuracy of 5e-6
 LONG = 1 << 8
 # with blocks of this length, ten million keep it too
@@ -160,7 +162,7 @@ def _pieces(ids: jax.Array, offsets: jax.Array) -> tuple[jax.Array, jax.Array, j
     piece = jnp.where(ids < num, ids + lax.iota(jnp.int32, items) // BLOCK, pieces)
     begins = lax.iota(jnp.int32, num + 1) + offsets // BLOCK
     starts = jnp.zeros(pieces, jnp.int32).at[begins[1:]].add(1, indices_are_sorted=True, mode="drop")
-    return piece, jnp.cumsum(starts, dtype=jnp.int32), begins
+    return piece, running_total(starts), begins
 
 
 def sum_by_id(
@@ -216,7 +218,7 @@ def _add_in_columns(values: jax.Array, ids: jax.Array, num: int) -> jax.Array:
 def _add_sorted(values: jax.Array, ids: jax.Array, num: int) -> jax.Array:
     ids = jnp.minimum(ids, num)
     counts = add_in_turn(jnp.ones(ids.shape, jnp.int32), ids, num, ordered=False)
-    offsets = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(counts, dtype=jnp.int32)])
+    offsets = starts_from_counts(counts)
     order = jnp.argsort(ids, stable=True)
     return _add_by_blocks(values[order], ids[order], offsets, values.shape[0])
 

@@ -17,6 +17,7 @@ import numpy as np
 from ..array import Content, RaggedArray, RecordArray, row_ids_from_offsets
 from ..errors import CapacityError, check_capacity, concrete
 from ..reduce.sums import narrowed, widened
+from ..running import running_total, starts_from_counts
 from ..unused import guard
 
 _MAX_INT32 = np.iinfo(np.int32).max
@@ -114,8 +115,7 @@ def _traced_rows(
     counts: jax.Array, capacity: int, operation: str | None, max_length: int | None, exact: bool
 ) -> RaggedArray:
     """Return rows whose lengths are traced; ``operation`` names the check of the capacity, None leaves it out."""
-    ends = jnp.cumsum(counts, dtype=jnp.int32)
-    offsets = jnp.concatenate([jnp.zeros(1, jnp.int32), ends])
+    offsets = starts_from_counts(counts)
     if operation is not None:
         # a sum beyond 32 bits turns negative at the row where it happens
         overflow = jnp.any(offsets[1:] < offsets[:-1])
@@ -286,7 +286,7 @@ def compact(flags: Any) -> Any:
 @jax.jit
 def _compact(flags: jax.Array) -> jax.Array:
     n = flags.shape[0]
-    target = jnp.where(flags, jnp.cumsum(flags, dtype=jnp.int32) - 1, n)
+    target = jnp.where(flags, running_total(flags) - 1, n)
     places = jnp.arange(n, dtype=jnp.int32)
     return jnp.zeros(n, jnp.int32).at[target].set(places, mode="drop")
 

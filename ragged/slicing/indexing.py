@@ -106,7 +106,7 @@ def _standard(item: Any) -> Any:
     if item.ndim == 2 if isinstance(item, FlatArray | jax.Array) else False:
         # one list of positions for each row, as reducers with keepdims=True leave them
         rows = rows_of(item)
-        return regular(rows.count, item.shape[1], rows.length, content_of(item).reshape(-1))
+        return regular(rows.count, content_of(item).shape[1], rows.length, content_of(item).reshape(-1))
     if isinstance(item, list) and any(isinstance(part, list | np.ndarray) for part in item):
         item = ak.Array(item)
     if isinstance(item, ak.Array):

@@ -13,6 +13,7 @@ from ..array import Content, RaggedArray, RecordArray
 from ..errors import StructureError, check_same_offsets, concrete
 from ..resize import fit, settle
 from ..rows import common_rows, cut, rows_of
+from ..running import starts_from_counts
 from .gather import compact, constant, take
 from .integers import wrap_index
 
@@ -90,7 +91,7 @@ def _compressed(mask: RaggedArray) -> tuple[RaggedArray, jax.Array]:
     flags: Any = mask.content
     flags = flags if mask.valid is None else flags & mask.valid
     places = compact(flags)
-    before = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(flags, dtype=jnp.int32)])
+    before = starts_from_counts(flags)
     offsets = before[mask.offsets]
     inside = jnp.arange(mask.capacity, dtype=jnp.int32) < offsets[-1]
     row_ids: Any = take(mask.row_ids, places)

@@ -27,7 +27,7 @@ def reversed_rows(array: RaggedArray) -> RaggedArray:
         Rows of any depth, all of them real.
     """
     blocks = _Blocks(array.row_ids, array.offsets, array.exact)
-    row_ids = _kept(blocks.valid, array.rows - 1 - _at(array.row_ids, blocks.mirror), array.rows)
+    row_ids = _kept(blocks.valid, array.rows - 1 - blocks.of_mirror, array.rows)
     return dataclasses.replace(
         array, offsets=array.size - array.offsets[::-1], row_ids=row_ids, content=_reversed(array.content, blocks)
     )
@@ -46,8 +46,8 @@ class _Blocks:
         Whether all of the buffer is known to be data.
     valid
         bool, shape (capacity,): which places are data; None for all.
-    mirror
-        int32, shape (capacity,): an item of the row that each place belongs to from now on.
+    of_mirror
+        int32, shape (capacity,): the row whose items each place gets.
     source
         int32, shape (capacity,): the item that each place gets.
     """
@@ -57,12 +57,13 @@ class _Blocks:
         places = lax.iota(jnp.int32, rows.shape[0])
         self.valid = None if exact else places < bounds[-1]
         # the buffer backwards: its rows are in the new order, only the items in them are not
-        self.mirror = _kept(self.valid, bounds[-1] - 1 - places, places)
-        self.source = _kept(self.valid, self.of_row(bounds[:-1] + bounds[1:] - 1) - self.mirror, places)
+        mirror = _kept(self.valid, bounds[-1] - 1 - places, places)
+        self.of_mirror = rows[::-1] if exact else _at(rows, mirror)
+        self.source = _kept(self.valid, self.of_row(bounds[:-1] + bounds[1:] - 1) - mirror, places)
 
     def of_row(self, per_row: jax.Array) -> jax.Array:
-        """Return a number of the row that each place belongs to from now on."""
-        return _at(per_row, _at(self.rows, self.mirror))
+        """Return a number of the row whose items each place gets."""
+        return _at(per_row, self.of_mirror)
 
     def inside(self, lists: RaggedArray) -> _Blocks:
         """Return the blocks of the items in lists, which are the items of these blocks."""

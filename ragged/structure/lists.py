@@ -16,6 +16,7 @@ from ..errors import StructureError, check_same_length, concrete
 from ..flat import FlatArray, plain
 from ..resize import fit, head, settle
 from ..rows import joined, length_of, rows_of
+from ..running import starts_from_counts
 from ..slicing.gather import rows_from_counts, take
 from .axes import at_axis, positive_axis
 from .join import concatenate
@@ -47,7 +48,11 @@ def num(array: Any, axis: int = 1) -> Any:
     if axis == 0:
         return jnp.asarray(rows_of(array).number, jnp.int32)
     array = settle(array)
-    return at_axis(array, axis, lambda rows: rows.row_lengths, operation="num")
+    counts = at_axis(array, axis, lambda rows: rows.row_lengths, operation="num")
+    if axis == 1 and isinstance(counts, FlatArray):
+        # so that `unflatten` by these counts gives lists that are known to be the same
+        counts.__dict__["_lists"] = array.with_content(array.row_ids)
+    return counts
 
 
 def local_index(array: Any, axis: int = -1) -> Any:
@@ -213,7 +218,7 @@ def unflatten(array: Any, counts: Any, *, max_length: int | None = None) -> Ragg
         When the counts are not integers.
     StructureError
         When a count is negative, or they do not add up to the number of items (inside ``jit`` from the running
-        program, and only when they ask for more: the buffer may have an unused end).
+        program). A plain array, such as the ``content`` of another one, has as many items as it is long.
 
     Examples
     --------
@@ -221,7 +226,10 @@ def unflatten(array: Any, counts: Any, *, max_length: int | None = None) -> Ragg
     >>> rg.unflatten(rg.from_numpy([1.0, 2.0, 3.0]), [2, 0, 1])
     <RaggedArray [[1.0, 2.0], [], [3.0]] type='3 * var * float32'>
     """
+    lists = counts.__dict__.get("_lists") if isinstance(counts, FlatArray) and max_length is None else None
     array, counts = plain(settle(array)), plain(counts)
+    if lists is not None and _may_fill(lists, array):
+        return _into(lists, array)
     if length_of(array) is not None or length_of(counts) is not None:
         return _unflatten_selected(array, counts, max_length)
     content = array
@@ -249,6 +257,24 @@ def unflatten(array: Any, counts: Any, *, max_length: int | None = None) -> Ragg
     return RaggedArray(offsets, ids, content, None, max_length, False)
 
 
+def _may_fill(lists: RaggedArray, array: Any) -> bool:
+    """Return whether an array has as many items as lists need, as far as is known while tracing."""
+    items = rows_of(array)
+    return not lists.exact or (items.length is None and items.count == lists.capacity)
+
+
+def _into(lists: RaggedArray, array: Any) -> RaggedArray:
+    """Put items into the lists whose lengths were asked for; there have to be as many."""
+    content = content_of(array)
+    if not isinstance(content, RaggedArray | RecordArray):
+        content = jnp.asarray(content)
+    if lists.exact:
+        return lists.with_content(content)
+    number = jnp.asarray(rows_of(array).number, jnp.int32)
+    _, offsets = check_same_length(number, lists.size, lists.offsets, operation="unflatten (the sum of the counts)")
+    return dataclasses.replace(lists, offsets=offsets, content=fit(content, lists.capacity))
+
+
 def _integers(counts: Any) -> Any:
     """Return counts as an array of integers.
 
@@ -264,13 +290,13 @@ def _integers(counts: Any) -> Any:
 
 
 def _checked_offsets(counts: jax.Array, items: int, max_length: int | None) -> jax.Array:
-    """Return offsets from traced counts, of which none may be negative, longer than allowed, or ask for too many."""
+    """Return offsets from traced counts, none of them negative or longer than allowed, that together take all items."""
     longest = items if max_length is None else min(max_length, items)
 
     def fail(place: int, least: int, most: int, total: int) -> None:
         if least < 0:
             raise StructureError(f"unflatten: count {place} is negative ({least})")
-        if total <= items:
+        if most > longest and total <= items:
             raise StructureError(f"unflatten: a count is {most}, more than max_length={max_length}")
         raise StructureError(f"unflatten: counts add up to {total}, but there are {items} items")
 
@@ -280,9 +306,8 @@ def _checked_offsets(counts: jax.Array, items: int, max_length: int | None) -> j
 
     # a count beyond the limits is wrong anyway; cut to them, a sum cannot overflow unnoticed
     wrong = jnp.any((counts < 0) | (counts > longest))
-    ends = jnp.cumsum(jnp.clip(counts, 0, longest).astype(jnp.int32), dtype=jnp.int32)
-    offsets = jnp.concatenate([jnp.zeros(1, jnp.int32), ends])
-    wrong |= (offsets[-1] > items) | jnp.any(offsets[1:] < offsets[:-1])
+    offsets = starts_from_counts(jnp.clip(counts, 0, longest))
+    wrong |= (offsets[-1] != items) | jnp.any(offsets[1:] < offsets[:-1])
     return check(offsets, wrong, (counts,), fail, summary=summary)
 
 

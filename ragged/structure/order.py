@@ -19,8 +19,10 @@ from jax import lax
 from ..array import Content, RaggedArray, RecordArray, content_of, with_length
 from ..errors import StructureError, concrete
 from ..flat import FlatArray
+from ..reduce.axis import with_numbers
 from ..resize import settle
 from ..rows import rows_of
+from ..running import running_total
 
 # Rows longer than this are sorted with the whole buffer, in a time that does not depend on their length.
 LONG_ROW = 1024
@@ -119,6 +121,8 @@ def _by_axis(x: Any, axis: int, ascending: bool, operation: str) -> Any:
     if not isinstance(x, RaggedArray) and np.ndim(content_of(x)) == 2 and axis in (-1, 1):
         return _regular(content_of(x), x.length if isinstance(x, FlatArray) else None, ascending, operation)
     depth = _depth(x)
+    if isinstance(x, RaggedArray) and np.ndim(_items(x)) == 2 and axis in (-1, depth):
+        return with_numbers(x, _regular_items(_items(x), ascending, operation))
     level = axis + depth if axis < 0 else axis
     if not 0 <= level < depth:
         raise StructureError(f"{operation}: axis={axis} does not exist in an array of {depth} dimensions")
@@ -155,8 +159,17 @@ def _innermost(x: Any, ascending: bool, operation: str) -> Any:
 
 def _regular(items: jax.Array, length: jax.Array | None, ascending: bool, operation: str) -> Any:
     """Sort along a regular dimension, each row for itself."""
+    return with_length(_regular_items(items, ascending, operation), length)
+
+
+def _regular_items(items: jax.Array, ascending: bool, operation: str) -> jax.Array:
     order = jnp.argsort(_key(items, ascending), axis=1, stable=True).astype(jnp.int32)
-    return with_length(order if operation == "argsort" else jnp.take_along_axis(items, order, axis=1), length)
+    return order if operation == "argsort" else jnp.take_along_axis(items, order, axis=1)
+
+
+def _items(x: Content) -> Any:
+    """Return the items of the innermost lists."""
+    return _items(x.content) if isinstance(x, RaggedArray) else x
 
 
 def _flat_order(key: jax.Array, valid: jax.Array | None) -> jax.Array:
@@ -327,7 +340,7 @@ def _walked_columns(offsets: jax.Array, item: jax.Array) -> jax.Array:
     def add_column(state: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
         column, done, places = state
         there = counts > column
-        rank = done + jnp.cumsum(there, dtype=jnp.int32)
+        rank = done + running_total(there)
         target = jnp.where(there, rank - 1, item.shape[0])
         places = places.at[target].set(offsets[:-1] + column, mode="drop", wrap_negative_indices=False)
         return column + 1, done + jnp.sum(there, dtype=jnp.int32), places

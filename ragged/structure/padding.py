@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -149,19 +149,45 @@ def pad(
     """
     axis = positive_axis(array, axis, operation="pad")
     array = settle(array)
-    return at_axis(array, axis, lambda rows: _pad(rows, length, fill_value, clip, capacity), operation="pad")
+    if axis < 1:
+        raise ValueError("pad: lists are padded, so that the axis is 1 or more")
+
+    def padded(rows: RaggedArray, live: Any) -> RaggedArray:
+        return _pad(rows, live, length, fill_value, clip, capacity)
+
+    return _at_depth(array, axis, getattr(array, "length", None), padded)
 
 
-def _pad(array: RaggedArray, length: int, fill_value: float, clip: bool, capacity: int | None) -> RaggedArray:
+def _at_depth(array: Any, axis: int, live: Any, function: Callable[[RaggedArray, Any], RaggedArray]) -> Any:
+    """Apply a function to the lists at an axis, and to how many of them are real (None for all)."""
+    if isinstance(array, RaggedArray):
+        if axis == 1:
+            return function(array, live)
+        inner = _at_depth(array.content, axis - 1, None if array.exact else array.size, function)
+        return array.with_content(content_of(inner))
+    if isinstance(array, RecordArray):
+        columns = {k: content_of(_at_depth(v, axis, live, function)) for k, v in array.columns.items()}
+        return RecordArray(columns, array.length)
+    raise ValueError(f"pad: the array has no lists at this axis (it is {axis} too deep)")
+
+
+def _pad(
+    array: RaggedArray, live: Any, length: int, fill_value: float, clip: bool, capacity: int | None
+) -> RaggedArray:
     rows, limit = array.rows, array.max_length
     known = concrete(array.offsets)
     counts: Any = array.row_lengths if known is None else np.diff(known)
+    least: Any = length
+    if live is not None:
+        # what are no real rows has no items
+        least = jnp.where(jnp.arange(rows, dtype=jnp.int32) < live, length, 0)
     if clip:
-        result = rows_from_counts(np.full(rows, length, np.int32), max_length=length, operation="pad")
+        wanted = np.full(rows, length, np.int32) if live is None else least
+        result = rows_from_counts(wanted, max_length=length, operation="pad")
         if capacity is not None:
             result = with_capacity(result, capacity)
     else:
-        longer = jnp.maximum(counts, length) if known is None else np.maximum(counts, length)
+        longer = jnp.maximum(counts, least) if known is None or live is not None else np.maximum(counts, least)
         bound = None if limit is None else max(limit, length)
         room = array.capacity + rows * length if bound is None else min(bound * rows, array.capacity + rows * length)
         result = rows_from_counts(

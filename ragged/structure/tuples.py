@@ -17,6 +17,7 @@ import numpy as np
 
 from ..array import RaggedArray, RecordArray, row_ids_from_offsets
 from ..errors import CapacityError, check_capacity, concrete
+from ..running import starts_from_counts
 from ..slicing.gather import take
 
 _MAX_INT32 = np.iinfo(np.int32).max
@@ -259,7 +260,7 @@ def _traced_runs(counts: jax.Array, room: Room, operation: str) -> tuple[jax.Arr
             f"{operation}: the size of the result is not known inside jit; pass capacity=..., or make the array with "
             "max_length=..."
         )
-    offsets = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(counts, dtype=jnp.int32)])
+    offsets = starts_from_counts(counts)
     if not room.certain:
         # a sum beyond 32 bits turns negative where it happens
         overflow = jnp.any(offsets[1:] < offsets[:-1])

@@ -54,6 +54,8 @@ AFTER_A_SELECTION = {
     "longest": (lambda x: rg.sum(filled(x), axis=0), [5.0, 7.0, 3.0]),
     "padded": (lambda x: rg.to_padded(filled(x), -1.0, 3)[1], [4.0, 5.0, -1.0]),
     "padded sum": (lambda x: rg.sum(rg.to_padded(filled(x), 0.0, 3), axis=0), [5.0, 7.0, 3.0]),
+    "mean of longer rows": (lambda x: rg.mean(rg.pad(filled(x), 3, 0.0)), 2.5),
+    "items of rows of one length": (lambda x: rg.count(rg.pad(filled(x), 1, 0.0, clip=True)), 2),
     "top": (lambda x: rg.top_k(filled(x), 1, fill_value=0), [[3.0], [5.0]]),
     "keepdims": (lambda x: rg.sum(filled(x), axis=1, keepdims=True), [[6.0], [9.0]]),
     "inner keepdims": (lambda x: rg.num(filled(x)[:, np.newaxis]), [1, 1]),
@@ -68,6 +70,12 @@ AFTER_A_SELECTION = {
     "zip": (lambda x: rg.zip({"n": rg.num(filled(x)), "x": filled(x)}, depth_limit=1)[1:].n, [2]),
     "leading": (lambda x: rg.firsts(filled(x), fill_value=0), [1.0, 4.0]),
     "the largest": (lambda x: x[rg.argmax(x, axis=1, keepdims=True)], [[3.0], [], [5.0]]),
+    "the largest of the selected": (
+        lambda x: filled(x)[rg.argmax(filled(x), axis=1, keepdims=True)],
+        [[3.0], [5.0]],
+    ),
+    "all of the selected": (lambda x: filled(x)[:], [[1.0, 2.0, 3.0], [4.0, 5.0]]),
+    "the first of each": (lambda x: filled(x)[:, 0], [1.0, 4.0]),
     "the largest again": (lambda x: x[rg.singletons(rg.argmax(x, axis=1))], [[3.0], [], [5.0]]),
     "items and a sum": (
         lambda x: rg.concatenate([x, rg.sum(x, axis=1, keepdims=True)], axis=1)[:, -1],
@@ -158,6 +166,41 @@ def test_known_rows_convert_by_themselves(x):
 def test_rows_that_are_not_known_do_not_convert_and_say_what_to_use(x, use):
     with pytest.raises(TypeError, match=r"rg\.|hepgrad.ragged"):
         jax.jit(lambda x: use(rg.sum(filled(x), axis=1)) is None)(x)
+
+
+@pytest.mark.parametrize("use", [jax.nn.sigmoid, jax.nn.relu, jax.lax.exp, lambda y: jnp.where(y > 6, y, -1.0)])
+def test_jax_s_functions_take_known_rows_and_say_what_to_use_for_others(x, use):
+    sums = rg.sum(x, axis=1)
+    expected = use(jnp.array([6.0, 0.0, 9.0]))
+    for run in (use, jax.jit(use)):
+        np.testing.assert_allclose(run(sums), expected, rtol=1e-6)
+    np.testing.assert_allclose(jax.jit(lambda x: use(rg.sum(x, axis=1)))(x), expected, rtol=1e-6)
+    with pytest.raises((TypeError, ValueError), match=r"rg\.apply\(f, x\)"):
+        jax.jit(lambda y: use(y[y > 0]))(sums)
+    with pytest.raises((TypeError, ValueError), match=r"rg\.apply\(jax\.nn\.sigmoid, x\)|requires ndarray"):
+        use(x)
+
+
+def test_functions_of_single_items_and_derivatives_of_arrays(x):
+    activated = jax.jit(lambda x: rg.apply(jax.nn.sigmoid, rg.num(filled(x)) * 1.0))(x)
+    np.testing.assert_allclose(activated, 1 / (1 + np.exp([-3.0, -2.0])), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"jax\.grad needs a function that returns a number"):
+        jax.grad(lambda h: rg.sum(x * h, axis=1))(1.0)
+
+
+def test_numbers_are_what_jax_s_transformations_and_control_flow_take(x):
+    @jax.jit
+    def differentiated(h):
+        total = lambda h: rg.sum(x * h)  # noqa: E731
+        return jax.value_and_grad(total)(h), jax.lax.cond(rg.any(x > 4), lambda: total(h), lambda: 0.0)
+
+    (value, slope), chosen = differentiated(2.0)
+    assert (float(value), float(slope), float(chosen)) == (30.0, 15.0, 30.0)
+    # so that inside jit NumPy's own functions cannot have them, and ours can
+    roots = jax.jit(lambda x: (rg.sqrt(rg.sum(x)), jnp.sqrt(rg.sum(x)), rg.sum(x) ** 0.5))(x)
+    np.testing.assert_allclose(roots, [np.sqrt(rg.sum(x))] * 3, rtol=1e-6)
+    with pytest.raises(jax.errors.TracerArrayConversionError):
+        jax.jit(lambda x: np.sqrt(rg.sum(x)))(x)
 
 
 def test_ambiguous_truth_and_matrix_products_are_refused(x):

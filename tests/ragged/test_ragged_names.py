@@ -74,11 +74,13 @@ def test_an_awkward_array_is_refused_in_one_sentence(name):
 
 def test_operators_refuse_awkward_arrays_from_both_sides():
     x = rg.from_lists(ROWS)
+    records = rg.zip({"a": x, "b": x})
     operators = (lambda a, b: a + b, lambda a, b: a == b, lambda a, b: a / b, np.add, np.hypot, np.greater)
-    for operator in operators:
-        for one, other in ((x, A), (A, x)):
-            with pytest.raises(TypeError, match=r"Awkward array.*rg\.from_awkward\(array\)"):
-                operator(one, other)
+    for ours in (x, rg.num(x), records, rg.zip({"a": rg.num(x)}), records[0, 0]):
+        for operator in operators:
+            for one, other in ((ours, A), (A, ours)):
+                with pytest.raises(TypeError, match=r"Awkward.*rg\.from_awkward\(array\)"):
+                    operator(one, other)
 
 
 def test_to_numpy_is_awkwards():
@@ -199,7 +201,7 @@ def test_counts_that_lose_or_repeat_items_are_refused():
             rg.unflatten(items, counts)
     unflatten = jax.jit(rg.unflatten)
     assert rg.to_list(unflatten(items, jnp.array([2, 0, 3], jnp.uint8))) == [[0, 1], [], [2, 3, 4]]
-    for counts in ([3, -1, 3], [6, 0, 0], [2**30, 2**30, 2**31 - 1]):
+    for counts in ([3, -1, 3], [6, 0, 0], [2, 0, 2], [0, 0, 0], [2**30, 2**30, 2**31 - 1]):
         with pytest.raises(jax.errors.JaxRuntimeError, match="unflatten: count"):
             jax.block_until_ready(unflatten(items, jnp.array(counts)))
 

@@ -46,7 +46,11 @@ def listed(result: object) -> object:
 def possible(part: object) -> list[str]:
     """What Awkward can do with a result."""
     names = []
+    # a reduction of records would add up other quantities than each other; ours asks for a field, in words
+    reductions = ("mean", "min", "max", "prod", "argmax") if part.fields else ()
     for name, function in AFTERWARDS.items():
+        if name in reductions:
+            continue
         if name == "broadcast" and part.layout.is_regular and part.ndim > 1:
             continue  # ours asks for the missing axis, in words: x[:, np.newaxis]
         try:

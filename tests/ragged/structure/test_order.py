@@ -155,3 +155,12 @@ def test_what_cannot_be_sorted_is_refused():
         rg.sort(x, axis=2)
     with pytest.raises(TypeError, match="complex numbers have no order"):
         rg.sort(x + 1j)
+
+
+def test_a_regular_dimension_in_rows_is_sorted_as_well():
+    x = rg.from_offsets([0, 2, 3], jnp.array([[3.0, 1.0], [2.0, 4.0], [6.0, 5.0]]))
+    for run in (lambda f: f, jax.jit):
+        assert rg.to_list(run(rg.sort)(x)) == [[[1.0, 3.0], [2.0, 4.0]], [[5.0, 6.0]]]
+        assert rg.to_list(run(lambda x: rg.argsort(x, axis=2))(x)) == [[[1, 0], [0, 1]], [[1, 0]]]
+    with pytest.raises(rg.StructureError, match="items with a regular dimension"):
+        rg.sort(x, axis=1)

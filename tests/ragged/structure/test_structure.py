@@ -188,6 +188,35 @@ def test_unflatten_undoes_flatten():
     assert rg.to_list(rg.unflatten(jnp.arange(4), 2)) == [[0, 1], [2, 3]]
 
 
+def test_padding_adds_nothing_behind_the_data():
+    for capacity in (None, [9, 16]):
+        d = rg.from_lists(DEEP, capacity=capacity)
+        padded = jax.jit(lambda d: rg.pad(d, 2, 0.0, axis=2))(d)
+        lists = [[row + [0.0] * (2 - len(row)) for row in rows] for rows in DEEP]
+        assert rg.to_list(padded) == lists
+        assert int(rg.count(padded)) == sum(len(row) for rows in lists for row in rows)
+    with pytest.raises(ValueError, match="axis is 1 or more"):
+        rg.pad(d, 2, 0.0, axis=0)
+
+
+def test_lists_that_were_counted_are_known_to_be_the_same_again():
+    def there_and_back(x):
+        return x * rg.unflatten(2 * rg.flatten(x), rg.num(x))
+
+    x, slack = rg.from_lists(ROWS), rg.from_lists(ROWS, capacity=8)
+    expected = [[2 * value**2 for value in row] for row in ROWS]
+    for function in (there_and_back, jax.jit(there_and_back)):
+        assert rg.to_list(function(x)) == rg.to_list(function(slack)) == expected
+    assert "hepgrad_check" not in str(jax.make_jaxpr(there_and_back)(x))
+    # other items than were counted
+    for items in (rg.flatten(x)[:4], jnp.arange(8.0)):
+        with pytest.raises(rg.StructureError, match=r"add up to 6|cannot broadcast"):
+            rg.unflatten(items, rg.num(x))
+        for array in (x, slack):
+            with pytest.raises(rg.StructureError, match=r"add up to 6|cannot broadcast"):
+                rg.checked(lambda array, items: rg.unflatten(items, rg.num(array)))(array, items)
+
+
 def test_concatenate_after_a_selection_of_rows_inside_jit():
     x, y = (rg.from_lists(values, capacity=8) for values in (ROWS, OTHER))
 

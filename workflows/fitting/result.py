@@ -71,8 +71,8 @@ class FitNumbers:
     counts
         Events in the bins of all channels that it was fitted to, shape (bins,).
     estimates, uncertainties
-        Best values and standard deviations of all components, shape (parameters,); those that are held or at a bound
-        have uncertainty 0.
+        Best values and standard deviations of all components, shape (parameters,). The uncertainty of one that is at
+        its bound is one-sided (see `hepgrad.analysis.FitResult`), that of one that is held is 0.
     states
         ``"free"``, ``"fixed"`` or ``"at its bound"``, of each component.
     correlation

@@ -50,7 +50,11 @@ def headline(result: FitNumbers) -> str:
     index = result.names.index(poi)
     estimate, uncertainty = result.estimates[index], result.uncertainties[index]
     state = result.states[index]
-    told = f"+- {uncertainty:.6g}" if state == "free" else f"({state})"
+    told = {
+        "free": f"+- {uncertainty:.6g}",
+        "fixed": "(fixed)",
+        "at its bound": f"(at its bound, one-sided uncertainty {uncertainty:.6g})",
+    }[state]
     return f"{poi} = {estimate:.6g} {told}, {likelihood}"
 
 

@@ -65,6 +65,11 @@ class Arrow:
         rest, local = self._split(vector)
         return self._join(self.rest @ rest + self.cross @ local, self.cross.T @ rest + self.local * local)
 
+    def plus(self, diagonal: jax.Array) -> Arrow:
+        """Return the arrow with numbers added to its diagonal, shape (parameters,)."""
+        rest, local = self._split(diagonal)
+        return dataclasses.replace(self, rest=self.rest + jnp.diag(rest), local=self.local + local)
+
     def solve(self, inner: jax.Array, vector: jax.Array, *, damping: jax.Array | float = 0.0) -> jax.Array:
         """Solve the equation of the inner components; the others are 0.
 

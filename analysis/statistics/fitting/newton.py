@@ -14,7 +14,9 @@ from .hessian import likelihood
 from .linear import Arrow, no_arrow
 
 _STARTS = 4  # at most, when fits fail
-_FIRST_DAMPING, _LEAST_DAMPING, _MORE, _MOST = 0.03, 1e-3, 6.0, 1e9
+_FIRST_DAMPING, _LEAST_DAMPING, _MORE, _MOST = 1.0, 0.02, 6.0, 1e12
+_FREE = 0.01  # of the information on a parameter without auxiliary measurement: its weight in the damping
+_FAR = 0.5  # a parabola that promises more does not lead to the minimum yet
 _LEAST_GAIN = 0.3  # of what the parabola promises
 _ROUNDED = 30  # an estimated distance of this many rounding errors of the value counts as zero
 
@@ -60,9 +62,11 @@ def minimise(
 
     Each step leads to the lowest point, inside the bounds, of the parabola of the exact Hessian, or of the Fisher
     information where the Hessian is not positive definite. A step that does not lower the likelihood as promised, or
-    leads where the expected events are negative, is shortened by damping the Hessian (Levenberg-Marquardt). The fit has
-    converged when the parabola promises no more than the rounding of the value. A saddle is left along the direction in
-    which the likelihood is bent downward. A fit that is stuck is tried again from other starts.
+    leads where the expected events are negative, is shortened (Levenberg-Marquardt): multiples of the information of
+    the auxiliary measurements are added, because interpolations bend on the scale of those, and along directions that
+    the data determine well the step is not shortened. The fit has converged when the parabola of the Hessian promises
+    no more than the rounding of the value. A saddle is left along the direction in which the likelihood is bent
+    downward. A fit that is stuck is tried again from other starts.
 
     Parameters
     ----------
@@ -89,32 +93,38 @@ def minimise(
         point = state.next
         value, gradient, (hessian, information), rounding = function.derivatives(point)
 
+        measured = function.constraints.information(point)
+        metric = jnp.where(measured > 0, measured, _FREE * jnp.abs(information.diagonal))
+
         def attempt(trial: _Trial) -> _Trial:
-            whole = trial.damping == 0
-            substitute = trial.indefinite & whole
-            matrix = jax.tree.map(lambda a, b: jnp.where(substitute, a, b), information, hessian)
-            box = box_step(matrix, gradient, free, *(bounds - point[:, None]).T, damping=trial.damping)
+            damping = jnp.where(trial.exact, 0, trial.damping)
+            matrix = jax.tree.map(lambda a, b: jnp.where(trial.exact, a, b), hessian, information)
+            box = box_step(matrix.plus(damping * metric), gradient, free, *(bounds - point[:, None]).T)
             possible = jnp.isfinite(box.gain)
             to_bound = jnp.where(box.side < 0, bounds[:, 0], bounds[:, 1])
             target = jnp.where(box.side == 0, jnp.clip(point + box.step, *bounds.T), to_bound)
             target = jnp.where(free, target, point)
             lower = value - function.value(target)  # minus infinity where a negative number of events is expected
             good = possible & (lower >= _LEAST_GAIN * box.gain - rounding)
-            edm = jnp.where(possible & whole, jnp.abs(box.gain), trial.edm)
+            # nothing is known of the distance before the Hessian has been tried
+            whole = possible & (damping == 0) & (trial.exact | trial.indefinite)
+            edm = jnp.where(whole, jnp.abs(box.gain), trial.edm)
             arrived = (edm <= tight) | ((edm <= _ROUNDED * rounding) & (edm >= 0.1 * state.edm))
-            switch = ~possible & ~trial.indefinite
-            more = jnp.where(switch, trial.damping, jnp.maximum(trial.damping * _MORE, state.damping))
+            switch = trial.exact & ~possible
+            more = jnp.where(switch, trial.damping, jnp.maximum(trial.damping * _MORE, _FIRST_DAMPING))
             return _Trial(
                 target,
-                jnp.where(possible & whole, box.side, trial.side),
+                jnp.where(whole, box.side, trial.side),
                 edm,
                 jnp.where(good, trial.damping, more),
+                trial.exact & good,
                 trial.indefinite | switch,
                 good,
-                possible & whole & arrived,
+                whole & arrived,
+                ~trial.exact & (box.gain > _FAR),
             )
 
-        begin = _Trial(point, jnp.zeros(point.shape, int), infinite, jnp.zeros((), dtype), no, no, no)
+        begin = _Trial(point, jnp.zeros(point.shape, int), infinite, state.damping, ~state.far, no, no, no, no)
         trial = jax.lax.while_loop(
             lambda trial: ~trial.good & ~trial.arrived & (trial.damping < _MOST) & jnp.isfinite(value), attempt, begin
         )
@@ -136,7 +146,8 @@ def minimise(
             best._replace(steps=steps),
             jnp.where(saddle, dip, jnp.where(failed, other, trial.next)),
             jnp.where(failed | saddle, infinite, trial.edm),
-            jnp.maximum(trial.damping / _MORE, _LEAST_DAMPING),
+            jnp.where(failed | (trial.damping < _MORE * _LEAST_DAMPING), 0, trial.damping / _MORE),
+            trial.far & ~failed & ~saddle,
             jnp.where(failed, infinite, jnp.where(saddle, value, state.depth)),
             state.starts + failed,
             jnp.where(failed, steps, state.origin),
@@ -148,7 +159,7 @@ def minimise(
     no, zero, infinite = jnp.array(False), jnp.array(0), jnp.array(jnp.inf, dtype)
     side, hessian = jnp.zeros(start.shape, int), no_arrow(model.layout, dtype)
     unknown = Minimum(start, infinite, jnp.zeros_like(start), hessian, side, free, infinite, no, zero)
-    begin = _State(unknown, start, infinite, jnp.array(_FIRST_DAMPING, dtype), infinite, zero, zero)
+    begin = _State(unknown, start, infinite, jnp.zeros((), dtype), no, infinite, zero, zero)
     best = jax.lax.while_loop(unfinished, step, begin).best
     lower, upper = bounds.T
     return best._replace(parameters=jnp.where(best.side < 0, lower, jnp.where(best.side > 0, upper, best.parameters)))
@@ -158,7 +169,8 @@ class _State(NamedTuple):
     best: Minimum
     next: jax.Array
     edm: jax.Array  # before the last step
-    damping: jax.Array  # to begin with when the whole step does not help
+    damping: jax.Array  # to begin with when the step of the Hessian does not help
+    far: jax.Array  # from the minimum: the Hessian is not tried
     depth: jax.Array  # value at the last saddle
     starts: jax.Array  # how many failed
     origin: jax.Array  # number of steps at the last start
@@ -169,6 +181,8 @@ class _Trial(NamedTuple):
     side: jax.Array
     edm: jax.Array
     damping: jax.Array
-    indefinite: jax.Array  # the Hessian is: the information takes its place, or damping makes it positive
+    exact: jax.Array  # the parabola of the Hessian, without damping
+    indefinite: jax.Array  # the Hessian is
     good: jax.Array
     arrived: jax.Array
+    far: jax.Array

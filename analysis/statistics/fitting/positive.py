@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Above, LAPACK starts threads, which slow it down by orders of magnitude, the more the busier the machine is.
+# Above, and for several right-hand sides, LAPACK starts threads, which slow it down by orders of magnitude, the more so
+# the busier the machine is.
 _BLOCK = 48
 
 
@@ -35,21 +36,34 @@ def solve_positive(matrix: jax.Array, right: jax.Array) -> jax.Array:
     [0.5  0.25]
     """
     size = len(matrix)
-    if max(right.shape) <= _BLOCK:
+    if size == 0 or (size <= _BLOCK and right.shape[1] == 1):
         return jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(matrix), True), right)
-    blocks = -(-size // _BLOCK)
-    missing = blocks * _BLOCK - size
+    width = min(size, _BLOCK)
+    blocks = -(-size // width)
+    missing = blocks * width - size
     ones = jnp.diag((np.arange(size + missing) >= size).astype(matrix.dtype))
     padded = jnp.pad(matrix, (0, missing)) + ones
     system = jnp.concatenate([padded, jnp.pad(right, ((0, missing), (0, 0)))], axis=1)
-    identity = jnp.eye(_BLOCK, dtype=matrix.dtype)
 
     def eliminate(block: int, system: jax.Array) -> jax.Array:
-        rows = jax.lax.dynamic_slice_in_dim(system, block * _BLOCK, _BLOCK, axis=0)
-        columns = jax.lax.dynamic_slice_in_dim(system, block * _BLOCK, _BLOCK, axis=1)
-        pivot = jax.lax.dynamic_slice_in_dim(rows, block * _BLOCK, _BLOCK, axis=1)
-        inverse = jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(pivot), True), identity)
-        rows = inverse @ rows
-        return jax.lax.dynamic_update_slice_in_dim(system - columns @ rows, rows, block * _BLOCK, axis=0)
+        rows = jax.lax.dynamic_slice_in_dim(system, block * width, width, axis=0)
+        columns = jax.lax.dynamic_slice_in_dim(system, block * width, width, axis=1)
+        pivot = jax.lax.dynamic_slice_in_dim(rows, block * width, width, axis=1)
+        rows = _inverse(pivot) @ rows
+        return jax.lax.dynamic_update_slice_in_dim(system - columns @ rows, rows, block * width, axis=0)
 
     return jax.lax.fori_loop(0, blocks, eliminate, system)[:size, size + missing :]
+
+
+def _inverse(matrix: jax.Array) -> jax.Array:
+    """Invert a small matrix row by row; NaN when it is not positive definite."""
+    number = jnp.arange(len(matrix))
+
+    def eliminate(k: int, matrix: jax.Array) -> jax.Array:
+        row, column = matrix[k], matrix[:, k]
+        pivot = jnp.where(row[k] > 0, row[k], jnp.nan)
+        reduced = matrix - column[:, None] * (row / pivot)
+        reduced = jnp.where(number == k, -column[:, None] / pivot, reduced)
+        return jnp.where(number[:, None] == k, jnp.where(number == k, 1, row) / pivot, reduced)
+
+    return jax.lax.fori_loop(0, len(matrix), eliminate, matrix)

@@ -94,8 +94,16 @@ def kind(value: Any) -> str:
 def number(value: Any, path: str) -> None:
     """Check that a value is a finite number, of Python or NumPy."""
     is_number = not isinstance(value, bool) and hasattr(value, "__float__") and not hasattr(value, "__len__")
-    if not is_number or not math.isfinite(value):
+    if not is_number or not _is_finite(value):
         raise ValueError(f"{path} must be a finite number, got {kind(value)}")
+
+
+def _is_finite(value: Any) -> bool:
+    """Return whether a number is finite as a floating-point number, which a very long integer is not."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def text(value: Any, path: str) -> None:

@@ -92,6 +92,12 @@ def test_all_mutations_are_loaded_or_refused(x64, workspace):
             "7",
             r"^\$\.channels\[0\]\.samples\[0\]\.data\[1\] must be a finite",
         ),
+        # a number in JSON, and none that can be computed with
+        (
+            ("channels", 0, "samples", 0, "data", 1),
+            10**400,
+            r"samples\[0\]\.data\[1\] must be a finite number, got 1000",
+        ),
         (("channels", 0, "samples", 0, "modifiers", 2, "data"), None, r"\.modifiers\[2\]\.data must be an object with"),
         (
             ("channels", 0, "samples", 1, "data"),

@@ -9,7 +9,7 @@ from .fingerprint import differences, fingerprint
 from .gradient_descent import optimize
 from .loop import Watcher
 from .penalty import MaximumChange, MinimumYield, Penalty
-from .result import EVALUATIONS, Evaluation, Point, Result
+from .result import EVALUATIONS, Outcome, Point, Result
 from .schedule import Anneal, Schedule
 from .starts import draw_starts
 from .steps import Position
@@ -19,10 +19,10 @@ __all__ = [
     "Anneal",
     "Attempt",
     "Checkpoint",
-    "Evaluation",
     "FitTally",
     "MaximumChange",
     "MinimumYield",
+    "Outcome",
     "Penalty",
     "Point",
     "Position",

@@ -28,7 +28,7 @@ EVALUATIONS = ("soft_train", "soft_held_out", "hard_train", "hard_held_out")
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluation:
+class Outcome:
     """One point, in one reading, on one set of events.
 
     Attributes
@@ -49,7 +49,7 @@ class Evaluation:
     converged: bool = True
 
     @classmethod
-    def of(cls, analysis: Analysis, pool: Pool, parameters: Parameters, reading: Reading) -> Evaluation:
+    def of(cls, analysis: Analysis, pool: Pool, parameters: Parameters, reading: Reading) -> Outcome:
         """Evaluate a point.
 
         Parameters
@@ -92,10 +92,10 @@ class Point:
     """
 
     parameters: Parameters
-    soft_train: Evaluation
-    soft_held_out: Evaluation
-    hard_train: Evaluation
-    hard_held_out: Evaluation
+    soft_train: Outcome
+    soft_held_out: Outcome
+    hard_train: Outcome
+    hard_held_out: Outcome
     cutflow: Cutflow
 
     @classmethod
@@ -114,8 +114,8 @@ class Point:
             The soft reading.
         """
 
-        def evaluate(pool: Pool, reading: Reading) -> Evaluation:
-            return Evaluation.of(analysis, pool, parameters, reading)
+        def evaluate(pool: Pool, reading: Reading) -> Outcome:
+            return Outcome.of(analysis, pool, parameters, reading)
 
         return cls(
             parameters,

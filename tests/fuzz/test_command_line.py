@@ -245,6 +245,26 @@ def test_ctrl_c_while_nothing_is_there_to_go_on_with(tmp_path):
     assert (process.returncode, err.decode()) == (130, "hepgrad: interrupted\n")
 
 
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "digits"])
+@pytest.mark.parametrize(
+    "words", [["run", "tiny:TINY", "--config"], ["run", "tiny:TINY", "--data"], ["fit"], ["report"]]
+)
+def test_what_is_no_file(words, kind, tmp_path, command, tiny):
+    """Nothing is waited for, and nothing is read without end."""
+    path = tmp_path / "input"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.write_text(f'{{"a": {"9" * 5000}}}' if words[-1] != "--config" else f"steps = {'9' * 5000}")
+    ended = command(*words, path)
+    assert ended.code == 2
+    assert str(path) in ended.err
+
+
 def test_the_codes_are_documented(command):
     page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text(encoding="utf-8")
     told = command("--help").out

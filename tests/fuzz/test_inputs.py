@@ -112,7 +112,7 @@ def test_filesets(attack, folder):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", InputWarning)
-                recipe = Recipe(simulated([Process("t")], Fileset.load(folder), LUMINOSITY), ["MET_pt"])
+                recipe = Recipe(simulated([Process("t")], Fileset.load(folder), LUMINOSITY), Request(("MET_pt",)))
                 collected = recipe.collect()
         except InputError as error:
             assert str(error)
@@ -187,7 +187,6 @@ def test_events_that_are_there_twice(attack, tmp_path):
 
     @attack(
         "events that are there twice",
-        share=0.5,
         events=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), min_size=2, max_size=30),
         chunk=st.integers(1, 40),
     )

@@ -85,6 +85,18 @@ class Range:
         if isinstance(value, bool) or not isinstance(value, numbers.Integral if self.whole else numbers.Real):
             raise InputError(f"{name}: expected {self._kind}, got {value!r}")
 
+    def plain(self, value: Any) -> Any:
+        """Return a value as Python's own number, which JSON and TOML can hold too.
+
+        Parameters
+        ----------
+        value
+            That `check` lets pass.
+        """
+        if value is None or type(value) in (int, float):
+            return value
+        return int(value) if self.whole else float(value)
+
     @property
     def _kind(self) -> str:
         return f"a {'whole ' * self.whole}number"

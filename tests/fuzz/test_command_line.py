@@ -203,6 +203,20 @@ def test_a_pipe_that_is_closed():
     assert done.stdout.startswith("141 hepgrad: the output was closed"), done
 
 
+@pytest.mark.parametrize(("words", "code"), [(["list"], 3), (["--print-completion", "bash"], 3)])
+def test_a_disk_that_is_full(words, code):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", MAIN, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == code
+    assert done.stderr == "hepgrad: No space left on device; make room, or choose another folder\n"
+
+
+def test_streams_that_are_closed():
+    code = "import os, sys; os.close(1); os.close(2); os.execv(sys.executable, [sys.executable, '-c', *sys.argv[1:]])"
+    assert run_python(code, MAIN, "list").returncode == 0
+    assert run_python(code, MAIN, "report", "nowhere").returncode == 2
+
+
 def test_a_terminal_that_knows_ascii_only(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
     done = run_python(MAIN, "report", "σ→日本", cwd=tmp_path, env=environment)

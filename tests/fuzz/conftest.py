@@ -61,7 +61,7 @@ class Attack:
                 BOOK[what][1] += 1
 
             often = settings(
-                max_examples=max(2, round(self.tries * share)),
+                max_examples=max(1, round(self.tries * share)),
                 deadline=None,
                 database=None,
                 # a fall is looked into by hand: shrinking takes longer than everything else

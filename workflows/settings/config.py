@@ -189,7 +189,8 @@ def laid_over(
     """
     if file is not None:
         workflow = configured(workflow, read_settings(file), origin=str(file))
-    workflow = configured(workflow, parse_settings(assignments), origin="--set")
+    if settings := parse_settings(assignments):
+        workflow = configured(workflow, settings, origin="--set")
     changed: Workflow = replaced(workflow, **given)
     return changed
 

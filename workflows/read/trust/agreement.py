@@ -14,9 +14,9 @@ from .totals import Totals
 # what becomes of events with NaN or infinite values in the columns that stages read
 NotFinite: TypeAlias = Literal["refuse", "drop", "keep"]
 NOT_FINITE: tuple[NotFinite, ...] = ("refuse", "drop", "keep")
-# relative; sums are quoted in rounded numbers
 # a total of exactly 1 says that weights are normalised already, and is no sum
 UNIT = 1.0
+# relative; sums are quoted in rounded numbers
 TOLERANCE = 1e-3
 
 

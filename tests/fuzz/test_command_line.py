@@ -101,7 +101,8 @@ NAMES = ("parameters.json", "history.csv", "result.json", "cutflow.csv", "histog
 @pytest.fixture
 def ways_to_go_on(attack, fresh, command, monkeypatch):
     """Interrupt a run at any step and any file, by Ctrl-C, a full disk or too little memory, and go on with it."""
-    errors = [KeyboardInterrupt(), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "result.json"), MemoryError()]
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+    errors = [KeyboardInterrupt(), MemoryError(), *(OSError(n, os.strerror(n), "result.json") for n in full)]
 
     def interrupted(share, arguments, expected, steps):
         @attack("interruptions", share=share, at=integers(1, steps), error=sampled_from(errors))

@@ -23,7 +23,7 @@ def _compile_cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare how often the tests of ``tests/fuzz`` try, and where they write down how often they held."""
-    parser.addoption("--tries", type=int, default=5, help="how often each attack of tests/fuzz is tried (default: 5)")
+    parser.addoption("--tries", type=int, default=3, help="how often each attack of tests/fuzz is tried (default: 3)")
     parser.addoption("--counts", metavar="FILE", help="the page whose table of attacks is brought up to date")
 
 

@@ -28,13 +28,15 @@ if TYPE_CHECKING:
     from .read import load as load
     from .read import read_events as read_events
     from .read.process import Process as Process
-    from .report import remake_report as remake_report
+    from .reporting import remake_report as remake_report
+    from .reporting import report as report
     from .results.bootstrap import bootstrap_folds as bootstrap_folds
     from .results.robustness import Robustness as Robustness
     from .results.robustness import robustness as robustness
     from .results.run_files import read_histograms as read_histograms
     from .results.run_folder import RunFolder as RunFolder
     from .results.stored_result import StoredResult as StoredResult
+    from .scanning.of_workflows import scan as scan
     from .skim import Loosest as Loosest
     from .studies.study import Findings as Findings
     from .studies.study import Study as Study
@@ -68,9 +70,11 @@ _HOME = {
     "load": "read",
     "read_events": "read",
     "read_histograms": "results.run_files",
-    "remake_report": "report",
+    "remake_report": "reporting",
+    "report": "reporting",
     "robustness": "results.robustness",
     "run": "execution",
+    "scan": "scanning.of_workflows",
 }
 
 __all__ = sorted(_HOME)

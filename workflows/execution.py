@@ -24,12 +24,10 @@ from hepgrad.analysis import (
     Result,
     Split,
     check,
-    default_block_size,
     draw_starts,
     optimize,
 )
 from hepgrad.analysis.data.pool import Pool
-from hepgrad.analysis.optimisation import fingerprint
 
 from .backends import Backend, find_backend
 from .cache import Cache
@@ -44,16 +42,18 @@ from .messages.redaction import portable, redacted
 from .messages.terminal import Console
 from .read import Fileset
 from .read.collect import Recipe
-from .read.reader import ReadWatcher
+from .read.reader import ReadWatcher, Request
 from .read.watching import watching
-from .report import Subject, notes, write_report
+from .reporting import Subject, notes, write_report
+from .results import file_names
 from .results.bootstrap import Improvement
 from .results.negative import negative_bins
 from .results.observation import Observation, observe
 from .results.run_files import soft_cutflows, write_results
 from .results.run_folder import RunFolder
-from .scan.search import scan
-from .settings.config import as_toml, effective_settings
+from .scanning.search import search_cuts
+from .settings.config import as_toml, effective_settings, laid_over
+from .settings.deciding import settings
 from .skim import Loosest
 from .workflow import Workflow
 
@@ -128,8 +128,7 @@ def run(
     FitError
         When a fit does not converge, as for `optimize`.
     """
-    given: dict[str, Any] = {"data": data, "steps": steps, "starts": starts, "seed": seed}
-    workflow = dataclasses.replace(workflow, **{name: value for name, value in given.items() if value is not None})
+    workflow = laid_over(workflow, data=data, steps=steps, starts=starts, seed=seed)
     if unblind and workflow.source is None:
         raise InputError(f"workflow {workflow.name!r} has no observed events, there is nothing to unblind")
     output = RUNS / workflow.name if output is None else Path(output)
@@ -177,7 +176,7 @@ def run(
             )
             return found.result
         folder.finish(facts)
-    console.print(f"the report is {folder.path / 'report.html'}", soft_wrap=True)
+    console.print(f"the report is {folder.path / file_names.REPORT}", soft_wrap=True)
     return found.result
 
 
@@ -240,7 +239,7 @@ def _write(
     """Write the results, all but the report, and return what `run.json` says."""
     result, observation = found.result, found.observation
     told = effective_settings(workflow)
-    folder.write_text("config.toml", as_toml({**told, "data": portable(told["data"])}))
+    folder.write_text(file_names.CONFIG, as_toml({**told, "data": portable(told["data"])}))
     selection = write_selection(folder, workflow, result.optimum.parameters, fileset)
     write_results(folder, result, workflow.analysis, found.about, found.improvement, found.flows, observation)
     Subject.of(workflow, *notes(workflow, result, observation)).write(folder)
@@ -270,7 +269,8 @@ def _best_draw(workflow: Workflow, events: Split) -> Parameters | None:
     """Return the best of some points with hard cuts on the training events, the workflow's own among them."""
     if not workflow.draws:
         return None
-    return scan(workflow.analysis, events, workflow.parameters, trials=workflow.draws + 1, seed=workflow.seed).best
+    trials = workflow.draws + 1
+    return search_cuts(workflow.analysis, events, workflow.parameters, trials=trials, seed=workflow.seed).best
 
 
 def examine(
@@ -297,9 +297,7 @@ def examine(
     InputError
         When the data cannot be used.
     """
-    if data is not None:
-        workflow = dataclasses.replace(workflow, data=Path(data))
-    workflow, fileset = located(workflow)
+    workflow, fileset = located(laid_over(workflow, data=data))
     events = load_events(workflow, fileset, cache=cache, skip_bad_files=skip_bad_files, backend=backend)
     return check(workflow.analysis, events, workflow.parameters)
 
@@ -340,16 +338,15 @@ def load_events(
         Is told how far the reading has come.
     """
     skim = Loosest(workflow.analysis, workflow.parameters) if isinstance(workflow.skim, str) else workflow.skim
-    recipe = Recipe(
-        workflow.ingredients(fileset),
-        workflow.analysis.reads,
+    request = Request(
+        tuple(workflow.analysis.reads),
         tree=workflow.tree,
         layout=workflow.layout,
         skim=skim,
         skip_bad_files=skip_bad_files,
         not_finite=workflow.not_finite,
-        cache=None if cache is None else Cache(Path(cache)),
     )
+    recipe = Recipe(workflow.ingredients(fileset), request, None if cache is None else Cache(Path(cache)))
     Cache(Path(cache or CACHE)).tidy()
     if backend is None or isinstance(backend, str):
         backend = find_backend(backend, recipe, Path(cache or CACHE))
@@ -379,54 +376,4 @@ def run_facts(chosen: dict[str, Any], title: str, seconds: float) -> dict[str, A
             "python": platform.python_version(),
             **{package: importlib.metadata.version(package) for package in PACKAGES},
         },
-    }
-
-
-def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
-    """Return what determines the numbers of a run, as JSON can hold it.
-
-    Parameters
-    ----------
-    workflow
-        What is run.
-    fileset
-        The events it runs on.
-    """
-    return {
-        "workflow": workflow.name,
-        "data": fileset.source.parent.name,
-        "luminosity_per_pb": workflow.luminosity,
-        "energy_tev": workflow.energy,
-        "processes": {
-            process.name: {
-                "signal": process.signal,
-                "datasets": {
-                    name: {
-                        "files": [Path(redacted(file)).name for file in fileset[name].files],
-                        "xsec_pb": fileset[name].cross_section,
-                        "sumw_total": fileset[name].sum_of_weights,
-                    }
-                    for name in process.datasets
-                },
-            }
-            for process in workflow.processes
-        },
-        "source": {} if workflow.source is None else workflow.source.settings(),
-        "split": "in each sample, events with an even index train and those with an odd one are held out",
-        "not_finite": workflow.not_finite,
-        **fingerprint(workflow.analysis, workflow.parameters),
-        "steps": workflow.steps,
-        "optimizer": {
-            "name": "adamw" if workflow.weight_decay else "adam",
-            "learning_rate": workflow.learning_rate,
-            "weight_decay": workflow.weight_decay,
-        },
-        "anneal": {"start": workflow.anneal.start, "stop": workflow.anneal.stop},
-        "check_every": workflow.check_every,
-        "block_size": workflow.block_size or default_block_size(),
-        "start": workflow.parameters.to_dict(),
-        "draws": workflow.draws,
-        "starts": workflow.starts,
-        "seed": workflow.seed,
-        "precision": {"events": "that of the files", "statistics": jnp.result_type(float).name},
     }

@@ -134,6 +134,7 @@ class Workflow:
             raise ValueError(f"workflow {self.name!r}: the bootstrap needs at least two replicas, got {self.replicas}")
         for name, allowed in RANGES.items():
             allowed.check(getattr(self, name), f"workflow {self.name!r}: {name}")
+            object.__setattr__(self, name, allowed.plain(getattr(self, name)))
         if self.not_finite not in NOT_FINITE:
             raise ValueError(
                 f"workflow {self.name!r}: not_finite must be one of {', '.join(NOT_FINITE)}, got {self.not_finite!r}"

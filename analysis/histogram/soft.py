@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..tracing import is_known
 from .axis import Axis
 from .binning import AnyEdges, Binning, most_touched
 from .counts import Counts
@@ -143,7 +144,7 @@ def _check(
     for bandwidth in bandwidths:
         if jnp.ndim(bandwidth) != 0:
             raise ValueError(f"bandwidth must be a scalar, got shape {jnp.shape(bandwidth)}")
-        if not isinstance(bandwidth, jax.core.Tracer) and not bandwidth > 0:
+        if is_known(bandwidth) and not bandwidth > 0:
             raise ValueError(f"bandwidth must be positive, got {bandwidth}; fill_hard is the limit of bandwidth 0")
 
 
@@ -156,7 +157,7 @@ def _programs(
     """
     arrays = [axis.edges if isinstance(axis, Axis) else axis for axis in axes]
     bins = [len(edges) + 1 for edges in arrays]
-    if any(isinstance(x, jax.core.Tracer) for x in (*arrays, *bandwidths)):
+    if not is_known((arrays, bandwidths)):
         return programs_to_choose_from(bins, kernel, dtype)
     exact = [np.asarray(edges, np.float64) for edges in arrays]
     spans = [2 * reach(kernel, float(h), edges, dtype) for h, edges in zip(bandwidths, exact, strict=True)]

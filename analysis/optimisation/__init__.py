@@ -11,7 +11,7 @@ from .fingerprint import differences, fingerprint
 from .gradient_descent import optimize
 from .loop import Watcher
 from .penalty import MaximumChange, MinimumYield, Penalty
-from .result import EVALUATIONS, Evaluation, Point, Result
+from .result import EVALUATIONS, Outcome, Point, Result
 from .schedule import Anneal, Schedule
 from .starts import draw_starts
 from .steps import Position
@@ -22,11 +22,11 @@ __all__ = [
     "Attempt",
     "Checkpoint",
     "CrossFit",
-    "Evaluation",
     "FitTally",
     "Folds",
     "MaximumChange",
     "MinimumYield",
+    "Outcome",
     "Penalty",
     "Point",
     "Position",

@@ -19,7 +19,7 @@ from ..statistics.objectives import Merit
 from ..systematics import Templates
 from .loop import Watcher
 from .programs.of_shards import Fill
-from .result import Evaluation, Result, plain_table
+from .result import Outcome, Result, plain_table
 from .search import Search
 
 
@@ -41,8 +41,8 @@ class CrossFit:
     """
 
     results: tuple[Result, ...]
-    start: Evaluation
-    optimum: Evaluation
+    start: Outcome
+    optimum: Outcome
     merit: Merit
 
     @property
@@ -171,8 +171,8 @@ def cross_fit(
     )
     return CrossFit(
         tuple(results),
-        Evaluation.of_histograms(analysis, start, whole, parameters, hard, where="the start, all events"),
-        Evaluation.of_histograms(
+        Outcome.of_histograms(analysis, start, whole, parameters, hard, where="the start, all events"),
+        Outcome.of_histograms(
             analysis, total, whole, results[0].optimum.parameters, hard, where="the sum of the folds"
         ),
         analysis.merit,

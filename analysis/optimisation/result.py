@@ -29,7 +29,7 @@ EVALUATIONS = ("soft_train", "soft_held_out", "hard_train", "hard_held_out")
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluation:
+class Outcome:
     """One point, in one reading, on one set of events.
 
     Attributes
@@ -52,7 +52,7 @@ class Evaluation:
     @classmethod
     def of(
         cls, analysis: Analysis, pool: Pool, parameters: Parameters, reading: Reading, *, where: str = "the result"
-    ) -> Evaluation:
+    ) -> Outcome:
         """Evaluate a point.
 
         Parameters
@@ -86,7 +86,7 @@ class Evaluation:
         reading: Reading,
         *,
         where: str,
-    ) -> Evaluation:
+    ) -> Outcome:
         """Evaluate histograms that are filled already; the rest is for errors and about the processes.
 
         Parameters
@@ -124,10 +124,10 @@ class Point:
     """
 
     parameters: Parameters
-    soft_train: Evaluation
-    soft_held_out: Evaluation
-    hard_train: Evaluation
-    hard_held_out: Evaluation
+    soft_train: Outcome
+    soft_held_out: Outcome
+    hard_train: Outcome
+    hard_held_out: Outcome
     cutflow: Cutflow
 
     @classmethod
@@ -157,8 +157,8 @@ class Point:
             How an error calls the point.
         """
 
-        def evaluate(pool: Pool, reading: Reading) -> Evaluation:
-            return Evaluation.of(analysis, pool, parameters, reading, where=where)
+        def evaluate(pool: Pool, reading: Reading) -> Outcome:
+            return Outcome.of(analysis, pool, parameters, reading, where=where)
 
         return cls(
             parameters,

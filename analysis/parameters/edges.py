@@ -11,7 +11,8 @@ import numpy as np
 
 from ..histogram import Axis, free_of_edges, ordered_edges
 from ..selection.cut import Reading
-from .optimisable import Optimisable, as_words, check_description, known, take_entry
+from ..tracing import is_known
+from .optimisable import Optimisable, as_words, check_description, take_entry
 
 DESCRIPTION = ("narrowest", "scale", "frozen", "unit", "label", "description")
 
@@ -143,7 +144,7 @@ class Edges(Optimisable):
 
     def text(self, value: Any) -> str:
         """Return the edges as a table shows them."""
-        return as_words(self.plain(value)) if known(value) else str(value)
+        return as_words(self.plain(value)) if is_known(value) else str(value)
 
     @property
     def limits(self) -> str:

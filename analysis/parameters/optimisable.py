@@ -179,17 +179,6 @@ def check_description(spec: Optimisable) -> None:
         raise ValueError(f"scale must be finite, got {spec.scale}")
 
 
-def known(value: Any) -> bool:
-    """Return whether a value is more than a tracer: numbers that can be checked, printed and written.
-
-    Parameters
-    ----------
-    value
-        A number, an array or a pytree.
-    """
-    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
-
-
 def take_entry(entry: Mapping[str, Any], names: tuple[str, ...], needed: str) -> dict[str, Any]:
     """Return the fields of a JSON object.
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..selection.cut import Reading
 from ..selection.threshold import Threshold, ThresholdArray
-from .optimisable import Optimisable, as_words, check_description, hashable, known, take_entry
+from ..tracing import is_known
+from .optimisable import Optimisable, as_words, check_description, hashable, take_entry
 
 # tables show the elements of arrays of at most this size
 SHORT = 6
@@ -158,7 +159,7 @@ class Parameter(Optimisable):
 
     def text(self, value: Any) -> str:
         """Return a value as a table shows it, without its unit."""
-        if not known(value):
+        if not is_known(value):
             return str(value)
         numbers = np.asarray(value, float)
         return as_words(numbers.tolist()) if numbers.size <= SHORT else f"{numbers.size} numbers"

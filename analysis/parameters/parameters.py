@@ -16,8 +16,9 @@ from rich.table import Table
 from ..printing import as_text
 from ..selection.cut import Reading
 from ..selection.threshold import Cuts
+from ..tracing import is_known
 from .edges import Edges
-from .optimisable import Optimisable, as_words, known
+from .optimisable import Optimisable, as_words
 from .parameter import Parameter
 from .weights import Weights
 
@@ -129,7 +130,7 @@ class Parameters(Mapping[str, Any]):
         for name, value in values.items():
             self._check(name)
             spec = self.specs[name]
-            if known(value):
+            if is_known(value):
                 value = _named(name, spec.checked, value)
             elif spec.frozen:
                 raise TypeError(f"parameter {name!r}: is frozen, so its value must be known before compilation")

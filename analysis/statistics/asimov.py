@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..tracing import is_known
+
 _NOTHING = 1e-18  # events: not zero, because yields divide, and its square is still a float32 number
 _GRID = 17  # points of the scan that brackets the minimum
 _STEPS = 12  # of Newton's method; yields over eight orders of magnitude need six
@@ -347,13 +349,9 @@ def _check_yields(
         )
     if not floor > 0:
         raise ValueError(f"background_floor must be positive, got {floor}")
-    if _is_known(uncertainty) and uncertainty < 0:
+    if is_known(uncertainty) and uncertainty < 0:
         raise ValueError(f"background_uncertainty must not be negative, got {uncertainty}")
-    if variance is not None and _is_known(variance) and (np.asarray(variance) < 0).any():
+    if variance is not None and is_known(variance) and (np.asarray(variance) < 0).any():
         raise ValueError(f"background_variance must not be negative, got {np.asarray(variance).min()}")
-    if _is_known(signal) and _is_known(background) and not (np.any(signal) or np.any(background)):
+    if is_known(signal) and is_known(background) and not (np.any(signal) or np.any(background)):
         raise ValueError("all signal and background yields are zero: the selection leaves nothing to count")
-
-
-def _is_known(x: jax.Array | float) -> bool:
-    return not isinstance(x, jax.core.Tracer)

@@ -101,7 +101,8 @@ NAMES = ("parameters.json", "history.csv", "result.json", "cutflow.csv", "histog
 @pytest.fixture
 def ways_to_go_on(attack, fresh, command, monkeypatch):
     """Interrupt a run at any step and any file, by Ctrl-C, a full disk or too little memory, and go on with it."""
-    errors = [KeyboardInterrupt(), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "result.json"), MemoryError()]
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+    errors = [KeyboardInterrupt(), MemoryError(), *(OSError(n, os.strerror(n), "result.json") for n in full)]
 
     def interrupted(share, arguments, expected, steps):
         @attack("interruptions", share=share, at=integers(1, steps), error=sampled_from(errors))
@@ -203,6 +204,20 @@ def test_a_pipe_that_is_closed():
     assert done.stdout.startswith("141 hepgrad: the output was closed"), done
 
 
+@pytest.mark.parametrize(("words", "code"), [(["list"], 3), (["--print-completion", "bash"], 3)])
+def test_a_disk_that_is_full(words, code):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", MAIN, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == code
+    assert done.stderr == "hepgrad: No space left on device; make room, or choose another folder\n"
+
+
+def test_streams_that_are_closed():
+    code = "import os, sys; os.close(1); os.close(2); os.execv(sys.executable, [sys.executable, '-c', *sys.argv[1:]])"
+    assert run_python(code, MAIN, "list").returncode == 0
+    assert run_python(code, MAIN, "report", "nowhere").returncode == 2
+
+
 def test_a_terminal_that_knows_ascii_only(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
     done = run_python(MAIN, "report", "σ→日本", cwd=tmp_path, env=environment)
@@ -243,6 +258,26 @@ def test_ctrl_c_while_nothing_is_there_to_go_on_with(tmp_path):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert (process.returncode, err.decode()) == (130, "hepgrad: interrupted\n")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "digits"])
+@pytest.mark.parametrize(
+    "words", [["run", "tiny:TINY", "--config"], ["run", "tiny:TINY", "--data"], ["fit"], ["report"]]
+)
+def test_what_is_no_file(words, kind, tmp_path, command, tiny):
+    """Nothing is waited for, and nothing is read without end."""
+    path = tmp_path / "input"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.write_text(f'{{"a": {"9" * 5000}}}' if words[-1] != "--config" else f"steps = {'9' * 5000}")
+    ended = command(*words, path)
+    assert ended.code == 2
+    assert str(path) in ended.err
 
 
 def test_the_codes_are_documented(command):

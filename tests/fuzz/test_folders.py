@@ -17,7 +17,7 @@ import jax
 import numpy as np
 import optax
 import pytest
-from hypothesis.strategies import binary, floats, integers, lists, none, recursive, sampled_from, text
+from hypothesis.strategies import binary, floats, integers, lists, sampled_from, text
 
 from hepgrad.analysis import Attempt, Checkpoint, Parameter, Parameters, Record
 from hepgrad.analysis.optimisation import Position
@@ -27,35 +27,6 @@ from hepgrad.workflows.cache.folder import MANIFEST, MARKER, write_manifest
 from hepgrad.workflows.checkpoint import CheckpointFile
 from hepgrad.workflows.files.lock import locked
 from hepgrad.workflows.read.reader import Request
-
-JSON = recursive(
-    none() | sampled_from([True, False, "", "../..", -1, 0, 10**30, 1e308, "nan"]) | text(max_size=5) | floats(),
-    lambda inner: lists(inner, max_size=2),
-    max_leaves=4,
-)
-
-
-def changed_json(value, where, new):
-    """Return JSON in which one place, chosen by a number, is something else; a place is a value or a missing key."""
-    places = []
-
-    def walk(node, path):
-        for key, inner in node.items() if isinstance(node, dict) else enumerate(node):
-            places.append((*path, key))
-            if isinstance(inner, dict | list):
-                walk(inner, (*path, key))
-
-    value = json.loads(json.dumps(value))
-    walk(value, ())
-    *path, last = places[where % len(places)]
-    node = value
-    for key in path:
-        node = node[key]
-    if new is None and isinstance(node, dict):
-        del node[last]
-    else:
-        node[last] = new
-    return value
 
 
 def damaged(content, where, piece):
@@ -83,10 +54,10 @@ def snapshot(folder):
 @pytest.fixture
 def quick_plots(monkeypatch):
     """Plots that are drawn at once: their own class has the real ones."""
-    monkeypatch.setattr("hepgrad.workflows.report.style.Plot.save", lambda *arguments: ("<svg/>", []))
+    monkeypatch.setattr("hepgrad.workflows.reporting.style.Plot.save", lambda *arguments: ("<svg/>", []))
 
 
-def test_reports_of_damaged_folders(attack, finished, fresh, command, quick_plots):
+def test_reports_of_damaged_folders(attack, finished, fresh, command, quick_plots, any_json, changed_json):
     names = sorted(path.name for path in finished.iterdir() if path.suffix in (".json", ".csv"))
     structured = [name for name in names if name.endswith(".json")]
 
@@ -100,7 +71,7 @@ def test_reports_of_damaged_folders(attack, finished, fresh, command, quick_plot
         assert ended.code in (0, 2)
         assert {key for key in before if not key.startswith("run/")} <= set(snapshot(folder.parent))
 
-    @attack("run folders", name=sampled_from(structured), where=integers(0, 10**6), new=JSON)
+    @attack("run folders", name=sampled_from(structured), where=integers(0, 10**6), new=any_json)
     def _(name, where, new):
         folder = fresh() / "run"
         shutil.copytree(finished, folder)
@@ -203,7 +174,7 @@ def test_clearing(attack, tiny, tiny_events, fresh, command):
         assert command("cache", "verify", cache).code in (0, 1)
 
 
-def test_damaged_caches(attack, tiny, tiny_events, fresh):
+def test_damaged_caches(attack, tiny, tiny_events, fresh, any_json, changed_json):
     """Whatever is changed in an entry, what is read is what the files hold."""
     sample, request = Fileset.load(tiny_events)["multijet_low"], Request(("Jet_pt", "MET_pt"))
     source = fresh()
@@ -227,7 +198,7 @@ def test_damaged_caches(attack, tiny, tiny_events, fresh):
             found = Cache(cache).read(sample, request)
         assert [half[0].to_awkward().tolist() for half in found.halves] == expected
 
-    @attack("manifests", where=integers(0, 10**6), new=JSON)
+    @attack("manifests", where=integers(0, 10**6), new=any_json)
     def _(where, new):
         """Edited with care, so that the checksum fits again."""
         cache = fresh() / "cache"
@@ -249,7 +220,7 @@ def test_damaged_caches(attack, tiny, tiny_events, fresh):
         assert len(Cache(cache).entries()) + len(Cache(cache).incomplete()) >= 1
 
 
-def test_checkpoints(attack, fresh):
+def test_checkpoints(attack, fresh, any_json, changed_json):
     parameters = Parameters(met=Parameter(50.0, bounds=(20, 150)), btag=Parameter(0.5, bounds=(0.1, 0.9)))
     optimizer = optax.adam(0.1)
     coordinates = parameters.scaled()
@@ -277,7 +248,7 @@ def test_checkpoints(attack, fresh):
         path.with_name("run.checkpoint.npz").write_bytes(damaged(whole.path.read_bytes(), where, piece))
         load(path)
 
-    @attack("checkpoints", where=integers(0, 10**6), new=JSON, is_old=sampled_from([True, False]))
+    @attack("checkpoints", where=integers(0, 10**6), new=any_json, is_old=sampled_from([True, False]))
     def _(where, new, is_old):
         """The text inside is another one, also in a file of a version that wrote no checksum."""
         path = fresh() / "run"
@@ -329,8 +300,8 @@ def test_a_stranger_s_file_is_not_overwritten(fresh):
 WRITER = """
 import sys
 from hepgrad.workflows import RunFolder
-from hepgrad.workflows.lock import locked
 from pathlib import Path
+from hepgrad.workflows.files.lock import locked
 with locked(Path(sys.argv[1])):
     print("ready", flush=True)
     for number in range(10**6):
@@ -347,8 +318,11 @@ def test_killed(attack, fresh):
     @attack("killed while it writes", pause=floats(0, 0.2))
     def _(pause):
         path = fresh() / "run"
-        with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as writer:
-            assert writer.stdout.readline() == b"ready\n"
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as writer:
+            # waits for as long as it takes; a writer that dies instead says why
+            assert writer.stdout.readline() == "ready\n", writer.communicate()[1]
             with (
                 pytest.raises(InputError, match=rf"another run writes into .*: process {writer.pid} on "),
                 locked(path),

@@ -20,8 +20,8 @@ from hepgrad.workflows.export import selection_script
 from hepgrad.workflows.export.text import comment, docstring, literal
 from hepgrad.workflows.files.stored_files import read_rows
 from hepgrad.workflows.messages.terminal import Console, visible
-from hepgrad.workflows.report.gallery import Gallery
-from hepgrad.workflows.report.style import Plot, new_figure
+from hepgrad.workflows.reporting.gallery import Gallery
+from hepgrad.workflows.reporting.style import Plot, new_figure
 from hepgrad.workflows.results.run_files import write_histograms
 
 

@@ -15,8 +15,8 @@ from hepgrad.analysis import FitError, Hard
 from hepgrad.analysis.optimisation import FitTally
 from hepgrad.workflows import RunFolder, StoredResult
 from hepgrad.workflows.cli import program as cli
-from hepgrad.workflows.report import write_report
-from hepgrad.workflows.report.subject import Subject
+from hepgrad.workflows.reporting import write_report
+from hepgrad.workflows.reporting.subject import Subject
 from hepgrad.workflows.results.bootstrap import Improvement, bootstrap
 from hepgrad.workflows.results.inference_files import impact_rows
 from hepgrad.workflows.results.run_files import write_results

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,13 +118,15 @@ def show_removed(output: Path, *others: Path) -> int:
 
 
 @contextlib.contextmanager
-def prepared(arguments: argparse.Namespace) -> Iterator[tuple[Workflow | Study, dict[str, Any]]]:
+def prepared(arguments: argparse.Namespace, *given: str) -> Iterator[tuple[Workflow | Study, dict[str, Any]]]:
     """Yield the workflow with its settings, in the precision and on the device to run it, and how its events are read.
 
     Parameters
     ----------
     arguments
         What `add_workflow` declares.
+    *given
+        Names of more of them, which are settings of the workflow.
 
     Raises
     ------
@@ -138,7 +139,7 @@ def prepared(arguments: argparse.Namespace) -> Iterator[tuple[Workflow | Study, 
         # statistics in float64; as a context, because a Python process may go on after the command
         stack.enter_context(jax.enable_x64(True))
         stack.enter_context(_computing_on(arguments.device))
-        workflow = _configured(find_workflow(arguments.workflow), arguments)
+        workflow = _configured(find_workflow(arguments.workflow), arguments, given)
         reading = {"cache": arguments.cache, "skip_bad_files": arguments.skip_bad_files, "backend": arguments.backend}
         if arguments.scheduler and arguments.backend != "dask":
             raise InputError("--scheduler is the address of a Dask cluster: it goes with --backend dask")
@@ -163,16 +164,14 @@ def _dask(scheduler: str | None, folder: Path) -> Iterator[Dask]:
         yield Dask(client, folder)
 
 
-def _configured(workflow: Workflow | Study, arguments: argparse.Namespace) -> Workflow | Study:
-    from ..settings.config import configured, parse_settings, read_settings
-    from ..studies.study import Study
+def _configured(workflow: Workflow | Study, arguments: argparse.Namespace, given: Sequence[str]) -> Workflow | Study:
+    from ..settings.config import laid_over, replaced
+    from ..workflow import Workflow
 
-    if isinstance(workflow, Study):
-        return workflow
-    if arguments.config is not None:
-        workflow = configured(workflow, read_settings(arguments.config), origin=str(arguments.config))
-    workflow = configured(workflow, parse_settings(arguments.settings), origin="--set")
-    return workflow if arguments.data is None else dataclasses.replace(workflow, data=arguments.data)
+    values = {name: getattr(arguments, name) for name in ("data", *given)}
+    if not isinstance(workflow, Workflow):
+        return replaced(workflow, **values)
+    return laid_over(workflow, file=arguments.config, assignments=arguments.settings, **values)
 
 
 def _computing_on(kind: str | None) -> AbstractContextManager[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.metadata
+import io
 import os
 import shlex
 import sys
@@ -41,8 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     given = sys.argv[1:] if argv is None else list(argv)
     _show_every_character()
-    arguments = _parser().parse_args(given)
+    arguments = argparse.Namespace()
     try:
+        arguments = _parsed(given)
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             warnings.simplefilter("always", InputWarning)
@@ -58,6 +60,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _ended(Failure(INTERRUPTED, "interrupted", tuple(_notes(error))), arguments, given)
     except Exception as error:
         return _ended(failure(error), arguments, given)
+
+
+def _parsed(given: Sequence[str]) -> argparse.Namespace:
+    try:
+        return _parser().parse_args(given)
+    except SystemExit:
+        # help was printed, or a mistake was told; whether there is room for it shows here
+        sys.stdout.flush()
+        raise
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,7 +122,10 @@ def _show_warning(message: Warning | str, *details: object, **more: object) -> N
 
 
 def _show_every_character() -> None:
-    """Let terminals that cannot show a character show its number."""
+    """Let terminals that cannot show a character show its number, and print to nowhere what has no place."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started the program
+            setattr(sys, name, io.StringIO())
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -49,11 +49,11 @@ def carry_out(arguments: argparse.Namespace) -> int:
     arguments
         ``folder`` and ``experiment``.
     """
-    from ..report import remake_report, replaced_by_report
+    from ..reporting import replaced_by_report, report
 
     if arguments.dry_run:
         for file in replaced_by_report(arguments.folder):
             print(f"would replace {file}")
         return 0
-    print(f"the report is {remake_report(arguments.folder, experiment=arguments.experiment)}")
+    print(f"the report is {report(arguments.folder, experiment=arguments.experiment)}")
     return 0

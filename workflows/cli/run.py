@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -74,23 +73,15 @@ def carry_out(arguments: argparse.Namespace) -> int:
     from ..studies.study import Study
 
     common = {name: getattr(arguments, name) for name in ("output", "overwrite", "quiet")}
-    changes = {name: getattr(arguments, name) for name in ("steps", "starts", "seed")}
-    changes = {name: value for name, value in changes.items() if value is not None}
-    with _together(arguments), prepared(arguments) as (workflow, reading):
+    with _together(arguments), prepared(arguments, "steps", "starts", "seed") as (workflow, reading):
         if arguments.dry_run:
             output = arguments.output or RUNS / workflow.name
             return show_removed(output, beside(output, CHECKPOINT))
         if isinstance(workflow, Study):
             check_study(workflow, arguments, "resume", "starts", "unblind")
-            dataclasses.replace(workflow, **changes).run(**common)
+            workflow.run(**common)
         else:
-            run(
-                dataclasses.replace(workflow, **changes),
-                resume=arguments.resume,
-                unblind=arguments.unblind,
-                **reading,
-                **common,
-            )
+            run(workflow, resume=arguments.resume, unblind=arguments.unblind, **reading, **common)
     return 0
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import math
 from pathlib import Path
 from typing import Any
 
@@ -51,48 +49,30 @@ def carry_out(arguments: argparse.Namespace) -> int:
     arguments
         The workflow, and how to scan it.
     """
-    from hepgrad.analysis import Parameters
-
     from ..defaults import RUNS
-    from ..execution import load_events, located, run_facts, settings
-    from ..files.lock import locked
     from ..messages.terminal import Console
-    from ..results.run_folder import RunFolder
-    from ..scan.search import scan, search
+    from ..results import file_names
+    from ..scanning.of_workflows import scan
     from ..studies.study import Study
 
-    how = {"method": arguments.method, "trials": arguments.trials, "seed": arguments.seed}
     with prepared(arguments) as (workflow, reading):
         output = arguments.output or RUNS / f"{workflow.name}-{arguments.method}"
-        RunFolder.check(output, overwrite=arguments.overwrite)
+        if isinstance(workflow, Study):
+            check_study(workflow, arguments, "also")
+            reading = {}
         if arguments.dry_run:
             return show_removed(output)
-        with locked(output):
-            if isinstance(workflow, Study):
-                check_study(workflow, arguments, "also")
-                chosen: dict[str, Any] = {"workflow": workflow.name, "settings": dataclasses.asdict(workflow)}
-                found = search(workflow.contest(), **how)
-            else:
-                workflow, fileset = located(workflow)
-                chosen = {**settings(workflow, fileset), "also": arguments.also}
-                events = load_events(workflow, fileset, **reading)
-                found = scan(workflow.analysis, events, workflow.parameters, also=arguments.also, **how)
-            folder = RunFolder.create(output, overwrite=arguments.overwrite)
-            header = ["objective", *found.points[0]]
-            # the cell of a trial that has no objective is empty
-            told = ("" if math.isnan(value) else value for value in found.objectives.tolist())
-            rows = zip(told, found.points, strict=True)
-            folder.write_csv("trials.csv", header, ([value, *point.values()] for value, point in rows))
-            if isinstance(found.best, Parameters):
-                folder.write_text("best.json", found.best.to_json())
-            halves = {"train": found.train, "held_out": found.held_out}
-            facts: dict[str, Any] = {
-                **{name: [None if math.isnan(value) else value for value in half] for name, half in halves.items()},
-                "fits": dataclasses.asdict(found.fits),
-                "seconds_of_trials": found.seconds,
-            }
-            folder.finish(run_facts({**chosen, **how, **facts}, workflow.title, found.seconds))
+        found = scan(
+            workflow,
+            output=output,
+            overwrite=arguments.overwrite,
+            method=arguments.method,
+            trials=arguments.trials,
+            seed=arguments.seed,
+            also=arguments.also,
+            **reading,
+        )
     console = Console()
     console.print(found.table())
-    console.print(f"all points are in {output / 'trials.csv'}", soft_wrap=True)
+    console.print(f"all points are in {output / file_names.TRIALS}", soft_wrap=True)
     return 0

@@ -57,9 +57,10 @@ def read_json(path: Path) -> Any:
     FileNotFoundError, InputError
         As from `read_text`, and when it is no JSON.
     """
+    text = read_text(path)
     try:
-        return json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:  # also for a number of thousands of digits
         raise InputError(f"{path} is not JSON: {error}") from error
 
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from hepgrad.analysis.statistics.inference import Impacts
 from hepgrad.analysis.statistics.measurement import Scan
 
-from ..report.style import BACKGROUND_COLORS, SIGNAL_COLORS, Plot, new_figure
+from ..reporting.style import BACKGROUND_COLORS, SIGNAL_COLORS, Plot, new_figure
 from .result import FitNumbers, Limit
 
 # the colours of "Brazil": one and two standard deviations

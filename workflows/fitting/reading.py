@@ -222,7 +222,9 @@ def read_json(path: str | Path, what: str) -> Any:
     """
     try:
         return json.loads(read_bytes(path, what))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:  # also for a number of thousands of digits
         raise InputError(f"{path} is no {what}: it is not JSON ({error})") from None
 
 
@@ -241,6 +243,9 @@ def read_bytes(path: str | Path, what: str) -> bytes:
     InputError
         When it cannot be read.
     """
+    if not is_remote(str(path)) and Path(path).exists() and not Path(path).is_file():
+        # a pipe would be waited for without end
+        raise InputError(f"{path} is no {what}: it is not a file")
     try:
         with fsspec.open(str(path), compression="infer") as file:
             content: bytes = file.read()

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from ..report.style import Plot, new_figure
+from ..reporting.style import Plot, new_figure
 from .plots import ONE_SIGMA, TWO_SIGMA
 
 # fewer points are no plane

@@ -20,7 +20,8 @@ from hepgrad.analysis.statistics.histfactory import Patch, digest, patched
 from hepgrad.analysis.statistics.measurement import limits as limits_on
 
 from ..errors import InputError
-from ..results.run_folder import RUN_FILE, RunFolder
+from ..results.file_names import RUN_FILE
+from ..results.run_folder import RunFolder
 from .likelihood_fit import Watch
 from .reading import Document, WorkspaceLike, read_patch_set
 from .signal_plots import plots

@@ -8,11 +8,9 @@ from hepgrad.analysis.statistics.exchange import from_hs3, is_hs3
 from hepgrad.analysis.statistics.exchange.combine import Interpretation
 
 from ..errors import InputError
+from ..results.file_names import WORKSPACE
 from .datacards import read_datacard
 from .reading import Document, PatchLike, WorkspaceLike, read_workspace
-
-# what a run leaves its likelihood in
-RUN_WORKSPACE = "workspace.json"
 
 
 def document(
@@ -35,7 +33,7 @@ def document(
         When it cannot be read.
     """
     if isinstance(workspace, str | Path) and Path(workspace).is_dir():
-        workspace = Path(workspace) / RUN_WORKSPACE
+        workspace = Path(workspace) / WORKSPACE
     source = str(workspace) if isinstance(workspace, str | Path) else ""
     if source.endswith((".txt", ".card", ".dat")):
         if patch is not None:

@@ -11,13 +11,12 @@ from hepgrad.analysis import Split
 from ..errors import InputError
 from .files.paths import check_distinct
 from .ingredient import Ingredients
-from .layout import NANOAOD, Layout
 from .packing.blocks import Frame
 from .packing.columns import Place
 from .packing.packing import Shape, Strand, frame_of, pack, with_rankings
-from .reader import ReadWatcher, Request, Skim, StoredSample
+from .reader import ReadWatcher, Request, StoredSample
 from .sample import Sample
-from .trust.agreement import NotFinite, check_copies, check_totals
+from .trust.agreement import check_copies, check_totals
 from .trust.overlap import check_overlap
 
 
@@ -92,49 +91,15 @@ class Recipe:
     ----------
     ingredients
         By process, its samples and what their events count for (`simulated`).
-    branches
-        What the analysis reads (`Analysis.reads`); the weights are read anyway.
-    tree
-        Name of the tree in every file.
-    layout
-        How the files call the columns.
-    skim
-        Drops events and objects that no cut values could accept, as soon as they are read.
-    skip_bad_files
-        Go on without files that cannot be read.
-    not_finite
-        What becomes of events with NaN or infinite values; see `hepgrad.workflows.load`.
+    request
+        What is read of each sample, and how.
     cache
         Where samples are kept for the next time; nowhere by default.
     """
 
     ingredients: Ingredients
-    branches: Sequence[str]
-    tree: str = "Events"
-    layout: Layout = NANOAOD
-    skim: Skim | None = None
-    skip_bad_files: bool = False
-    not_finite: NotFinite = "refuse"
+    request: Request
     cache: SampleCache | None = None
-
-    def request(self, watch: ReadWatcher | None = None) -> Request:
-        """Return what is read of each sample.
-
-        Parameters
-        ----------
-        watch
-            Is told how far the reading has come.
-        """
-        branches = tuple(self.branches)
-        return Request(
-            branches,
-            self.tree,
-            self.layout,
-            self.skip_bad_files,
-            skim=self.skim,
-            not_finite=self.not_finite,
-            watch=watch,
-        )
 
     def samples(self) -> list[Sample]:
         """Return the samples that are read; one may serve several processes."""
@@ -157,8 +122,8 @@ class Recipe:
             As `hepgrad.workflows.load` does.
         """
         read = StoredSample.read if self.cache is None else self.cache.read
-        stored = read(sample, self.request(watch))
-        check_totals(sample, stored.totals, self.not_finite, complete=stored.fraction == 1)
+        stored = read(sample, self.request if watch is None else dataclasses.replace(self.request, watch=watch))
+        check_totals(sample, stored.totals, self.request.not_finite, complete=stored.fraction == 1)
         return stored
 
     def collect(self, watch: ReadWatcher | None = None) -> Collected:
@@ -174,7 +139,7 @@ class Recipe:
         InputError
             As `hepgrad.workflows.load` does.
         """
-        request = self.request(watch)
+        request = self.request
         _check_files(self.samples())
         for process, ingredients in self.ingredients.items():
             check_overlap(process, [ingredient.sample for ingredient in ingredients], request)

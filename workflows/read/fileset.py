@@ -95,7 +95,7 @@ class Fileset:
             raise error if str(source) in str(error) else InputError(f"{source}: {error}") from None
         except (OSError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"{source} cannot be read: {error}") from error
-        except json.JSONDecodeError as error:
+        except ValueError as error:  # also for a number of thousands of digits
             raise InputError(f"{source} is not JSON: {error}") from error
         if not isinstance(content, dict) or not content:
             raise InputError(f"{source}: expected an object with one entry per sample, got {type(content).__name__}")

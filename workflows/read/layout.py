@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import numbers
 from collections.abc import Mapping
 from typing import Any, TypeVar
+
+from ..settings.ranges import is_finite
 
 Value = TypeVar("Value")
 Other = TypeVar("Other")
@@ -68,7 +69,7 @@ class Layout:
                 raise ValueError(f"layout: {column!r}: {branch!r} needs at most one star, and on both sides or on none")
         given: Any
         for column, given in self.factors.items():
-            if isinstance(given, bool) or not isinstance(given, numbers.Real) or not math.isfinite(given):
+            if isinstance(given, bool) or not isinstance(given, numbers.Real) or not is_finite(given):
                 raise ValueError(f"layout: the factor of {column!r} must be a number, got {given!r}")
         for column, given in self.defaults.items():
             if not isinstance(given, numbers.Real):

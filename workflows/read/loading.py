@@ -11,7 +11,7 @@ from .fileset import Fileset
 from .ingredient import simulated
 from .layout import NANOAOD, Layout
 from .process import Process
-from .reader import ReadWatcher, Skim
+from .reader import ReadWatcher, Request, Skim
 from .trust.agreement import NotFinite
 
 
@@ -87,7 +87,7 @@ def load(
     InputWarning
         For every file that was skipped, and for NaN or infinite values that are dropped or kept.
     """
-    recipe = Recipe(
-        simulated(processes, fileset, luminosity), branches, tree, layout, skim, skip_bad_files, not_finite, cache
+    request = Request(
+        tuple(branches), tree=tree, layout=layout, skim=skim, skip_bad_files=skip_bad_files, not_finite=not_finite
     )
-    return recipe.collect(watch).packed(block_size)
+    return Recipe(simulated(processes, fileset, luminosity), request, cache).collect(watch).packed(block_size)

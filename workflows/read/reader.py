@@ -59,18 +59,10 @@ class Request:
     ----------
     columns
         Names of the columns, as stages read them.
-    tree
-        Name of the tree in every file.
-    layout
-        How the files call the columns.
-    skip_bad_files
-        Go on without files that cannot be read.
+    tree, layout, skip_bad_files, skim, not_finite
+        As for `hepgrad.workflows.load`.
     chunk
         Events at a time, or the size that their uncompressed branches have in memory.
-    skim
-        Drops events and objects of a chunk that no cut values could accept.
-    not_finite
-        What becomes of events with NaN or infinite values; see `hepgrad.workflows.load`.
     watch
         Is told how far it has come after every chunk.
     """

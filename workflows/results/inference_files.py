@@ -13,6 +13,7 @@ from hepgrad.analysis import Analysis, Dataset, FitError, HistoSys, Model, NormS
 from hepgrad.analysis.statistics.inference import Impacts, asimov_data, breakdown, impacts
 
 from ..errors import InputWarning
+from . import file_names
 from .likelihood import model_at, observed_data
 from .observation import Observation
 from .run_folder import RunFolder
@@ -62,10 +63,10 @@ def write_inference(
         if observation is not None:
             samples["observed"] = observed_data(optimum, analysis, observation.optimum)
         data = list(samples.values())[-1]
-        folder.write_json("workspace.json", to_workspace(optimum, data, measurement="optimum"))
+        folder.write_json(file_names.WORKSPACE, to_workspace(optimum, data, measurement="optimum"))
         models = {"start": start, "optimum": optimum}
         folder.write_csv(
-            "systematics.csv", SOURCE_COLUMNS, (row for name, m in models.items() for row in source_rows(name, m))
+            file_names.SYSTEMATICS, SOURCE_COLUMNS, (row for name, m in models.items() for row in source_rows(name, m))
         )
         try:
             # compiled, because it then tells which fits did not converge instead of giving up all of them
@@ -74,12 +75,12 @@ def write_inference(
             for name, fitted in fits.items():
                 if not fitted.best.converged:
                     raise FitError(f"the fit to the {TITLES[name]} data did not converge from any of its starts")
-            folder.write_csv("impacts.csv", ("parameter", *FITTED, *IMPACTS), impact_rows(list(fits.values())[-1]))
+            folder.write_csv(file_names.IMPACTS, ("parameter", *FITTED, *IMPACTS), impact_rows(list(fits.values())[-1]))
             rows = (row for name, fitted in fits.items() for row in pull_rows(name, fitted))
-            folder.write_csv("pulls.csv", PULL_COLUMNS, rows)
-            folder.write_json("uncertainty.json", uncertainty_parts(optimum, data))
+            folder.write_csv(file_names.PULLS, PULL_COLUMNS, rows)
+            folder.write_json(file_names.UNCERTAINTY, uncertainty_parts(optimum, data))
         except FitError as error:
-            missing = "impacts.csv, pulls.csv and uncertainty.json"
+            missing = f"{file_names.IMPACTS}, {file_names.PULLS} and {file_names.UNCERTAINTY}"
             warnings.warn(f"there are no {missing}: {error}", InputWarning, stacklevel=2)
 
 

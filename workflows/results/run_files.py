@@ -14,7 +14,7 @@ import numpy as np
 import uhi.io.json
 import uproot
 
-from hepgrad.analysis import Analysis, Attempt, Dataset, Evaluation, Optimisable, Point, Record, Result, Soft
+from hepgrad.analysis import Analysis, Attempt, Dataset, Optimisable, Outcome, Point, Record, Result, Soft
 from hepgrad.analysis.data.pool import Pool
 from hepgrad.analysis.data.split import Part
 from hepgrad.analysis.histogram import to_hist
@@ -24,12 +24,12 @@ from hepgrad.analysis.selection.cutflow import Cutflow
 
 from ..errors import InputError, blaming
 from ..files.stored_files import read_text
+from . import file_names
 from .bootstrap import Improvement
 from .inference_files import write_inference
 from .observation import Observation
 from .run_folder import RunFolder
 
-HISTOGRAMS = "histograms.json"
 PARAMETER_COLUMNS = ("parameter", "start", "optimum", "lowest", "highest", "unit", "frozen", "label")
 # attributes of `Record` and the columns that hold them
 RECORDED = {
@@ -74,16 +74,16 @@ def write_results(
     observation
         What was observed; None while the analysis is blinded.
     """
-    folder.write_json("parameters.json", parameters_table(result))
-    folder.write_csv("parameters.csv", PARAMETER_COLUMNS, parameter_rows(result))
+    folder.write_json(file_names.PARAMETERS, parameters_table(result))
+    folder.write_csv(file_names.PARAMETERS_TABLE, PARAMETER_COLUMNS, parameter_rows(result))
     told = {**objectives_and_yields(result), "improvement": improvement_table(improvement)}
     told["merit"] = dataclasses.asdict(result.merit)
     told["fits"] = dataclasses.asdict(result.fits)
     told["descents"] = [descent_entry(attempt) for attempt in result.attempts]
-    folder.write_json("result.json", told)
+    folder.write_json(file_names.RESULT, told)
     names, slopes = list(result.start.parameters.numbers()), list(result.history[0].slopes)
     folder.write_csv(
-        "history.csv",
+        file_names.HISTORY,
         ["descent", *RECORDED.values(), *names, *(f"{SLOPE}{name}" for name in slopes)],
         (
             history_row(number, record, names, slopes)
@@ -94,7 +94,7 @@ def write_results(
     hard_cutflows = {name: point.cutflow for name, point in points(result).items()}
     processes = list(result.start.hard_held_out.yields)
     folder.write_csv(
-        "cutflow.csv",
+        file_names.CUTFLOW,
         CUTFLOW_COLUMNS,
         (
             row
@@ -105,7 +105,7 @@ def write_results(
     )
     histograms = named_histograms(result, analysis)
     if observation is not None:
-        folder.write_json("observed.json", observation.numbers())
+        folder.write_json(file_names.OBSERVED, observation.numbers())
         histograms |= observation.named_histograms(result, analysis)
     write_histograms(folder, histograms)
     if analysis.model.likelihood is not None:
@@ -213,7 +213,7 @@ def objectives_and_yields(result: Result) -> dict[str, Any]:
         What the optimisation found.
     """
 
-    def told(evaluation: Evaluation) -> dict[str, Any]:
+    def told(evaluation: Outcome) -> dict[str, Any]:
         objective = {"objective": _finite(evaluation.objective), "converged": evaluation.converged}
         return {**objective, "yields": dict(evaluation.yields)}
 
@@ -295,10 +295,10 @@ def write_histograms(folder: RunFolder, histograms: dict[str, hist.Hist[Any]]) -
     histograms
         By name; slashes become folders in the ROOT file.
     """
-    with folder.writing("histograms.root") as path, uproot.recreate(path) as file:
+    with folder.writing(file_names.HISTOGRAMS_ROOT) as path, uproot.recreate(path) as file:
         for name, histogram in histograms.items():
             file[name] = histogram
-    folder.write_text(HISTOGRAMS, json.dumps(histograms, default=uhi.io.json.default))
+    folder.write_text(file_names.HISTOGRAMS, json.dumps(histograms, default=uhi.io.json.default))
 
 
 def read_histograms(path: str | Path) -> dict[str, hist.Hist[Any]]:
@@ -320,7 +320,7 @@ def read_histograms(path: str | Path) -> dict[str, hist.Hist[Any]]:
         When there is no such file, or it holds something else.
     """
     path = Path(path)
-    path = path / HISTOGRAMS if path.is_dir() else path
+    path = path / file_names.HISTOGRAMS if path.is_dir() else path
     with blaming(f"{path} does not hold histograms"):
         try:
             content = json.loads(read_text(path), object_hook=uhi.io.json.object_hook)

@@ -14,8 +14,8 @@ from ..errors import InputError
 from ..files.lock import beside
 from ..files.replacing import leftovers, replacing
 from ..files.stored_files import read_json, write_table
+from .file_names import RUN_FILE
 
-RUN_FILE = "run.json"
 KIND = "hepgrad run folder, version "
 FORMAT = f"{KIND}1"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

@@ -12,7 +12,7 @@ from typing import Any
 import hist
 import jax.numpy as jnp
 
-from hepgrad.analysis import Attempt, Counts, Cutflow, Evaluation, Parameters, Point, Record, Result
+from hepgrad.analysis import Attempt, Counts, Cutflow, Outcome, Parameters, Point, Record, Result
 from hepgrad.analysis.histogram import from_hist
 from hepgrad.analysis.optimisation import EVALUATIONS
 from hepgrad.analysis.selection.cutflow import Tally
@@ -20,6 +20,7 @@ from hepgrad.analysis.statistics.objectives import Merit
 
 from ..errors import InputError, blaming
 from ..files.stored_files import read_json, read_rows
+from . import file_names
 from .bootstrap import Improvement
 from .observation import Observation, Strength
 from .run_files import COUNTED, RECORDED, SLOPE, read_histograms
@@ -75,12 +76,12 @@ class StoredResult:
 
 
 def _read(folder: Path) -> StoredResult:
-    told, described = (read_json(folder / name) for name in ("result.json", "parameters.json"))
-    histograms, flows = read_histograms(folder), read_rows(folder / "cutflow.csv")
+    told, described = (read_json(folder / name) for name in (file_names.RESULT, file_names.PARAMETERS))
+    histograms, flows = read_histograms(folder), read_rows(folder / file_names.CUTFLOW)
     merit = Merit(**told["merit"])
     start = _parameters(described)
     optimum = start.replace(**{name: entry["optimum"] for name, entry in described.items()})
-    history = read_rows(folder / "history.csv")
+    history = read_rows(folder / file_names.HISTORY)
     attempts = tuple(
         Attempt(
             start.replace(**entry["start"]),
@@ -100,7 +101,7 @@ def _read(folder: Path) -> StoredResult:
         Result(points["start"], points["optimum"], attempts, merit),
         {name: _cutflow(flows, name, "soft") for name in points},
         _improvement(told["improvement"], merit),
-        _observation(folder / "observed.json", histograms),
+        _observation(folder / file_names.OBSERVED, histograms),
     )
 
 
@@ -120,7 +121,7 @@ def _point(name: str, at: Parameters, told: dict[str, Any], histograms: Histogra
     return Point(at, **evaluations, cutflow=_cutflow(flows, name, "hard"))
 
 
-def _evaluation(point: str, which: str, told: dict[str, Any], histograms: Histograms) -> Evaluation:
+def _evaluation(point: str, which: str, told: dict[str, Any], histograms: Histograms) -> Outcome:
     counts: dict[str, list[Counts]] = {}
     for name, histogram in histograms.items():
         channel, _, *place = name.split("/")
@@ -131,7 +132,7 @@ def _evaluation(point: str, which: str, told: dict[str, Any], histograms: Histog
         for channel, each in counts.items()
     }
     objective = _number(told["objective"])
-    return Evaluation(objective, stacked, told["yields"], told.get("converged", not math.isnan(objective)))
+    return Outcome(objective, stacked, told["yields"], told.get("converged", not math.isnan(objective)))
 
 
 def _cutflow(rows: Rows, point: str, reading: str) -> Cutflow:

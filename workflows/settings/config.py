@@ -15,6 +15,7 @@ import tomli_w
 from hepgrad.analysis import Edges, Optimisable, Parameter, Parameters
 
 from ..errors import InputError
+from ..files.stored_files import read_text
 from ..read.process import Process
 from ..read.trust.agreement import NOT_FINITE
 from ..workflow import Workflow
@@ -23,8 +24,6 @@ from .ranges import RANGES
 
 # nested dictionaries, as TOML has them
 Settings: TypeAlias = dict[str, Any]
-
-NUMBERS = tuple(RANGES)
 
 
 def read_settings(path: str | Path) -> Settings:
@@ -46,10 +45,10 @@ def read_settings(path: str | Path) -> Settings:
         When the file is missing or is no TOML.
     """
     try:
-        return _spelt_out(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+        return _spelt_out(tomllib.loads(read_text(Path(path))))
     except FileNotFoundError:
         raise InputError(f"there is no configuration file {path}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also for a number of thousands of digits
         raise InputError(f"{path} is not a TOML file that can be read: {error}") from error
 
 
@@ -79,7 +78,7 @@ def parse_settings(assignments: Iterable[str]) -> Settings:
             raise InputError(f"expected KEY=VALUE, got {assignment!r}; for instance anneal.stop=0.05")
         try:
             read = tomllib.loads(f"value = {value}")
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             read = {}
         parsed: Any = read["value"] if len(read) == 1 else value
         for part in reversed(key.strip().split(".")):
@@ -136,7 +135,7 @@ def configured(workflow: Workflow, settings: Settings, *, origin: str) -> Workfl
     if name != workflow.name:
         raise InputError(f"{origin}: these are settings of the workflow {name!r}, not of {workflow.name!r}")
     try:
-        changes: dict[str, Any] = {key: settings[key] for key in NUMBERS if key in settings}
+        changes: dict[str, Any] = {key: settings[key] for key in RANGES if key in settings}
         for key, value in changes.items():
             RANGES[key].check_kind(value, key)
         if "experiment" in settings:
@@ -159,6 +158,57 @@ def configured(workflow: Workflow, settings: Settings, *, origin: str) -> Workfl
         raise InputError(f"{origin}: {error}") from error
 
 
+def laid_over(
+    workflow: Workflow, *, file: str | Path | None = None, assignments: Iterable[str] = (), **given: Any
+) -> Workflow:
+    """Return a workflow with other settings, each of which wins over those before it.
+
+    Parameters
+    ----------
+    workflow
+        What the settings are for.
+    file
+        A TOML file with some (`read_settings`).
+    assignments
+        Texts with some (`parse_settings`).
+    **given
+        Values of its fields; None means nothing.
+
+    Raises
+    ------
+    InputError
+        As from `configured`.
+
+    Examples
+    --------
+    >>> from hepgrad.workflows.settings.config import laid_over
+    >>> from hepgrad.workflows.analyses.zprime import ZPRIME
+    >>> changed = laid_over(ZPRIME, assignments=["steps=10", "seed=3"], steps=20, starts=None)
+    >>> changed.steps, changed.seed, changed.starts == ZPRIME.starts
+    (20, 3, True)
+    """
+    if file is not None:
+        workflow = configured(workflow, read_settings(file), origin=str(file))
+    if settings := parse_settings(assignments):
+        workflow = configured(workflow, settings, origin="--set")
+    changed: Workflow = replaced(workflow, **given)
+    return changed
+
+
+def replaced(settings: Any, **given: Any) -> Any:
+    """Return a workflow or a study with other values of its fields.
+
+    Parameters
+    ----------
+    settings
+        Any dataclass.
+    **given
+        By name; None and what there is no field for mean nothing.
+    """
+    there = {field.name for field in dataclasses.fields(settings)}
+    return dataclasses.replace(settings, **{k: v for k, v in given.items() if v is not None and k in there})
+
+
 def effective_settings(workflow: Workflow) -> Settings:
     """Return all settings of a workflow, such that `configured` restores them.
 
@@ -170,7 +220,7 @@ def effective_settings(workflow: Workflow) -> Settings:
     return {
         "workflow": workflow.name,
         "data": str(workflow.data),
-        **{key: getattr(workflow, key) for key in NUMBERS},
+        **{key: getattr(workflow, key) for key in RANGES},
         "experiment": workflow.experiment,
         "skim": _skim_word(workflow),
         "not_finite": workflow.not_finite,

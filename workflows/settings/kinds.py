@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from .ranges import is_finite
 
 # of a parameter
 SWITCHES, TEXTS = ("frozen", "nested"), ("unit", "label", "description")
@@ -117,4 +118,4 @@ def _numbers(value: Any) -> bool:
 
 
 def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value)

@@ -5,9 +5,27 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
+import sys
 from typing import Any
 
 from ..errors import InputError
+
+
+def is_finite(number: Any) -> bool:
+    """Return whether a number is finite as floating-point number too: whole ones may have hundreds of digits.
+
+    Parameters
+    ----------
+    number
+        Any.
+
+    Examples
+    --------
+    >>> from hepgrad.workflows.settings.ranges import is_finite
+    >>> is_finite(3), is_finite(10**400), is_finite(float("nan"))
+    (True, False, False)
+    """
+    return bool(abs(number) <= sys.float_info.max)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +78,7 @@ class Range:
         if value is None:
             return
         number: Any = value
-        if not number <= self.most or not math.isfinite(number):
+        if not number <= self.most or not is_finite(number):
             limit = f"of at most {self.most}" if math.isfinite(self.most) else "that is finite"
             raise InputError(f"{name}: expected {self._kind} {limit}, got {value!r}")
         if number < self.least or (self.beyond and number == self.least):
@@ -84,6 +102,18 @@ class Range:
             return
         if isinstance(value, bool) or not isinstance(value, numbers.Integral if self.whole else numbers.Real):
             raise InputError(f"{name}: expected {self._kind}, got {value!r}")
+
+    def plain(self, value: Any) -> Any:
+        """Return a value as Python's own number, which JSON and TOML can hold too.
+
+        Parameters
+        ----------
+        value
+            That `check` lets pass.
+        """
+        if value is None or type(value) in (int, float):
+            return value
+        return int(value) if self.whole else float(value)
 
     @property
     def _kind(self) -> str:

@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...tracing import is_known
 from ..histfactory.layout import ModelLayout
 from ..histfactory.model import Model
-from ..histfactory.templates import is_known
 from .error import FitError, explanation
 from .hessian import likelihood, nll
 from .linear import Arrow

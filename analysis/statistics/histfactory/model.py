@@ -10,13 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...tracing import is_known
 from .channel import FitChannel
 from .constraints import Constraints, constraints
 from .densities import poisson_deviance, poisson_logpdf
 from .evaluation import expectation
 from .layout import ChannelLayout, ModelLayout, SampleLayout
 from .parameters import ParameterConfig, ParameterSet
-from .templates import Templates, check_packed, checked, is_known, join, number_of_bins, pack, unpack
+from .templates import Templates, check_packed, checked, join, number_of_bins, pack, unpack
 
 
 @jax.tree_util.register_pytree_with_keys_class

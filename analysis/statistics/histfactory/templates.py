@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...tracing import is_known
 from .channel import FitChannel, Sample
 from .layout import Cell, ModelLayout, SampleLayout
 from .modifiers import HistoSys, Lumi, Modifier, NormFactor, NormSys, ShapeFactor, ShapeSys, StatError
@@ -191,11 +192,6 @@ def unpack(layout: ModelLayout, templates: Templates) -> tuple[FitChannel, ...]:
     return tuple(FitChannel(c.name, [sample(c.name, s) for s in c.samples]) for c in layout.channels)
 
 
-def is_known(value: Any) -> bool:
-    """Return whether a value (not a tracer) can be looked at."""
-    return not isinstance(value, jax.core.Tracer)
-
-
 def number_of_bins(channel: FitChannel) -> int:
     """Return the number of bins of a channel, which its first sample sets.
 
@@ -242,7 +238,7 @@ def _values(where: str, modifier: Modifier, bins: int) -> tuple[Any, ...]:
 
 def checked(what: str, value: Any, bins: int | None, *, lowest: float = 0.0) -> Any:
     """Return the value as an array of one axis, having checked its shape and (unless traced) its numbers."""
-    array = value if isinstance(value, jax.core.Tracer) else np.asarray(value, float)
+    array = np.asarray(value, float) if is_known(value) else value
     shape = () if bins is None else (bins,)
     if array.shape != shape:
         expected = "one number" if bins is None else f"{bins} numbers, one for each bin"

@@ -9,13 +9,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from ...tracing import is_known
 from .channel import FitChannel, Sample
 from .model import Model
 from .modifiers import HistoSys, Lumi, Modifier, NormFactor, NormSys, ShapeFactor, ShapeSys, StatError
 from .parameters import ParameterConfig
 from .patches import patched
 from .specification import check_observations, check_workspace
-from .templates import is_known
 
 
 def from_workspace(

@@ -7,9 +7,9 @@ import warnings
 import jax
 import jax.numpy as jnp
 
+from ...tracing import is_known
 from ..fitting import FitError
 from ..histfactory import Model
-from ..histfactory.templates import is_known
 
 
 class PrecisionWarning(UserWarning):

@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ...tracing import is_known
 from ..fitting import FitResult, fit
 from ..histfactory import Model
-from ..histfactory.templates import is_known
 from .guards import poi_of, warn_if_single
 
 SAME = 1e-5  # a difference of deviances that may come from single precision and from the edges of bounds

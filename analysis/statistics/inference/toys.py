@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
 
+from ...tracing import is_known
 from ..fitting import fit
 from ..fitting.newton import minimise
 from ..histfactory import Model
-from ..histfactory.templates import is_known
 from .asymptotics import BANDS
 from .batches import fits_at_once, in_batches
 from .guards import component, poi_of, require, warn_if_single

@@ -37,6 +37,7 @@ from hepgrad.workflows.backends import Devices, InMemory, OutOfCore
 from hepgrad.workflows.backends.devices import DevicePool
 from hepgrad.workflows.backends.processes import joined
 from hepgrad.workflows.read.collect import Recipe
+from hepgrad.workflows.read.reader import Request
 
 STEPS, BLOCK = 20, 64
 COLLECTIVES = "all-reduce|all-gather|all-to-all|reduce-scatter|collective-permute|collective-broadcast"
@@ -45,7 +46,7 @@ SHARD_BYTES = 10_000
 
 
 def recipe(folder: Path, cache: Cache | None = None) -> Recipe:
-    return Recipe(TINY.ingredients(Fileset.load(folder)), TINY.analysis.reads, cache=cache)
+    return Recipe(TINY.ingredients(Fileset.load(folder)), Request(tuple(TINY.analysis.reads)), cache)
 
 
 def descend(sample: Dataset | Pool) -> dict[str, float]:

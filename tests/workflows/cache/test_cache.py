@@ -442,7 +442,7 @@ def test_what_was_interrupted_goes_at_the_next_start(cache):
 
 
 def test_a_damaged_shard_is_made_again(tiny, folder, cache):
-    recipe = Recipe(simulated(tiny.TINY.processes, Fileset.load(folder), 1000.0), tiny.TINY.analysis.reads, cache=cache)
+    recipe = Recipe(simulated(tiny.TINY.processes, Fileset.load(folder), 1000.0), request_of(tiny), cache=cache)
     collected = recipe.collect()
     store = stored(collected, cache.folder, block_size=512)
     file = sorted(store.folder.glob("*.bin"))[0]

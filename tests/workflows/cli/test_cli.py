@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import inspect
 import json
 import subprocess
 import sys
@@ -10,7 +12,9 @@ import jax
 import numpy as np
 import pytest
 
+from hepgrad import workflows
 from hepgrad.workflows import RunFolder
+from hepgrad.workflows.cli import program
 from hepgrad.workflows.cli.program import main
 
 
@@ -201,3 +205,20 @@ finally:
 
 def test_device(fails, tiny):
     assert "JAX finds no gpu here, only cpu (on an NVIDIA GPU" in fails("run", "tiny:TINY", "--device", "gpu")
+
+
+# of the process as a whole, or written as an object of Python
+OF_THE_PROCESS = {"config", "settings", "scheduler", "device", "compile_cache", "dry_run", "debug", "help"}
+OF_THE_PROCESS |= {"processes", "process", "coordinator"}
+
+
+@pytest.mark.parametrize("command", ["run", "scan", "report"])
+def test_python_for_every_command(command):
+    """`hepgrad.workflows` has a function of the same name, with the same options and the same defaults."""
+    (commands,) = [action for action in program._parser()._actions if isinstance(action, argparse._SubParsersAction)]
+    options = {action.dest: action.default for action in commands.choices[command]._actions}
+    options = {name: default for name, default in options.items() if name not in OF_THE_PROCESS}
+    function = inspect.signature(getattr(workflows, command)).parameters
+    assert set(function) == set(options)
+    given = {name: default for name, default in options.items() if default not in (None, argparse.SUPPRESS)}
+    assert {name: list(d) if isinstance((d := function[name].default), tuple) else d for name in given} == given

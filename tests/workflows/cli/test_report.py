@@ -15,7 +15,7 @@ from hepgrad.workflows import RunFolder, StoredResult
 from hepgrad.workflows.analyses.htautau import HTAUTAU
 from hepgrad.workflows.analyses.ttbar_agc import TTBAR_AGC
 from hepgrad.workflows.cli.program import main
-from hepgrad.workflows.report import Subject
+from hepgrad.workflows.reporting import Subject
 from hepgrad.workflows.results.run_files import write_results
 
 

@@ -41,9 +41,9 @@ def central(events):
     return ak.with_field(events, events.Jet[:, :2], "Jet")[events.MET.pt > 10]
 
 
-def recipe(tiny, folder, **changes):
-    reads = changes.pop("reads", tiny.TINY.analysis.reads)
-    return Recipe(tiny.TINY.ingredients(Fileset.load(folder)), reads, **changes)
+def recipe(tiny, folder, cache=None, **how):
+    request = Request(tuple(how.pop("reads", tiny.TINY.analysis.reads)), **how)
+    return Recipe(tiny.TINY.ingredients(Fileset.load(folder)), request, cache)
 
 
 def top(recipe):
@@ -76,7 +76,7 @@ def test_chunks_from_other_processes(tiny, folder):
     wanted = recipe(tiny, folder)
     workers = processor.FuturesExecutor(workers=2, status=False)
     sample = top(wanted)
-    found = CoffeaReader(runner(workers)).read(sample, wanted.request())
+    found = CoffeaReader(runner(workers)).read(sample, wanted.request)
     expected = wanted.read(sample)
     assert (found.events, found.factors) == (expected.events, expected.factors)
     for one, other in zip(found.halves, expected.halves, strict=True):

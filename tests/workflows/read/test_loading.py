@@ -12,6 +12,7 @@ import pytest
 from hepgrad.workflows import Cache, Fileset, InputError, Process, load
 from hepgrad.workflows.read import Ingredient
 from hepgrad.workflows.read.collect import Recipe
+from hepgrad.workflows.read.reader import Request
 
 LUMINOSITY = 1000.0
 
@@ -94,7 +95,7 @@ def test_parts_of_samples(tiny, folder, tmp_path, cached):
         return Ingredient(dataclasses.replace(fileset[name], keep=(keep,), reads=("MET_pt",)), factor)
 
     ingredients = {"quiet": [part("top", quiet, 2.0)], "busy": [part("top", busy, 3.0), part("signal", busy, -0.5)]}
-    recipe = Recipe(ingredients, ["Jet_pt"], cache=Cache(tmp_path / "cache") if cached else None)
+    recipe = Recipe(ingredients, Request(("Jet_pt",)), cache=Cache(tmp_path / "cache") if cached else None)
     split = [recipe.collect().packed(512) for _ in range(2)][-1]
     branches = {name: tiny.draw(name) for name in ("top", "signal")}
     for half, data in enumerate((split.train, split.held_out)):

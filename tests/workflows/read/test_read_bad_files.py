@@ -237,3 +237,5 @@ def test_root_urls_are_read_like_files(tiny, tmp_path, monkeypatch):
     assert ak.array_equal(read_events("root://server//top.root", columns), read_events(tmp_path / "top.root", columns))
     with pytest.raises(InputError, match=r"there is no file root://server//other\.root"):
         read_events("root://server//other.root", columns)
+    # the client would wait for half an hour; fsspec keeps its file systems by their options
+    assert {each.storage_options["timeout"] for each in Strict._cache.values() if each.storage_options} == {30}

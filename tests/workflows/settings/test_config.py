@@ -174,3 +174,12 @@ def test_types_and_ranges_are_checked_before_anything_is_read(assignment, messag
 def test_a_workflow_checks_its_numbers_itself(change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(ZPRIME, **change)
+
+
+@pytest.mark.parametrize(
+    "key", ["anneal.stop", "luminosity", "learning_rate", "seed", "steps", "parameters.met.width", "parameters.met"]
+)
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_numbers_of_many_digits(key, digits):
+    with pytest.raises(InputError, match=r"expected|must be"):
+        configured(ZPRIME, parse_settings([f"{key}={'9' * digits}"]), origin="--set")

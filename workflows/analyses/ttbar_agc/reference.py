@@ -16,6 +16,7 @@ from hepgrad.analysis.histogram import Axis
 from hepgrad.analysis.systematics import AlternativeSample, KinematicVariation, Templates, WeightVariation
 
 from ...errors import InputError
+from ...files.stored_files import read_text
 from .open_data import CROSS_SECTIONS, MODEL_OPEN_DATA, TTBAR_AGC_OPEN_DATA
 
 
@@ -107,7 +108,7 @@ def _rates_apart(sample: Sample, two_sided: Collection[str]) -> Sample:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: Mapping[str, Any] = json.loads(read_text(path))
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}") from None
     return content

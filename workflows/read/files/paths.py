@@ -26,6 +26,36 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
+def is_xrootd(path: str) -> bool:
+    """Return whether a path is an address on an XRootD server.
+
+    Parameters
+    ----------
+    path
+        A path or URL.
+    """
+    return path.lower().startswith(("root://", "roots://"))
+
+
+def patience(path: str) -> dict[str, int]:
+    """Return the options of fsspec by which a server is not waited for longer than 30 s.
+
+    The client of XRootD alone would wait for half an hour; it looks at the clock every 15 s.
+
+    Parameters
+    ----------
+    path
+        A URL.
+
+    Examples
+    --------
+    >>> from hepgrad.workflows.read.files.paths import patience
+    >>> patience("root://eos.example//store/a.root"), patience("s3://host.example/a.root")
+    ({'timeout': 30}, {})
+    """
+    return {"timeout": 30} if is_xrootd(path) else {}
+
+
 def is_web(path: str) -> bool:
     """Return whether a path is an address on a web server.
 

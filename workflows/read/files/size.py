@@ -19,14 +19,14 @@ def estimated_bytes(recipe: Recipe) -> int:
     recipe
         What would be read.
     """
-    request, total = recipe.request(), 0
+    request, total = recipe.request, 0
     for sample in recipe.samples():
         first = sample.files[0]
         if is_remote(first):
             continue
         branches, _ = branches_of(request.of(sample), request.layout_of(sample))
         try:
-            with opened(first, branches, recipe.tree) as events:
+            with opened(first, branches, request.tree) as events:
                 # the fields of an RNTuple do not tell: then the size of the file has to do
                 told = all(hasattr(events[name], "uncompressed_bytes") for name in branches)
                 size = sum(events[name].uncompressed_bytes for name in branches) if told else events.file.fEND

@@ -17,7 +17,7 @@ from uproot.source.fsspec import FSSpecSource
 from ...errors import InputError
 from ..servers.answers import ChangedFile, WrongAnswer
 from ..servers.state import state_of
-from .paths import is_remote, is_web
+from .paths import is_remote, is_web, is_xrootd, patience
 
 TREE_CLASSES = ("TTree", "ROOT::RNTuple")
 SHOWN = 40
@@ -25,7 +25,6 @@ SHOWN = 40
 CHUNK = "64 MB"
 # a remote read that fails is repeated after these many seconds; the last failure counts
 PAUSES = (0.5, 2.0, 8.0)
-XROOTD = ("root://", "roots://")
 WEBDAV = "/remote.php/dav/public-files"
 # what an XRootD server answers for a file that it does not have
 NOT_FOUND = "[3011]"
@@ -129,7 +128,7 @@ def iterate_tree(
         except WrongAnswer as error:
             raise BadFile(f"{path} cannot be read: {error}", done / total) from error
         except ImportError as error:
-            extra = "xrootd" if path.startswith(XROOTD) else "remote"
+            extra = "xrootd" if is_xrootd(path) else "remote"
             raise InputError(f"{path} cannot be read: {error}; install hepgrad with its extra `{extra}`") from error
         except Exception as error:  # damaged bytes surface as almost any exception, depending on where they are
             if isinstance(error, FileNotFoundError) or NOT_FOUND in str(error):
@@ -157,12 +156,12 @@ def opened_file(path: str) -> Iterator[Any]:
     if not is_remote(path) and Path(path).exists() and not Path(path).is_file():
         # a pipe would be waited for without end
         raise BadFile(f"{path} is a {_kind_of(path)}, not a file")
-    with uproot.open(path, handler=_handler(path)) as file:
+    with uproot.open(path, handler=_handler(path), **patience(path)) as file:
         yield file
 
 
 def _handler(path: str) -> type[FSSpecSource] | None:
-    if path.startswith(XROOTD):
+    if is_xrootd(path):
         return XRootDSource
     # public folders of WebDAV send no parts of files: uproot copies these files
     if is_web(path) and WEBDAV not in path:

@@ -12,6 +12,7 @@ import awkward as ak
 import numpy as np
 
 from ...errors import InputError
+from ...files.stored_files import read_text
 from .unique_keys import without_repetitions
 
 
@@ -57,7 +58,7 @@ class LumiMask:
         """
         source = Path(path)
         try:
-            content = json.loads(source.read_text(encoding="utf-8"), object_pairs_hook=without_repetitions)
+            content = json.loads(read_text(source), object_pairs_hook=without_repetitions)
         except InputError as error:
             raise InputError(f"{source}: {error}") from None
         except (OSError, ValueError, RecursionError) as error:
@@ -91,7 +92,7 @@ def _key(run: np.ndarray, block: np.ndarray) -> np.ndarray:
 
 def _blocks(run: str, ranges: Any, source: Path) -> list[tuple[int, int, int]]:
     wrong = InputError(f"{source}: run {run!r} needs ranges of luminosity blocks such as [[1, 12]], got {ranges!r}")
-    if not (run.isdecimal() and int(run) < 2**32 and isinstance(ranges, list)):
+    if not (run.isdecimal() and len(run) <= 10 and int(run) < 2**32 and isinstance(ranges, list)):
         raise wrong
     found: list[tuple[int, int, int]] = []
     for each in ranges:

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import fsspec
 
 from ...messages.redaction import redacted
-from ..files.paths import is_remote, is_web
+from ..files.paths import is_remote, is_web, patience
 
 # what other servers than those of the web call the state of a file; the first one they tell is used
 STATES = ("ETag", "etag", "mtime", "Last-Modified", "LastModified")
@@ -32,7 +32,7 @@ def state_of(file: str) -> dict[str, Any] | None:
             told = found.tag or found.time
             return {**_named(file), "bytes": found.size, "state": told} if told else None
         if is_remote(file) and not file.startswith("file:"):
-            system, path = fsspec.core.url_to_fs(file)
+            system, path = fsspec.core.url_to_fs(file, **patience(file))
             about = system.info(path)
             state = next((str(about[name]) for name in STATES if about.get(name)), None)
             return {**_named(file), "bytes": about["size"], "state": state} if state else None

@@ -14,9 +14,9 @@ from .totals import Totals
 # what becomes of events with NaN or infinite values in the columns that stages read
 NotFinite: TypeAlias = Literal["refuse", "drop", "keep"]
 NOT_FINITE: tuple[NotFinite, ...] = ("refuse", "drop", "keep")
-# relative; sums are quoted in rounded numbers
 # a total of exactly 1 says that weights are normalised already, and is no sum
 UNIT = 1.0
+# relative; sums are quoted in rounded numbers
 TOLERANCE = 1e-3
 
 
@@ -98,9 +98,21 @@ def _check_finite(sample: Sample, totals: Totals, policy: NotFinite) -> None:
     )
 
 
+def _check_signs(sample: Sample, read: float, events: int, negative: int) -> None:
+    """Refuse weights of which none is positive: such a sample takes events away from the prediction, or adds none."""
+    if sample.weight and events and (negative == events or (not negative and read == 0)):
+        raise InputError(
+            f"sample {sample.name!r}: all {events} weights ({sample.weight}) are {'negative' if negative else '0'}, so "
+            f"that it would {'count against' if negative else 'add nothing to'} the prediction; correct the files, or "
+            'name another column with "weight" in the fileset'
+        )
+
+
 def _check_sums(sample: Sample, totals: Totals) -> None:
     read, events = math.fsum(file.weights for file in totals.files), totals.events
-    positive = not any(file.negative for file in totals.files)
+    negative = sum(file.negative for file in totals.files)
+    positive = not negative
+    _check_signs(sample, read, events, negative)
     what = f"{events} events" if not sample.weight else f"weights ({sample.weight}) that add up to {read:g}"
     if sample.sum_of_weights not in (None, UNIT) and positive and _above(read, sample.sum_of_weights):
         key = "sumw_total" if sample.weight else "nevts_total"

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from hepgrad.analysis.statistics.objectives import Merit
 
-from ...scan.search import Contest
+from ...scanning.search import Contest
 from ..study import Findings, Loss, Network, Session, Study, Training, initial
 from ..study.random_networks import RandomNetworks, he_spread
 from . import published

@@ -14,7 +14,7 @@ from hepgrad.analysis.statistics import Model, to_workspace
 from hepgrad.analysis.statistics.inference import asimov_data
 from hepgrad.analysis.statistics.objectives import CLs, Evaluation, merit
 
-from ...scan.search import Contest
+from ...scanning.search import Contest
 from ..study import Findings, Loss, Session, Study, Training
 from ..study.random_networks import RandomNetworks, he_spread
 from .losses import CrossEntropy, ExpectedCLs

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from ...scan.proposals import normal
+from ...scanning.proposals import normal
 from .network import Network
 
 

@@ -20,8 +20,9 @@ from ...defaults import RUNS
 from ...execution import run_facts
 from ...files.lock import locked
 from ...messages.terminal import Console
+from ...results import file_names
 from ...results.run_folder import RunFolder
-from ...scan.search import Contest
+from ...scanning.search import Contest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,12 +119,12 @@ class Study(abc.ABC):
                     f"{self.name}: {wrong[0]} is NaN or infinite, there is no result; try another seed, or more steps"
                 )
             folder = RunFolder.create(output, overwrite=overwrite)
-            folder.write_text("tables.md", as_markdown(findings.tables))
-            folder.write_json("result.json", findings.numbers)
+            folder.write_text(file_names.TABLES, as_markdown(findings.tables))
+            folder.write_json(file_names.RESULT, findings.numbers)
             for name, content in findings.files.items():
                 folder.write_json(name, content)
             columns = list(findings.history[0])
-            folder.write_csv("history.csv", columns, ([row[name] for name in columns] for row in findings.history))
+            folder.write_csv(file_names.HISTORY, columns, ([row[name] for name in columns] for row in findings.history))
             settings = {
                 "workflow": self.name,
                 "settings": dataclasses.asdict(self),
@@ -131,7 +132,7 @@ class Study(abc.ABC):
             }
             folder.finish(run_facts(settings, self.title, time.monotonic() - started))
         console.print(*findings.tables, sep="\n")
-        console.print(f"the tables are in {folder.path / 'tables.md'}", soft_wrap=True)
+        console.print(f"the tables are in {folder.path / file_names.TABLES}", soft_wrap=True)
         return findings
 
 

@@ -323,3 +323,12 @@ def test_a_pipe_is_not_waited_for(folder):
     os.mkfifo(folder / "pipe.json")
     with pytest.raises(InputError, match=r"pipe\.json is not a regular file"):
         Fileset.load(folder / "pipe.json")
+
+
+@pytest.mark.parametrize(("sign", "told"), [(0, "are 0, so that it would add"), (-1, "are negative, so that")])
+def test_weights_of_which_none_is_positive(tiny, folder, sign, told):
+    tiny.write_tree(folder / "a.root", columns(genWeight=np.full(EVENTS, sign, np.float32)))
+    with pytest.raises(InputError, match=rf"sample 't': all 40 weights \(genWeight\) {told}"):
+        read(folder, GOOD)
+    # the weights of data stand for what they say
+    assert read(folder, {"files": ["a.root"], "lumi_pb": 1.0, "weight": "genWeight"}).train.weight.shape

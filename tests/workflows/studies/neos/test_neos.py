@@ -13,7 +13,7 @@ import pyhf
 import pytest
 
 from hepgrad.analysis.statistics.fitting import fit
-from hepgrad.workflows.scan.search import search
+from hepgrad.workflows.scanning.search import search
 from hepgrad.workflows.studies.neos import NEOS
 from hepgrad.workflows.studies.neos.losses import ExpectedCLs
 from hepgrad.workflows.studies.neos.problem import CENTRES, YIELDS, classifier_shapes, draw

@@ -15,6 +15,7 @@ from hepgrad.analysis.selection.cutflow import Tally
 
 from ..errors import InputWarning
 from ..messages.terminal import visible
+from ..results.file_names import REPORT
 from ..results.observation import Observation
 from ..results.run_files import points
 from ..results.run_folder import RunFolder
@@ -148,7 +149,7 @@ def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
         links="\n".join(f'<a href="#{_anchor(heading)}">{heading}</a>' for heading in sections),
         sections="\n".join(f'<h2 id="{_anchor(name)}">{name}</h2>\n{text}' for name, text in sections.items()),
     )
-    folder.write_text("report.html", visible(page))
+    folder.write_text(REPORT, visible(page))
     for problem in gallery.problems:
         warnings.warn(problem, InputWarning, stacklevel=2)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hepgrad.workflows.report.pulls import pulls_plots, pulls_tables
-from hepgrad.workflows.report.style import plot_style
+from hepgrad.workflows.reporting.pulls import pulls_plots, pulls_tables
+from hepgrad.workflows.reporting.style import plot_style
 
 HEADER = "fit,parameter,value,uncertainty,pull,constraint\n"
 ASIMOV = "asimov,mu,1,0.5,,\nasimov,jes,0,0.8,-1e-9,0.8\nasimov,lumi,0,1,0,1\n"

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from hepgrad.analysis import Channel, Counts, Evaluation, Point, Result
+from hepgrad.analysis import Channel, Counts, Outcome, Point, Result
 
 from .style import OPTIMUM_COLOR, SOFT_COLOR, label_axes, new_figure
 from .subject import Subject
@@ -110,7 +110,7 @@ def agreement(first: Shape, second: Shape) -> Agreement:
     Examples
     --------
     >>> import numpy as np
-    >>> from hepgrad.workflows.report.overtraining import Shape, agreement
+    >>> from hepgrad.workflows.reporting.overtraining import Shape, agreement
     >>> even, odd = Shape(np.array([50.0, 50.0]), np.array([50.0, 50.0])), Shape(np.array([60.0, 40.0]), np.ones(2))
     >>> found = agreement(even, odd)
     >>> print(f"{found.chi2:.2f} {found.degrees} {found.p_value:.2f}")
@@ -135,7 +135,7 @@ def _wide_enough(effective: np.ndarray) -> list[int]:
     return firsts[:-1] if filled < FEWEST and len(firsts) > 1 else firsts
 
 
-def shapes(evaluation: Evaluation, channel: Channel, subject: Subject) -> dict[str, Shape]:
+def shapes(evaluation: Outcome, channel: Channel, subject: Subject) -> dict[str, Shape]:
     """Return signal and background of a channel.
 
     Parameters

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ..errors import blaming
 from ..files.lock import beside, locked
-from ..results.run_folder import RUN_FILE, RunFolder
+from ..results.file_names import REPORT, RUN_FILE
+from ..results.run_folder import RunFolder
 from .page import write_report
 from .subject import Subject
 
 
-def remake_report(folder: str | Path, *, experiment: str | None = None) -> Path:
+def report(folder: str | Path, *, experiment: str | None = None) -> Path:
     """Make the report and the plots of a finished run anew, from what its folder holds.
 
     No events are read, and nothing is optimised again: for another style, or the plots of a later version.
@@ -46,11 +47,15 @@ def remake_report(folder: str | Path, *, experiment: str | None = None) -> Path:
             dataclasses.replace(subject, experiment=experiment).write(run)
         write_report(run, run.facts)
         run.finish(run.facts)
-    return run.path / "report.html"
+    return run.path / REPORT
+
+
+# its former name
+remake_report = report
 
 
 def replaced_by_report(folder: str | Path) -> list[Path]:
-    """Return the files of a run folder that `remake_report` would replace; touches nothing.
+    """Return the files of a run folder that `report` would replace; touches nothing.
 
     Parameters
     ----------
@@ -63,5 +68,5 @@ def replaced_by_report(folder: str | Path) -> list[Path]:
         When it is not the folder of a run that has finished.
     """
     run = RunFolder.open(folder)
-    names = [name for name in run.files if name.startswith("plots/") or name in ("report.html", RUN_FILE)]
+    names = [name for name in run.files if name.startswith("plots/") or name in (REPORT, RUN_FILE)]
     return [run.path / name for name in names]

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ..files.stored_files import read_json, read_rows
 from ..messages.terminal import visible
+from ..results import file_names
 from .pulls import pulls_plots, pulls_tables
 from .style import OPTIMUM_COLOR, SOFT_COLOR, Plot, new_figure
 
@@ -26,7 +27,7 @@ def systematics_tables(folder: Path) -> list[Table]:
     folder
         Of the run; a table whose file it does not have is left out.
     """
-    sources, parts = folder / "systematics.csv", folder / "uncertainty.json"
+    sources, parts = folder / file_names.SYSTEMATICS, folder / file_names.UNCERTAINTY
     tables = [_source_table(read_rows(sources))] if sources.exists() else []
     if parts.exists():
         tables.append(_parts_table(read_json(parts)))
@@ -41,7 +42,7 @@ def systematics_plots(folder: Path) -> list[Plot]:
     folder
         Of the run.
     """
-    parts, path = folder / "uncertainty.json", folder / "impacts.csv"
+    parts, path = folder / file_names.UNCERTAINTY, folder / file_names.IMPACTS
     if not (parts.exists() and path.exists()):
         return []
     parameter = read_json(parts)["parameter"]

@@ -11,10 +11,9 @@ from hepgrad.analysis import Channel, Regular, Variable
 from ..errors import InputError, blaming
 from ..files.stored_files import read_json
 from ..read.process import Process
+from ..results.file_names import SUBJECT
 from ..results.run_folder import RunFolder
 from ..workflow import Workflow
-
-SUBJECT = "report.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +115,7 @@ class Subject:
 
         Examples
         --------
-        >>> from hepgrad.workflows.report.subject import Subject
+        >>> from hepgrad.workflows.reporting.subject import Subject
         >>> from hepgrad.workflows.analyses.zprime import ZPRIME
         >>> subject = Subject.of(ZPRIME)
         >>> Subject.from_dict(subject.to_dict()).channels[0].axis == subject.channels[0].axis

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, kstest
 
-from hepgrad.workflows.report.overtraining import Agreement, Shape, agreement, plot_overtraining
-from hepgrad.workflows.report.style import plot_style
-from hepgrad.workflows.report.subject import Subject
+from hepgrad.workflows.reporting.overtraining import Agreement, Shape, agreement, plot_overtraining
+from hepgrad.workflows.reporting.style import plot_style
+from hepgrad.workflows.reporting.subject import Subject
 
 EDGES = np.linspace(0, 3, 9)
 

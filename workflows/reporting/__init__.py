@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .footnotes import notes
 from .page import write_report
-from .remake import remake_report, replaced_by_report
+from .remake import remake_report, replaced_by_report, report
 from .subject import Subject
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "notes",
     "remake_report",
     "replaced_by_report",
+    "report",
     "write_report",
 ]
 

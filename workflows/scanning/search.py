@@ -20,6 +20,7 @@ from hepgrad.analysis.printing import as_text
 from hepgrad.analysis.statistics.objectives import Merit
 
 from ..errors import InputError
+from ..settings.ranges import RANGES, Range
 from .proposals import PROPOSALS, Box, Space
 
 Method: TypeAlias = Literal["random", "grid", "optuna"]
@@ -103,7 +104,7 @@ class Scan:
         return as_text(self.table())
 
 
-def scan(
+def search_cuts(
     analysis: Analysis,
     data: Split,
     parameters: Parameters,
@@ -148,7 +149,7 @@ def scan(
     >>> from hepgrad.analysis import (
     ...     Analysis, Channel, CountingModel, Dataset, Parameter, Parameters, Regular, Split, stage
     ... )
-    >>> from hepgrad.workflows.scan.search import scan
+    >>> from hepgrad.workflows.scanning.search import search_cuts
     >>> @stage(reads=("x",))
     ... def select(events, cut):
     ...     return events.select(events.x > cut.x)
@@ -156,7 +157,8 @@ def scan(
     >>> weights = {"signal": np.full(500, 0.02), "background": np.full(500, 0.2)}
     >>> data = Dataset.from_awkward({name: ak.zip({"x": values}) for name, values in x.items()}, weights)
     >>> analysis = Analysis([select], [Channel("all", "x", Regular(1, 0, 10))], CountingModel(["signal"], 0.0))
-    >>> found = scan(analysis, Split(data, data), Parameters(x=Parameter(2.0, bounds=(0, 9))), method="grid", trials=11)
+    >>> cuts = Parameters(x=Parameter(2.0, bounds=(0, 9)))
+    >>> found = search_cuts(analysis, Split(data, data), cuts, method="grid", trials=11)
     >>> found.best
     Parameters(x=5)
     """
@@ -173,15 +175,17 @@ def search(contest: Contest, *, method: Method = "random", trials: int = 500, se
     contest
         Where to look for what.
     method, trials, seed
-        As for `scan`.
+        As for `search_cuts`.
 
     Raises
     ------
     InputError, FitError
-        As for `scan`.
+        As for `search_cuts`.
     """
     if method not in PROPOSALS:
         raise InputError(f"there is no method {method!r} of scanning; there are {', '.join(PROPOSALS)}")
+    Range(1, whole=True).check(trials, "the number of trials")
+    RANGES["seed"].check(seed, "seed")
 
     def objective_of(point: Any) -> float:
         objective = contest.train(point)

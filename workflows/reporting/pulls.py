@@ -11,10 +11,10 @@ from rich.table import Table
 
 from ..files.stored_files import read_rows
 from ..messages.terminal import visible
+from ..results.file_names import PULLS
 from ..results.stored_result import Rows
 from .style import SOFT_COLOR, Plot, new_figure
 
-FILE = "pulls.csv"
 TITLES = {"asimov": "expected (Asimov data)", "observed": "observed"}
 # more parameters than this stand in the file alone
 SHOWN = 60
@@ -28,9 +28,9 @@ def pulls_tables(folder: Path) -> list[Table]:
     folder
         Of the run.
     """
-    if not (folder / FILE).exists():
+    if not (folder / PULLS).exists():
         return []
-    rows = _last_fit(read_rows(folder / FILE))
+    rows = _last_fit(read_rows(folder / PULLS))
     table = Table(title=f"Parameters of the fit, optimised cuts, {TITLES[rows[0]['fit']]}")
     for column in ("parameter", "value", "+-", "pull", "constraint"):
         table.add_column(column, justify="left" if column == "parameter" else "right")
@@ -52,9 +52,9 @@ def pulls_plots(folder: Path) -> list[Plot]:
     folder
         Of the run.
     """
-    if not (folder / FILE).exists():
+    if not (folder / PULLS).exists():
         return []
-    rows = [row for row in read_rows(folder / FILE) if row["pull"]]
+    rows = [row for row in read_rows(folder / PULLS) if row["pull"]]
     if not rows:
         return []
     what = "observed events" if "observed" in {row["fit"] for row in rows} else "Asimov data, hence at 0"

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from hepgrad.workflows.report import remake_report
+from hepgrad.workflows.reporting import remake_report
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
 

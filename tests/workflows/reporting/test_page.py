@@ -14,13 +14,13 @@ from rich.table import Table
 
 from hepgrad.analysis import Counts
 from hepgrad.workflows import RunFolder
-from hepgrad.workflows.report.channel import plot_channel
-from hepgrad.workflows.report.history import plot_objective, plot_parameters
-from hepgrad.workflows.report.overtraining import overtraining_table
-from hepgrad.workflows.report.page import channel_plots, history_plots, overtraining_plots
-from hepgrad.workflows.report.style import plot_style
-from hepgrad.workflows.report.subject import Subject
-from hepgrad.workflows.report.tables import html_table
+from hepgrad.workflows.reporting.channel import plot_channel
+from hepgrad.workflows.reporting.history import plot_objective, plot_parameters
+from hepgrad.workflows.reporting.overtraining import overtraining_table
+from hepgrad.workflows.reporting.page import channel_plots, history_plots, overtraining_plots
+from hepgrad.workflows.reporting.style import plot_style
+from hepgrad.workflows.reporting.subject import Subject
+from hepgrad.workflows.reporting.tables import html_table
 from hepgrad.workflows.results.observation import Observation
 
 # observed events with the starting and with the optimised cuts

@@ -25,8 +25,8 @@ from hepgrad.analysis import (
     stage,
 )
 from hepgrad.workflows.errors import InputError
-from hepgrad.workflows.scan.proposals import Box
-from hepgrad.workflows.scan.search import scan, search
+from hepgrad.workflows.scanning.proposals import Box
+from hepgrad.workflows.scanning.search import search, search_cuts
 from hepgrad.workflows.studies.inferno import INFERNO
 from hepgrad.workflows.studies.study import initial
 from hepgrad.workflows.studies.study.random_networks import RandomNetworks, he_spread
@@ -57,7 +57,7 @@ def data():
 
 @pytest.mark.parametrize(("method", "trials"), [("random", 150), ("grid", 101), ("optuna", 60)])
 def test_finds_the_best_cut(data, method, trials):
-    found = scan(ANALYSIS, data, START, method=method, trials=trials, seed=3)
+    found = search_cuts(ANALYSIS, data, START, method=method, trials=trials, seed=3)
     numbers = found.best.numbers()
     assert (numbers["x"], numbers["y"]) == (pytest.approx(5, abs=1.2), pytest.approx(3, abs=1.2))
     assert len(found.points) == len(found.objectives) == trials
@@ -72,7 +72,7 @@ def test_finds_the_best_cut(data, method, trials):
 
 
 def test_seeds_repeat_a_scan(data):
-    one, same, other = (scan(ANALYSIS, data, START, trials=10, seed=seed).objectives for seed in (1, 1, 2))
+    one, same, other = (search_cuts(ANALYSIS, data, START, trials=10, seed=seed).objectives for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert (one[1:] != other[1:]).any()
 
@@ -87,7 +87,7 @@ def test_edges_are_scanned_when_asked(data):
     first, second = np.diff(START.specs["bins"].at(tail["bins"]))
     np.testing.assert_allclose(second / first, np.exp(0.3 * 1.96), rtol=1e-3)
     with pytest.raises(InputError, match=r"cannot scan \['edges'\]: the free parameters are \['x', 'y', 'bins'\]"):
-        scan(ANALYSIS, data, START, also=["edges"])
+        search_cuts(ANALYSIS, data, START, also=["edges"])
 
 
 def test_random_networks_have_the_spread_of_their_start():
@@ -126,8 +126,8 @@ def test_the_whole_box_is_scanned():
 
 def test_mistakes_are_named(data):
     with pytest.raises(InputError, match="no method 'genetic' of scanning; there are random, grid, optuna"):
-        scan(ANALYSIS, data, START, method="genetic")
+        search_cuts(ANALYSIS, data, START, method="genetic")
     with pytest.raises(InputError, match="grid over 2 parameters needs at least 5 trials, got 4"):
-        scan(ANALYSIS, data, START, method="grid", trials=4)
+        search_cuts(ANALYSIS, data, START, method="grid", trials=4)
     with pytest.raises(InputError, match="nothing to scan"):
         Box.around(Parameters(bins=START.specs["bins"]))

@@ -62,7 +62,7 @@ def normal(vector: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> from hepgrad.workflows.scan.proposals import normal
+    >>> from hepgrad.workflows.scanning.proposals import normal
     >>> print(normal(np.array([0.16, 0.5, 0.84])).round(2))
     [-0.99  0.    0.99]
     """

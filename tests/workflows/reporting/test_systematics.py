@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from hepgrad.workflows.report.style import plot_style
-from hepgrad.workflows.report.systematics import systematics_plots, systematics_tables
+from hepgrad.workflows.reporting.style import plot_style
+from hepgrad.workflows.reporting.systematics import systematics_plots, systematics_tables
 
 
 @pytest.fixture

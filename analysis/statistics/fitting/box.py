@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .linear import Arrow
 
@@ -63,7 +64,7 @@ def box_step(
     Optim. 13 (2002). J. Nocedal, S. J. Wright, Numerical optimization, algorithm 16.3.
     """
     diagonal = jnp.sqrt(jnp.abs(matrix.diagonal))
-    epsilon = float(jnp.finfo(gradient.dtype).eps)
+    epsilon = float(np.finfo(gradient.dtype).eps)
 
     def improve(state: _State) -> _State:
         held = jnp.where(state.side < 0, lower, jnp.where(state.side > 0, upper, 0))

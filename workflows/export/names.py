@@ -74,7 +74,8 @@ class Names:
         """
         if isinstance(definition, Piece):
             return definition
-        stands_for = self.runtime.get(definition.stands_for, definition.stands_for)
+        first, dot, rest = definition.stands_for.partition(".")
+        stands_for = self.runtime.get(first, first) + dot + rest
         return Piece(f"{definition.name} = {stands_for}", (definition.name,))
 
     def stages(self, stages: Sequence[AnyStage]) -> list[Piece]:

@@ -48,7 +48,7 @@ def plot_channel(result: Result, subject: Subject, channel: Channel, observation
     seen = [] if observation is None else [observation.start, observation.optimum]
     data = [np.asarray(channel.axis.select(counts[channel.name].sumw)) for counts in seen]
     order = _stacking_order(counted[0], processes)
-    colors = _colors(processes)
+    colors = process_colors(processes)
     signals = [process for process in processes if process.signal]
     for column, (title, point, counts) in enumerate(zip(titles, points, counted, strict=True)):
         top, bottom = grid[:, column]
@@ -69,7 +69,7 @@ def plot_channel(result: Result, subject: Subject, channel: Channel, observation
     # limits first: the logarithmic scale refuses to find its own where no event passes
     grid[0, 0].set_ylim(*_y_range(counted, order, signals, data))
     grid[0, 0].set_yscale("log")
-    grid[0, 0].set_ylabel(_y_label(channel), loc="top")
+    grid[0, 0].set_ylabel(event_label(channel), loc="top")
     if data:
         grid[1, 0].set_ylabel("data / bkg.", loc="center")
         grid[1, 0].set_ylim(0, 2)
@@ -99,12 +99,26 @@ def _stacking_order(counts: dict[str, Counted], processes: Any) -> list[Process]
     return sorted(backgrounds, key=lambda process: float(counts[process.name][0].sum()))
 
 
-def _legend_label(process: Process) -> str:
+def legend_label(process: Process) -> str:
+    """Return what legends say of a process.
+
+    Parameters
+    ----------
+    process
+        Which one.
+    """
     # matplotlib leaves out labels that begin with an underscore
     return f" {process.label}" if process.label.startswith("_") else process.label
 
 
-def _colors(processes: Any) -> dict[str, str]:
+def process_colors(processes: Any) -> dict[str, str]:
+    """Return the colour of each process, by name.
+
+    Parameters
+    ----------
+    processes
+        Signals and backgrounds.
+    """
     colors: dict[str, str] = {}
     for is_signal, palette in ((True, SIGNAL_COLORS), (False, BACKGROUND_COLORS)):
         alike = [process for process in processes if process.signal == is_signal]
@@ -125,13 +139,13 @@ def _draw_stack(
     for process in order:
         above = below + counts[process.name][0]
         style: Style = {"fill": True, "facecolor": colors[process.name], "edgecolor": "black", "lw": 0.6}
-        axes.stairs(above, edges, baseline=below, label=_legend_label(process), **style)
+        axes.stairs(above, edges, baseline=below, label=legend_label(process), **style)
         below = above
     total, spread = _background(counts, order)
     band: Style = {"fill": True, "facecolor": "none", "edgecolor": "0.25", "hatch": "//////", "lw": 0}
     axes.stairs(total + spread, edges, baseline=np.maximum(total - spread, 0), label="simulated statistics", **band)
     for process in signals:
-        axes.stairs(counts[process.name][0], edges, color=colors[process.name], lw=2.2, label=_legend_label(process))
+        axes.stairs(counts[process.name][0], edges, color=colors[process.name], lw=2.2, label=legend_label(process))
 
 
 def _draw_ratio(
@@ -158,8 +172,15 @@ def _y_range(
     return lowest, highest * (highest / lowest) ** 0.45
 
 
-def _y_label(channel: Channel) -> str:
+def event_label(channel: Channel) -> str:
+    """Return the label of the vertical axis: events in bins of one width, or events.
+
+    Parameters
+    ----------
+    channel
+        Its axis.
+    """
     axis = channel.axis
     if isinstance(axis, Regular) and channel.edges is None:
-        return f"Events / {(axis.stop - axis.start) / axis.bins:g} {axis.unit}".rstrip()
-    return "Events / bin"
+        return f"Events / {(axis.stop - axis.start) / axis.bins:.4g} {axis.unit}".rstrip()
+    return "Events"

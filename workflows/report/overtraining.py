@@ -76,10 +76,13 @@ class Agreement:
         The sum over the bins of the squared difference of the shares, over its variance.
     degrees
         Of freedom: one fewer than there are bins.
+    merged
+        How many bins of the histograms were merged into these; 0 when none was.
     """
 
     chi2: float
     degrees: int
+    merged: int = 0
 
     @property
     def p_value(self) -> float:
@@ -89,7 +92,13 @@ class Agreement:
     def __str__(self) -> str:
         if not self.degrees:
             return TOO_FEW
-        return rf"$\chi^2$/ndf = {self.chi2:.1f}/{self.degrees}, p = {self.p_value:.2f}"
+        told = rf"$\chi^2$/ndf = {self.chi2:.1f}/{self.degrees}, p = {self.p_value:.2f}"
+        return f"{told} ({self.bins})" if self.merged else told
+
+    @property
+    def bins(self) -> str:
+        """How many bins were compared."""
+        return f"{self.merged} bins merged into {self.degrees + 1}" if self.merged else str(self.degrees + 1)
 
 
 def agreement(first: Shape, second: Shape) -> Agreement:
@@ -116,12 +125,14 @@ def agreement(first: Shape, second: Shape) -> Agreement:
     >>> print(f"{found.chi2:.2f} {found.degrees} {found.p_value:.2f}")
     3.92 1 0.05
     """
+    bins = len(first.sumw)
     firsts = _wide_enough(np.minimum(first.effective, second.effective))
     first, second = first.merged(firsts), second.merged(firsts)
     variance = first.variances + second.variances
     squares = (first.shares - second.shares) ** 2
     known = variance > 0
-    return Agreement(float(np.sum(squares[known] / variance[known])), len(firsts) - 1)
+    merged = bins if len(firsts) < bins else 0
+    return Agreement(float(np.sum(squares[known] / variance[known])), len(firsts) - 1, merged)
 
 
 def _wide_enough(effective: np.ndarray) -> list[int]:
@@ -170,7 +181,7 @@ def overtraining_table(result: Result, subject: Subject) -> Table:
     table = Table(title="Training against held-out events, hard cuts, shapes")
     for column in ("channel", "cuts", "events"):
         table.add_column(column)
-    for column in ("chi2 / ndf", "p-value"):
+    for column in ("chi2 / ndf", "p-value", "bins compared"):
         table.add_column(column, justify="right")
     for channel in subject.channels:
         for name, title in POINTS.items():
@@ -180,7 +191,9 @@ def overtraining_table(result: Result, subject: Subject) -> Table:
                 if shape.is_drawable and held_out[part].is_drawable:
                     found = agreement(shape, held_out[part])
                     told = (
-                        (f"{found.chi2:.1f} / {found.degrees}", f"{found.p_value:.2f}") if found.degrees else (TOO_FEW,)
+                        (f"{found.chi2:.1f} / {found.degrees}", f"{found.p_value:.2f}", found.bins)
+                        if found.degrees
+                        else (TOO_FEW,)
                     )
                     table.add_row(channel.name, title, part, *told)
     return table
@@ -223,6 +236,9 @@ def plot_overtraining(result: Result, subject: Subject, channel: Channel) -> Fig
 def _draw(axes: Axes, train: Shape, held_out: Shape, edges: np.ndarray, color: str, part: str) -> None:
     axes.stairs(train.shares, edges, fill=True, color=color, alpha=0.3, lw=0, label=f"{part}, training")
     axes.stairs(train.shares, edges, color=color, lw=1.2, baseline=None)
+    low, high = (train.shares + sign * np.sqrt(train.variances) for sign in (-1, 1))
+    last = [np.append(side, side[-1]) for side in (np.maximum(low, 0), high)]
+    axes.fill_between(edges, *last, step="post", facecolor="none", edgecolor=color, hatch="/////", lw=0, alpha=0.6)
     spread = np.sqrt(held_out.variances)
     centres = (edges[1:] + edges[:-1]) / 2
     label = f"{part}, held-out: {agreement(train, held_out)}"

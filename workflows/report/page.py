@@ -20,6 +20,7 @@ from ..results.run_files import points
 from ..results.run_folder import RunFolder
 from ..results.stored_result import StoredResult
 from .channel import plot_channel
+from .control import control_plots
 from .gallery import Gallery
 from .history import plot_objective, plot_parameters
 from .overtraining import overtraining_table, plot_overtraining
@@ -87,7 +88,8 @@ LEFT_OUT = (
 )
 OVERTRAINING = (
     "If cuts were tuned to single training events, these would look different from events that the optimiser never "
-    "saw. Both halves are normalised; a p-value is the probability of a larger difference by chance."
+    "saw. Both halves are normalised; a p-value is the probability of a larger difference by chance. It compares bins "
+    "that hold ten effective events of both: neighbours with fewer are merged, and what differs among them is not seen."
 )
 
 
@@ -124,6 +126,7 @@ def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
         "Result": _paragraphs([f"{stored.improvement}.", *_fits(result), *subject.notes])
         + _side_by_side(map(html_table, tables)),
         "Plots": drawn(channel_plots(result, subject, observation)),
+        "Control plots": drawn(control_plots(folder.path, subject)),
         "Convergence": drawn(history_plots(result, subject)),
         "Overtraining": f"<p>{OVERTRAINING}</p>\n"
         + html_table(overtraining_table(result, subject))
@@ -251,7 +254,8 @@ def overtraining_plots(result: Result, subject: Subject) -> list[Plot]:
     return [
         Plot(
             f"overtraining-{channel.name}",
-            f"{channel.name}: training events (filled) against held-out events (points), hard cuts, normalised.",
+            f"{channel.name}: training events (filled, hatched: their statistical uncertainty) against held-out events "
+            "(points), hard cuts, normalised.",
             lambda channel=channel: plot_overtraining(result, subject, channel),  # type: ignore[misc]
         )
         for channel in subject.channels

@@ -15,7 +15,7 @@ from .runtime import runtime_source
 from .text import Piece, unique
 
 # what a script defines beside its runtime and the user's functions
-OWN = ("cut", "STAGES", "COLUMNS", "PROCESSES", "FILES", "READING", "CHANNELS", "histograms")
+OWN = ("cut", "STAGES", "COLUMNS", "PROCESSES", "FILES", "READING", "CHANNELS", "histograms", "of_nanoevents", "write")
 
 
 @dataclasses.dataclass(frozen=True)

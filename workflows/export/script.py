@@ -79,7 +79,15 @@ def selection_script(workflow: Workflow, parameters: Parameters, fileset: Filese
     )
 
 
-USAGE = f"Run it as ``python {SCRIPT} DATA``, the folder of the events or a file in it."
+USAGE = f"""Run it as ``python {SCRIPT} DATA``, the folder of the events or a file in it, and as ``python {SCRIPT} DATA
+COLUMNS.root`` to write weights, observables and passed cuts of all events as trees, for RDataFrame. In coffea:
+
+    class Selection(coffea.processor.ProcessorABC):
+        def process(self, events):
+            return selection.of_nanoevents(events, events.metadata["dataset"])
+
+        def postprocess(self, accumulator):
+            return accumulator"""
 
 MAIN = '''def histograms(where, part=slice(None), only=None):
     """Return a `hist.Hist` by channel and process, or of some processes only.
@@ -100,7 +108,31 @@ MAIN = '''def histograms(where, part=slice(None), only=None):
     )
 
 
+def of_nanoevents(events, sample):
+    """Return histograms of events as coffea reads them, by ``channel/process``: for the ``process`` of a processor."""
+    return fill_nanoevents(
+        events, sample, stages=STAGES, cut=cut, channels=CHANNELS, processes=PROCESSES, columns=COLUMNS
+    )
+
+
+def write(where, path):
+    """Write weights, observables and passed cuts of all events as trees, for ``RDataFrame::Filter``."""
+    write_columns(
+        where,
+        path,
+        stages=STAGES,
+        cut=cut,
+        channels=CHANNELS,
+        processes=PROCESSES,
+        columns=COLUMNS,
+        files=FILES,
+        reading=READING,
+    )
+
+
 if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        write(*sys.argv[1:3])
     for (channel, process), histogram in histograms(sys.argv[1]).items():
         print(f"{channel:16}{process:16}{histogram.sum(flow=True).value:14.4f}")'''
 

@@ -94,6 +94,13 @@ def _weights(events, column, separator):
     return ak.to_numpy(events[collection, field] if field else events[collection])
 
 
+def fill_channel(histogram, events, observable, region):
+    """Fill the selected events of a region."""
+    chosen = events if region is None else events.in_region(region)
+    values = ak.to_numpy(functools.reduce(getattr, observable.split("."), chosen))[chosen.passed]
+    histogram.fill(values, weight=ak.to_numpy(chosen.weight)[chosen.passed])
+
+
 def fill(where, *, stages, cut, channels, processes, columns, files, reading, part=slice(None), only=None):
     """Return a `hist.Hist` for each channel and process, filled with the selected events."""
     processes = {name: processes[name] for name in only or processes}
@@ -106,7 +113,5 @@ def fill(where, *, stages, cut, channels, processes, columns, files, reading, pa
         for array, weight in read_process(where, ingredients, columns, part, files, reading):
             events = select(array, weight, stages, cut)
             for channel, (observable, _, region) in channels.items():
-                chosen = events if region is None else events.in_region(region)
-                values = ak.to_numpy(functools.reduce(getattr, observable.split("."), chosen))[chosen.passed]
-                filled[channel, process].fill(values, weight=ak.to_numpy(chosen.weight)[chosen.passed])
+                fill_channel(filled[channel, process], events, observable, region)
     return filled

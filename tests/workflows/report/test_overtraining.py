@@ -45,6 +45,8 @@ def test_bins_are_merged_until_they_hold_enough():
     # 100 | 4 + 4 + 4 + 2
     assert agreement(few, many).degrees == 1
     assert agreement(few, many).chi2 == pytest.approx(0)
+    assert agreement(few, many).bins == "5 bins merged into 2"
+    assert str(agreement(few, many)).endswith("p = 1.00 (5 bins merged into 2)")
     lonely = Shape(np.array([3.0, 2.0]), np.array([3.0, 2.0]))
     assert str(agreement(lonely, lonely)) == "too few events"
 

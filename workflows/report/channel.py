@@ -14,7 +14,7 @@ from hepgrad.analysis import Channel, Point, Regular, Result
 from ..read.process import Process
 from ..results.observation import Observation
 from .observed import draw_observed, draw_observed_ratio
-from .style import BACKGROUND_COLORS, SIGNAL_COLORS, label_axes, new_figure
+from .style import BACKGROUND_COLORS, SIGNAL_COLORS, label_axes, new_figure, whole_numbers
 from .subject import Subject
 
 Counted: TypeAlias = tuple[np.ndarray, np.ndarray]
@@ -66,6 +66,7 @@ def plot_channel(result: Result, subject: Subject, channel: Channel, observation
         merit = result.merit.text(point.hard_held_out.objective, ".3g")
         top.text(0.04, 0.885, f"expected {result.merit.short} {merit}", fontsize=10, **place)
         bottom.set_xlabel(channel.axis.title or channel.observable, loc="right")
+        whole_numbers(bottom, edges)
     # limits first: the logarithmic scale refuses to find its own where no event passes
     grid[0, 0].set_ylim(*_y_range(counted, order, signals, data))
     grid[0, 0].set_yscale("log")

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from hepgrad.analysis import Channel, Counts, Evaluation, Point, Result
 
-from .style import OPTIMUM_COLOR, SOFT_COLOR, label_axes, new_figure
+from .style import OPTIMUM_COLOR, SOFT_COLOR, label_axes, new_figure, whole_numbers
 from .subject import Subject
 
 # fewer effective events than this are no Gaussian number
@@ -225,6 +225,7 @@ def plot_overtraining(result: Result, subject: Subject, channel: Channel) -> Fig
         label_axes(axes, subject)
         axes.text(0.04, 0.95, title, fontweight="bold", transform=axes.transAxes, va="top")
         axes.set_xlabel(channel.axis.title or channel.observable, loc="right")
+        whole_numbers(axes, edges)
         axes.set_xlim(edges[0], edges[-1])
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="upper left", bbox_to_anchor=(0.02, 0.91), fontsize=9)

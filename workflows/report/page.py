@@ -25,7 +25,7 @@ from .gallery import Gallery
 from .history import plot_objective, plot_parameters
 from .overtraining import overtraining_table, plot_overtraining
 from .slopes import slopes_table
-from .style import Plot
+from .style import Plot, luminosity_text
 from .subject import Subject
 from .systematics import systematics_plots, systematics_tables
 from .tables import as_html, html_table, html_tally
@@ -158,7 +158,7 @@ def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
 
 def _facts(subject: Subject, facts: dict[str, Any]) -> list[str]:
     return [
-        f"{subject.luminosity / 1000:.3g} fb⁻¹ at {subject.energy:g} TeV",
+        f"{' '.join(luminosity_text(subject.luminosity))}⁻¹ at {subject.energy:g} TeV",
         f"{facts['steps']} steps in {facts['seconds']} s",
         f"finished {facts['finished']}",
         f"hepgrad {facts['versions']['hepgrad']}",

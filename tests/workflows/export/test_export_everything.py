@@ -216,7 +216,7 @@ def test_every_function_and_method_is_there():
 def test_all_of_it_fills_the_same_bins(workflow, point, tmp_path):
     told = exported(workflow, point, tmp_path / "run")
     assert told.agrees, told.told
-    assert "run on 400 held-out events, it fills all 166 bins" in told.told
+    assert "run on 400 held-out events, it fills all 288 bins" in told.told
     assert "rounding" not in told.told
     for channel in workflow.analysis.channels:
         assert np.count_nonzero(point.hard_held_out.histograms[channel.name].sumw) > 4

@@ -16,7 +16,7 @@ from ...results.control import CONTROL, OBSERVED, PROCESS, TOTAL
 from ...results.stored_result import Rows
 from ..channel import event_label, legend_label, process_colors
 from ..observed import draw_observed, draw_observed_ratio
-from ..style import Plot, label_axes, new_figure
+from ..style import Plot, label_axes, new_figure, whole_numbers
 from ..subject import Subject
 
 
@@ -91,6 +91,7 @@ def _draw(rows: Rows, subject: Subject, channel: Channel, when: str) -> Figure:
     bottom.set_ylim(0, 2)
     bottom.set_xlim(edges[0], edges[-1])
     bottom.set_xlabel(channel.axis.title or channel.observable, loc="right")
+    whole_numbers(bottom, edges)
     label_axes(top, subject, shown="Data and prediction" if data is not None else "Simulation")
     top.text(0.04, 0.96, when, fontweight="bold", transform=top.transAxes, va="top")
     top.legend(loc="upper left", bbox_to_anchor=(0.02, 0.92), ncols=2, columnspacing=1.0, handlelength=1.4, fontsize=9)

@@ -68,6 +68,7 @@ def rows(folder, **wanted):
         return [row for row in csv.DictReader(file) if all(row[key] == value for key, value in wanted.items())]
 
 
+@pytest.mark.usefixtures("x64")
 def test_blinded_until_asked(workflow, tiny, tmp_path):
     result = run(workflow, output=tmp_path / "blinded", quiet=True)
     assert rows(tmp_path / "blinded", kind="data") == []

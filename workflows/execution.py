@@ -49,11 +49,12 @@ from .read.watching import watching
 from .report import Subject, notes, write_report
 from .results.bootstrap import Improvement
 from .results.control import CONTROL, CONTROL_COLUMNS, control_rows
-from .results.cutflow_latex import cutflow_latex
+from .results.cutflow_latex import write_cutflow_latex
 from .results.negative import negative_bins
 from .results.observation import Observation, observe
 from .results.run_files import soft_cutflows, write_results
 from .results.run_folder import RunFolder
+from .run_result import RunResult
 from .scan.search import scan
 from .settings.config import as_toml, effective_settings
 from .skim import Loosest
@@ -119,7 +120,7 @@ def run(
     Returns
     -------
     Result
-        Start and optimum, and the history.
+        Start and optimum, and the history; a `RunResult`, with ``plot()`` and ``report()`` for notebooks.
 
     Raises
     ------
@@ -181,10 +182,10 @@ def run(
                 InputWarning,
                 stacklevel=2,
             )
-            return found.result
+            return RunResult.of(found.result, folder.path)
         folder.finish(facts)
     console.print(f"the report is {folder.path / 'report.html'}", soft_wrap=True)
-    return found.result
+    return RunResult.of(found.result, folder.path)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -251,10 +252,7 @@ def _write(
     told = effective_settings(workflow)
     folder.write_text("config.toml", as_toml({**told, "data": portable(told["data"])}))
     selection = write_selection(folder, workflow, result.optimum, fileset)
-    labels = {process.name: process.label for process in workflow.predicted}
-    names = list(result.optimum.hard_held_out.yields)
-    table = cutflow_latex(result.optimum.cutflow, names, [labels.get(name, "") for name in names])
-    folder.write_text("cutflow.tex", f"{table}\n")
+    write_cutflow_latex(folder, result, {process.name: process.label for process in workflow.predicted})
     if found.control:
         folder.write_csv(CONTROL, CONTROL_COLUMNS, found.control)
     write_results(folder, result, workflow.analysis, found.about, found.improvement, found.flows, observation)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hepgrad.analysis import Cutflow
+from hepgrad.analysis import Cutflow, Result
+
+from .run_folder import RunFolder
 
 SPECIAL = {character: f"\\{character}" for character in "&%$#_{}"}
 SPECIAL |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -53,6 +55,23 @@ def cutflow_latex(flow: Cutflow, processes: Sequence[str], labels: Sequence[str]
     body = [rf"{' & '.join(cells)} \\" for cells in (header, *lines)]
     top = rf"\begin{{tabular}}{{l{'r' * len(shown)}}}"
     return "\n".join([top, r"\hline", body[0], r"\hline", *body[1:], r"\hline", r"\end{tabular}"])
+
+
+def write_cutflow_latex(folder: RunFolder, result: Result, labels: Mapping[str, str]) -> None:
+    """Write the cut flow with the optimised cuts, hard, on held-out events, as ``cutflow.tex``.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    result
+        What the optimisation found.
+    labels
+        Of the processes that are shown, by name.
+    """
+    names = list(result.optimum.hard_held_out.yields)
+    table = cutflow_latex(result.optimum.cutflow, names, [labels.get(name, "") for name in names])
+    folder.write_text("cutflow.tex", f"{table}\n")
 
 
 def escaped(text: str) -> str:

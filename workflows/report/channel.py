@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import jax
@@ -13,6 +14,7 @@ from hepgrad.analysis import Channel, Point, Regular, Result
 
 from ..read.process import Process
 from ..results.observation import Observation
+from ..results.run_files import points
 from .observed import draw_observed, draw_observed_ratio
 from .style import BACKGROUND_COLORS, SIGNAL_COLORS, label_axes, new_figure, whole_numbers
 from .subject import Subject
@@ -84,6 +86,33 @@ def plot_channel(result: Result, subject: Subject, channel: Channel, observation
     handles, labels = [handles[i] for i in turn], [labels[i] for i in turn]
     grid[0, 1].legend(handles, labels, loc="upper right", ncols=2, columnspacing=1.0, handlelength=1.4)
     return figure
+
+
+def channel_numbers(
+    result: Result, subject: Subject, channel: Channel, observation: Observation | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """Yield what `plot_channel` draws, the titles of the columns first.
+
+    Parameters
+    ----------
+    result, subject, channel, observation
+        As for `plot_channel`.
+    """
+    yield "cuts", "kind", "process", "low", "high", "events", "uncertainty"
+    for name, point in points(result).items():
+        edges = channel.axis_at(point.parameters).edges.tolist()
+        counts = jax.tree.map(np.asarray, channel.axis.select(point.hard_held_out.histograms[channel.name]))
+        rows = list(point.hard_held_out.yields)
+        drawn = [
+            ("process", p.name, counts.sumw[rows.index(p.name)], counts.sumw2[rows.index(p.name)])
+            for p in subject.prediction
+        ]
+        if observation is not None:
+            seen = channel.axis.select(getattr(observation, name)[channel.name])
+            drawn.append(("data", "", np.asarray(seen.sumw), np.asarray(seen.sumw)))
+        for kind, process, sumw, sumw2 in drawn:
+            for low, high, events, variance in zip(edges[:-1], edges[1:], sumw.tolist(), sumw2.tolist(), strict=True):
+                yield name, kind, process, low, high, events, variance**0.5
 
 
 def _visible(point: Point, processes: Any, channel: Channel) -> dict[str, Counted]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from jax.scipy.special import gammaincc
@@ -197,6 +198,25 @@ def overtraining_table(result: Result, subject: Subject) -> Table:
                     )
                     table.add_row(channel.name, title, part, *told)
     return table
+
+
+def overtraining_numbers(result: Result, subject: Subject, channel: Channel) -> Iterator[tuple[Any, ...]]:
+    """Yield what `plot_overtraining` draws, the titles of the columns first.
+
+    Parameters
+    ----------
+    result, subject, channel
+        As for `plot_overtraining`.
+    """
+    yield "cuts", "events", "part", "low", "high", "share", "uncertainty"
+    for name in POINTS:
+        point: Point = getattr(result, name)
+        edges = channel.axis_at(point.parameters).edges.tolist()
+        for half, evaluation in (("training", point.hard_train), ("held-out", point.hard_held_out)):
+            for part, shape in shapes(evaluation, channel, subject).items():
+                if shape.is_drawable:
+                    columns = (edges[:-1], edges[1:], shape.shares.tolist(), np.sqrt(shape.variances).tolist())
+                    yield from ((name, half, part, *numbers) for numbers in zip(*columns, strict=True))
 
 
 def plot_overtraining(result: Result, subject: Subject, channel: Channel) -> Figure:

@@ -19,11 +19,11 @@ from ..results.observation import Observation
 from ..results.run_files import points
 from ..results.run_folder import RunFolder
 from ..results.stored_result import StoredResult
-from .channel import plot_channel
+from .channel import channel_numbers, plot_channel
 from .control import control_plots
 from .gallery import Gallery
 from .history import plot_objective, plot_parameters
-from .overtraining import overtraining_table, plot_overtraining
+from .overtraining import overtraining_numbers, overtraining_table, plot_overtraining
 from .slopes import slopes_table
 from .style import Plot, luminosity_text
 from .subject import Subject
@@ -210,6 +210,7 @@ def channel_plots(result: Result, subject: Subject, observation: Observation | N
             f"drawn on its own, the hatched band is the uncertainty from the number of simulated events.{below}"
             + (" The outermost bins hold the under- and overflow." if channel.axis.flow == "fold" else ""),
             lambda channel=channel: plot_channel(result, subject, channel, observation),  # type: ignore[misc]
+            lambda channel=channel: channel_numbers(result, subject, channel, observation),  # type: ignore[misc]
         )
         for channel in subject.channels
     ]
@@ -257,6 +258,7 @@ def overtraining_plots(result: Result, subject: Subject) -> list[Plot]:
             f"{channel.name}: training events (filled, hatched: their statistical uncertainty) against held-out events "
             "(points), hard cuts, normalised.",
             lambda channel=channel: plot_overtraining(result, subject, channel),  # type: ignore[misc]
+            lambda channel=channel: overtraining_numbers(result, subject, channel),  # type: ignore[misc]
         )
         for channel in subject.channels
     ]

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import matplotlib.style
@@ -149,14 +149,17 @@ class Plot:
         What it shows.
     draw
         Returns the figure; called within `plot_style`.
+    numbers
+        Returns what is drawn as a table, the titles of its columns first; None where another file of the run has it.
     """
 
     name: str
     caption: str
     draw: Callable[[], Figure]
+    numbers: Callable[[], Iterable[Sequence[Any]]] | None = None
 
     def save(self, folder: RunFolder, experiment: str = "") -> tuple[str, list[str]]:
-        """Draw it, write it as PNG and PDF, and return it as SVG text, with what of it is not as it was meant.
+        """Draw it, write it as PNG and PDF and its numbers as CSV, and return it as SVG text, with what is amiss.
 
         Parameters
         ----------
@@ -178,6 +181,9 @@ class Plot:
             for suffix, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
                 with folder.writing(f"plots/{self.name}.{suffix}") as path:
                     figure.savefig(path, format=suffix, metadata=metadata)
+            if self.numbers is not None:
+                header, *rows = self.numbers()
+                folder.write_csv(f"plots/{self.name}.csv", header, rows)
             return as_svg(figure), notes
 
 

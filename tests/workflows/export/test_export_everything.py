@@ -7,6 +7,7 @@ import inspect
 import itertools
 import json
 import operator
+import runpy
 from pathlib import Path
 
 import awkward as ak
@@ -243,6 +244,27 @@ def test_a_script_that_stops_is_told_with_its_line(workflow, point, tmp_path):
     assert not told.agrees
     assert "selection.py does not run: " in told.told
     assert told.told.endswith(": return events.with_field(multiplicity=events.Jet.probability))")
+
+
+def test_events_for_coffea_and_columns_for_rdataframe(workflow, tmp_path):
+    found, fileset = located(workflow)
+    script = tmp_path / "selection.py"
+    script.write_text(selection_script(found, found.parameters, fileset))
+    names = runpy.run_path(str(script))
+    filled = names["histograms"](fileset.source)
+    with uproot.open(workflow.data / "s.root") as file:
+        # what NanoEvents are to a stage: collections, and fields of collections
+        events = runtime.filling.read_events(file.file_path, names["COLUMNS"] + ["genWeight"], tree="Events")
+    for key, histogram in names["of_nanoevents"](events, "s").items():
+        np.testing.assert_allclose(histogram.values(flow=True), filled[tuple(key.split("/"))].values(flow=True))
+    names["write"](fileset.source, tmp_path / "columns.root")
+    with uproot.open(tmp_path / "columns.root") as file:
+        assert file.keys(cycle=False) == ["s", "b"]
+        told = file["s"].arrays()
+    assert len(told) == 400
+    chosen = told[told.passed & told.in_many]
+    inside = (chosen.multiplicity >= 0) & (chosen.multiplicity < 100)
+    assert ak.sum(chosen.weight[inside]) == pytest.approx(filled["many", "s"].sum().value)
 
 
 def test_what_is_not_written_is_told(workflow, point, tmp_path):

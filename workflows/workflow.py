@@ -15,6 +15,7 @@ from rich.table import Table
 
 from hepgrad.analysis import Analysis, Anneal, Channel, CountingModel, Dataset, Parameters, Weights
 from hepgrad.analysis.printing import as_html
+from hepgrad.analysis.stages.expression import parse
 from hepgrad.analysis.systematics import AlternativeSample
 
 from .errors import InputError
@@ -96,8 +97,9 @@ class Workflow:
         What becomes of events with NaN or infinite values in a column that stages read: ``"refuse"``, ``"drop"`` or
         ``"keep"``, see `load`.
     plots
-        Control plots: any column of the events, in any bins, drawn before the first and after each named cut, with the
-        total uncertainty of the prediction. Once the run is told to unblind, with the observed events and their ratio.
+        Control plots: any column that stages read or make, or an expression of them (``"leading(Jet.pt)"``), in any
+        bins, drawn before the first and after each named cut with the total uncertainty of the prediction. Once the run
+        is told to unblind, with the observed events and their ratio.
 
     Raises
     ------
@@ -166,6 +168,8 @@ class Workflow:
         check_names(where, "channel", [channel.name for channel in self.analysis.channels])
         object.__setattr__(self, "plots", tuple(self.plots))
         check_names(where, "control plot", [plot.name for plot in self.plots])
+        for plot in self.plots:
+            parse(plot.observable)  # an error now, and not after the optimisation
         for sample, layout in self.layouts.items():
             if layout.separator != self.layout.separator:
                 raise ValueError(

@@ -14,6 +14,7 @@ from hepgrad.analysis import Analysis, Channel, Counts, Cuts, Dataset, Events, H
 from hepgrad.analysis.data.pool import Pool
 from hepgrad.analysis.data.split import Part
 from hepgrad.analysis.optimisation.programs.of_shards import Fill
+from hepgrad.analysis.stages.expression import parse
 from hepgrad.analysis.systematics import AlternativeSample, Normalisation, Templates
 
 from ..workflow import Workflow
@@ -27,8 +28,15 @@ PROCESS, TOTAL, OBSERVED = "process", "prediction", "data"
 
 @dataclasses.dataclass(frozen=True)
 class EveryStep:
-    """A last stage: the events as they were before the first cut, with a region for those left after each named one."""
+    """A last stage: the events as they were before the first cut, with a region for those left after each named one.
 
+    Attributes
+    ----------
+    observables
+        Expressions that become columns of their own name.
+    """
+
+    observables: tuple[str, ...]
     name = "every step"
     reads: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
@@ -37,6 +45,7 @@ class EveryStep:
     def __call__(self, events: Events, cut: Cuts) -> Events:
         """Return the events; the arguments are those of every stage."""
         all_events = jnp.ones_like(events.probability)
+        events = events.with_field(**{text: parse(text).number(events, cut) for text in self.observables})
         passed = enumerate([all_events, *events.cutflow.values()])
         return dataclasses.replace(events, probability=all_events, regions={str(number): p for number, p in passed})
 
@@ -82,7 +91,8 @@ def _rows(
         for plot in plots
         for number in range(len(steps))
     ]
-    everywhere = dataclasses.replace(analysis, stages=[*analysis.stages, EveryStep()], channels=channels)
+    every_step = EveryStep(tuple(dict.fromkeys(plot.observable for plot in plots)))
+    everywhere = dataclasses.replace(analysis, stages=[*analysis.stages, every_step], channels=channels)
     pool = Pool.of(held_out)
     filled: Templates = pool.total(Fill(everywhere), parameters, Hard())
     seen = {} if observed is None else count(everywhere, observed, parameters)
@@ -105,7 +115,9 @@ def _rows(
                 yield from _lines(plot.name, step, (OBSERVED, ""), bins, data, [])
 
 
-def _lines(plot: str, step: str, of: tuple[str, str], bins: Any, counts: Counts, shifts: Sequence[np.ndarray]) -> Any:
+def _lines(
+    plot: str, step: str, of: tuple[str, str], bins: Any, counts: Counts, shifts: Sequence[np.ndarray]
+) -> Iterator[tuple[Any, ...]]:
     sumw, spread = np.asarray(counts.sumw, float), np.sqrt(np.asarray(counts.sumw2, float))
     systematic = np.sqrt(np.sum([shift**2 for shift in shifts], axis=0)) if shifts else np.zeros_like(sumw)
     for (low, high), *numbers in zip(bins, sumw.tolist(), spread.tolist(), systematic.tolist(), strict=True):

@@ -38,7 +38,7 @@ def control_plots(folder: Path, subject: Subject) -> list[Plot]:
         mine = [row for row in rows if row["plot"] == channel.name]
         for number, step in enumerate(dict.fromkeys(row["step"] for row in mine)):
             chosen = [row for row in mine if row["step"] == step]
-            when = "before any cut" if number == 0 else f"after {step!r} and the cuts before it"
+            when = "all events that were read" if number == 0 else f"after {step!r} and the cuts before it"
             plots.append(
                 Plot(
                     f"control-{channel.name}-{number}",

@@ -53,6 +53,9 @@ def test_data_are_no_part_of_the_prediction(workflow):
     found, fileset = located(changed)
     assert found.luminosity == workflow.luminosity
     assert list(found.ingredients(fileset)) == ["signal", "top", "multijet"]
+    observed = found.source.observed(found, fileset)
+    assert observed.numbers == {"data": 600}
+    assert np.asarray(observed.weight).sum() == 600
 
 
 def test_data_cannot_be_predicted(workflow):
@@ -93,6 +96,7 @@ def test_the_band_is_statistics_and_all_sources(workflow):
         assert whole[0] > whole[-1] > 0
 
 
+@pytest.mark.slow
 def test_once_asked_they_are_in_the_plots(workflow, tiny, tmp_path):
     result = run(workflow, output=tmp_path / "seen", quiet=True, unblind=True)
     with (tmp_path / "seen" / "control.csv").open() as file:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from hepgrad.analysis import Channel, Edges, Parameters, Regular, Weights
@@ -162,7 +163,7 @@ def _files(samples: Iterable[Sample], fileset: Fileset, name: str) -> Piece:
 def _reading(workflow: Workflow, samples: Iterable[Sample], columns: Iterable[str], name: str) -> Piece:
     """Return how files are read, and by sample what is different for it."""
     how = {"": {"tree": workflow.tree, **_layout(workflow.layout, columns)}}
-    if jax.config.jax_enable_x64:
+    if jnp.result_type(float) == jnp.float64:
         how[""]["double"] = True
     how |= {sample.name: _layout(sample.layout, columns) for sample in samples if sample.layout is not None}
     return assigned(name, how, sort_dicts=False)

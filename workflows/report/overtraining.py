@@ -258,8 +258,8 @@ def _draw(axes: Axes, train: Shape, held_out: Shape, edges: np.ndarray, color: s
     axes.stairs(train.shares, edges, fill=True, color=color, alpha=0.3, lw=0, label=f"{part}, training")
     axes.stairs(train.shares, edges, color=color, lw=1.2, baseline=None)
     low, high = (train.shares + sign * np.sqrt(train.variances) for sign in (-1, 1))
-    last = [np.append(side, side[-1]) for side in (np.maximum(low, 0), high)]
-    axes.fill_between(edges, *last, step="post", facecolor="none", edgecolor=color, hatch="/////", lw=0, alpha=0.6)
+    low, high = (np.append(side, side[-1]) for side in (np.maximum(low, 0), high))
+    axes.fill_between(edges, low, high, step="post", facecolor="none", edgecolor=color, hatch="/////", lw=0, alpha=0.6)
     spread = np.sqrt(held_out.variances)
     centres = (edges[1:] + edges[:-1]) / 2
     label = f"{part}, held-out: {agreement(train, held_out)}"

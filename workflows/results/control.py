@@ -128,21 +128,22 @@ def _shifts(
     analysis: Analysis, filled: Templates, channel: str, axis: Any, names: Sequence[str], nominal: Counts
 ) -> list[np.ndarray]:
     """Return by source what one standard deviation does to each process and bin, shape (processes, bins)."""
-    found = []
+    found: list[np.ndarray] = []
+    content = np.asarray(nominal.sumw)
     for source in analysis.model.systematics:
         concerned = np.isin(names, source.processes if source.processes is not None else names)[:, None]
         if isinstance(source, Normalisation):
-            down, up = source.factors
-            found.append(concerned * nominal.sumw * (up - down) / 2)
+            lower, upper = source.factors
+            found.append(concerned * content * (upper - lower) / 2)
         elif isinstance(source, AlternativeSample):
             here = names.index(source.process)
-            sides = [nominal.sumw[names.index(side)] for side in (source.up, source.down) if side is not None]
-            shift = np.zeros_like(nominal.sumw)
-            shift[here] = (sides[0] - (sides[1] if len(sides) > 1 else nominal.sumw[here])) / len(sides)
+            sides = [content[names.index(side)] for side in (source.up, source.down) if side is not None]
+            shift = np.zeros_like(content)
+            shift[here] = (sides[0] - (sides[1] if len(sides) > 1 else content[here])) / len(sides)
             found.append(shift)
         elif (name := source.name) in filled.up:
             up = np.asarray(axis.select(filled.up[name][channel]).sumw)
             both: Mapping[str, Any] = filled.down
-            down = np.asarray(axis.select(both[name][channel]).sumw) if name in both else 2 * nominal.sumw - up
+            down = np.asarray(axis.select(both[name][channel]).sumw) if name in both else 2 * content - up
             found.append(concerned * (up - down) / 2)
     return found

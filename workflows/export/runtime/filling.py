@@ -61,7 +61,8 @@ def read_events(path, columns, *, tree, separator="_", renamed=(), factors=(), d
         values = _scaled(flat[branch], factors.get(column, 1))
         # in the precision in which the cuts were tuned
         members[field] = values if double else _single(values)
-    return ak.zip({name: _collection(*group, len(flat)) for name, group in groups.items()}, depth_limit=1)
+    fields = {name: _collection(members, missing, len(flat)) for name, (members, missing) in groups.items()}
+    return ak.zip(fields, depth_limit=1)
 
 
 def select(columns, weight, stages, cut):

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+from rich.table import Table
 
 from hepgrad import ragged as rg
 
@@ -16,9 +17,11 @@ from .channel import Channel, fill_channels
 from .data.dataset import Dataset
 from .histogram import Counts
 from .parameters.parameters import Parameters
+from .printing import as_html
 from .selection.cut import Hard, Reading
 from .selection.cutflow import Cutflow
 from .selection.events import Events
+from .stages.black_boxes import no_black_boxes
 from .stages.contract import AnyStage
 from .stages.needs import branch_names, check_needs, needed_branches
 from .statistics import StatisticalModel
@@ -191,7 +194,8 @@ class Analysis:
         check_needs(self.stages, branches=branch_names(events.columns), parameters=parameters)
         free, held = parameters.cuts(reading), jax.lax.stop_gradient(parameters).cuts(reading)
         for stage in self.stages:
-            events = stage(events, held if stage.name in self.frozen else free)
+            with no_black_boxes(stage.name):
+                events = stage(events, held if stage.name in self.frozen else free)
         return events
 
     @functools.partial(rg.checked, static_argnames="self")
@@ -243,6 +247,26 @@ class Analysis:
         # the sum over many blocks is made in the highest precision that is enabled
         zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, jnp.promote_types(s.dtype, float)), shapes)
         return jax.lax.scan(add, zeros, blocks)[0]
+
+    def table(self) -> Table:
+        """Return the stages and channels as a table."""
+        table = Table(title=f"Analysis for {self.merit.title.lower()}", title_justify="left")
+        for column in ("step", "name", "reads", "parameters"):
+            table.add_column(column)
+        for stage in self.stages:
+            table.add_row("stage", stage.name, ", ".join(stage.reads), ", ".join(stage.parameters))
+        for channel in self.channels:
+            region = f" in {channel.region}" if channel.region else ""
+            bins = f"{channel.observable}, {len(channel.axis.edges) - 1} bins{region}"
+            table.add_row("channel", channel.name, bins, channel.edges or "")
+        return table
+
+    def __repr__(self) -> str:
+        stages, channels = ([each.name for each in several] for several in (self.stages, self.channels))
+        return f"Analysis(stages={stages}, channels={channels}, objective={self.objective!r})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self.table())
 
     @property
     def merit(self) -> Merit:

@@ -6,13 +6,16 @@ import dataclasses
 import importlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
 
 if TYPE_CHECKING:
     from .studies.study import Study
     from .workflow import Workflow
+
+# what a script calls its workflow
+DEFAULT = "WORKFLOW"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,14 +60,15 @@ CATALOGUE = {
 
 
 def find_workflow(name: str) -> Workflow | Study:
-    """Return a workflow by its name in the catalogue, or by ``module:object`` for one's own.
+    """Return a workflow by its name in the catalogue, or by its script or ``module:object`` for one's own.
 
-    Modules are also looked for in the present folder.
+    Modules are also looked for in the present folder. Where a script has several workflows, the one called
+    ``WORKFLOW`` is meant.
 
     Parameters
     ----------
     name
-        For instance ``zprime`` or ``my_search:WORKFLOW``.
+        For instance ``zprime``, ``my_search``, ``searches/my_search.py`` or ``my_search:WORKFLOW``.
 
     Raises
     ------
@@ -76,15 +80,18 @@ def find_workflow(name: str) -> Workflow | Study:
     from .workflow import Workflow
 
     location = CATALOGUE[name].location if name in CATALOGUE else name
-    module_name, _, attribute = location.partition(":")
-    if not attribute:
+    module_name, colon, attribute = location.partition(":")
+    script = Path(module_name if module_name.endswith(".py") else f"{module_name}.py")
+    if not attribute and (colon or not script.is_file()):
         raise InputError(
-            f"there is no workflow {name!r}; there is {', '.join(CATALOGUE)}, and your own as module:object, for "
-            "instance my_search:WORKFLOW"
+            f"there is no workflow {name!r}; there is {', '.join(CATALOGUE)}, and your own as a script here "
+            f"({script.name}), or as module:object, for instance my_search:WORKFLOW"
         )
+    if module_name.endswith(".py") or not attribute:
+        module_name = script.stem
     if not module_name or module_name.startswith("."):
         raise InputError(f"{location!r} names no module; write module:object, for instance my_search:WORKFLOW")
-    here = str(Path.cwd())
+    here = str(script.parent.resolve() if script.is_file() else Path.cwd())
     sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
@@ -98,10 +105,25 @@ def find_workflow(name: str) -> Workflow | Study:
         raise InputError(f"{module_name} cannot be imported: {_reason(error)}; --debug shows where") from error
     finally:
         sys.path.remove(here)
+    attribute = attribute or _only_workflow(vars(module), script)
     workflow = getattr(module, attribute, None)
     if not isinstance(workflow, Workflow | Study):
         raise InputError(f"{location} should be a hepgrad.workflows.Workflow or Study, it is {type(workflow).__name__}")
     return workflow
+
+
+def _only_workflow(content: dict[str, Any], script: Path) -> str:
+    """Return the name of the workflow of a script: the only one there is, or ``WORKFLOW``."""
+    from .studies.study import Study
+    from .workflow import Workflow
+
+    names = [name for name, value in content.items() if isinstance(value, Workflow | Study)]
+    if DEFAULT in names:
+        return DEFAULT
+    if len({id(content[name]) for name in names}) == 1:
+        return names[0]
+    told = f"{len(names)} of them ({', '.join(names)}); say which: {script.stem}:{names[0]}" if names else "none"
+    raise InputError(f"{script} should define one workflow, for instance {DEFAULT} = Workflow(...); it has {told}")
 
 
 def _reason(error: Exception) -> str:

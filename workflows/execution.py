@@ -34,7 +34,7 @@ from .cache import Cache
 from .checkpoint import CheckpointFile
 from .defaults import CACHE, RUNS
 from .errors import InputError, InputWarning
-from .export import write_selection
+from .export import Exported, write_selection
 from .files.lock import locked
 from .messages.failure import GO_ON
 from .messages.progress import progress
@@ -47,10 +47,13 @@ from .read.watching import watching
 from .reporting import Subject, notes, write_report
 from .results import file_names
 from .results.bootstrap import Improvement
+from .results.control import CONTROL, CONTROL_COLUMNS, control_rows
+from .results.cutflow_latex import write_cutflow_latex
 from .results.negative import negative_bins
 from .results.observation import Observation, observe
 from .results.run_files import soft_cutflows, write_results
 from .results.run_folder import RunFolder
+from .run_result import RunResult
 from .scanning.search import search_cuts
 from .settings.config import as_toml, effective_settings, laid_over
 from .settings.deciding import settings
@@ -117,7 +120,7 @@ def run(
     Returns
     -------
     Result
-        Start and optimum, and the history.
+        Start and optimum, and the history; a `RunResult`, with ``plot()`` and ``report()`` for notebooks.
 
     Raises
     ------
@@ -162,9 +165,13 @@ def run(
                 _show(found, console)
                 return found.result
             folder = RunFolder.create(output, overwrite=overwrite)
-            facts = _write(folder, found, workflow, fileset, {**chosen, "unblinded": unblind}, started)
+            facts, selection = _write(folder, found, workflow, fileset, {**chosen, "unblinded": unblind}, started)
         checkpoint.remove()
         _show(found, console)
+        if selection.agrees:
+            console.print(selection.told, soft_wrap=True)
+        else:
+            warnings.warn(selection.told, InputWarning, stacklevel=2)
         try:
             # the numbers are safe by now: a report that cannot be made is no reason to lose them
             write_report(folder, facts)
@@ -174,10 +181,10 @@ def run(
                 InputWarning,
                 stacklevel=2,
             )
-            return found.result
+            return RunResult.of(found.result, folder.path)
         folder.finish(facts)
     console.print(f"the report is {folder.path / file_names.REPORT}", soft_wrap=True)
-    return found.result
+    return RunResult.of(found.result, folder.path)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,6 +196,7 @@ class _Found:
     about: Dataset
     flows: dict[str, Cutflow]
     observation: Observation | None
+    control: list[tuple[Any, ...]]
 
 
 def _found(
@@ -226,26 +234,31 @@ def _found(
     improvement = Improvement.of(result, workflow.analysis, events.held_out, replicas=replicas, seed=workflow.seed)
     for line in negative_bins(workflow.analysis, result.optimum):
         warnings.warn(line, InputWarning, stacklevel=3)
-    about, observation = Pool.of(events.held_out).about, None
+    about, observation, observed = Pool.of(events.held_out).about, None, None
     if unblind and workflow.source is not None:
         observed = workflow.source.observed(workflow, fileset)
         observation = observe(workflow.analysis, observed, result, about)
-    return _Found(result, improvement, about, soft_cutflows(result, workflow.analysis, events.held_out), observation)
+    flows = soft_cutflows(result, workflow.analysis, events.held_out)
+    control = control_rows(workflow, result, events.held_out, observed)
+    return _Found(result, improvement, about, flows, observation, control)
 
 
 def _write(
     folder: RunFolder, found: _Found, workflow: Workflow, fileset: Fileset, chosen: dict[str, Any], started: float
-) -> dict[str, Any]:
-    """Write the results, all but the report, and return what `run.json` says."""
+) -> tuple[dict[str, Any], Exported]:
+    """Write the results, all but the report, and return what `run.json` says, and what became of the script."""
     result, observation = found.result, found.observation
     told = effective_settings(workflow)
     folder.write_text(file_names.CONFIG, as_toml({**told, "data": portable(told["data"])}))
-    selection = write_selection(folder, workflow, result.optimum.parameters, fileset)
+    selection = write_selection(folder, workflow, result.optimum, fileset)
+    write_cutflow_latex(folder, result, {process.name: process.label for process in workflow.predicted})
+    if found.control:
+        folder.write_csv(CONTROL, CONTROL_COLUMNS, found.control)
     write_results(folder, result, workflow.analysis, found.about, found.improvement, found.flows, observation)
-    Subject.of(workflow, *notes(workflow, result, observation)).write(folder)
-    facts = run_facts({**chosen, "selection": selection}, workflow.title, time.monotonic() - started)
+    Subject.of(workflow, *notes(workflow, result, observation), f"{selection.told}.").write(folder)
+    facts = run_facts({**chosen, "selection": selection.told}, workflow.title, time.monotonic() - started)
     folder.finish(facts)
-    return facts
+    return facts, selection
 
 
 def _show(found: _Found, console: Console) -> None:
@@ -313,8 +326,10 @@ def located(workflow: Workflow) -> tuple[Workflow, Fileset]:
     if workflow.source is None:
         fileset = Fileset.load(workflow.data).with_cross_sections(workflow.cross_sections)
         return workflow, fileset.with_layouts(workflow.layouts)
-    fileset = workflow.source.fileset(workflow.data).with_layouts(workflow.layouts)
-    return dataclasses.replace(workflow, luminosity=workflow.source.luminosity(fileset)), fileset
+    fileset = workflow.source.fileset(workflow.data).with_cross_sections(workflow.cross_sections)
+    fileset = fileset.with_layouts(workflow.layouts)
+    luminosity = workflow.source.luminosity(fileset)
+    return (workflow if luminosity is None else dataclasses.replace(workflow, luminosity=luminosity)), fileset
 
 
 def load_events(

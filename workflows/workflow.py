@@ -9,17 +9,27 @@ from pathlib import Path
 from typing import Any, Literal
 
 import awkward as ak
+import numpy as np
 import optax
+from rich.table import Table
 
-from hepgrad.analysis import Analysis, Anneal, Dataset, Parameters, Weights
+from hepgrad.analysis import Analysis, Anneal, Channel, CountingModel, Dataset, Parameters, Weights
+from hepgrad.analysis.printing import as_html
+from hepgrad.analysis.stages.expression import parse
 from hepgrad.analysis.systematics import AlternativeSample
 
+from .errors import InputError
 from .files.names import check_names, check_parameters
 from .messages.redaction import located
-from .read import NANOAOD, Fileset, Ingredients, Layout, simulated
+from .read import NANOAOD, Fileset, Ingredients, Layout, read_events, simulated
 from .read.process import Process as Process
+from .read.reader import Request
 from .read.trust.agreement import NOT_FINITE, NotFinite
+from .read.trust.overlap import check_overlap
 from .settings.ranges import RANGES
+
+# the process of the observed events
+DATA = "data"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,7 +47,8 @@ class Workflow:
     parameters
         The cut values to start from.
     processes
-        The parts of the prediction.
+        The parts of the prediction; and collision data, marked as ``observed``, which become the `source` and are not
+        looked at before the run is told to unblind.
     luminosity
         Integrated luminosity in 1/pb that event weights are normalised to.
     data
@@ -85,6 +96,10 @@ class Workflow:
     not_finite
         What becomes of events with NaN or infinite values in a column that stages read: ``"refuse"``, ``"drop"`` or
         ``"keep"``, see `load`.
+    plots
+        Control plots: any column that stages read or make, or an expression of them (``"leading(Jet.pt)"``), in any
+        bins, drawn before the first and after each named cut with the total uncertainty of the prediction. Once the run
+        is told to unblind, with the observed events and their ratio.
 
     Raises
     ------
@@ -120,9 +135,18 @@ class Workflow:
     replicas: int = 100
     skim: Callable[[ak.Array], ak.Array] | Literal["loosest"] | None = None
     not_finite: NotFinite = "refuse"
+    plots: Sequence[Channel] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "processes", tuple(self.processes))
+        seen = tuple(process for process in self.processes if process.observed)
+        object.__setattr__(self, "processes", tuple(process for process in self.processes if not process.observed))
+        if seen and self.source is not None:
+            raise ValueError(
+                f"workflow {self.name!r}: process {seen[0].name!r} is observed, but its source finds the observed "
+                "events already; leave out one of the two"
+            )
+        if seen:
+            object.__setattr__(self, "source", ObservedSamples(seen))
         object.__setattr__(self, "data", located(self.data))
         for name, allowed in RANGES.items():
             allowed.check_kind(getattr(self, name), f"workflow {self.name!r}: {name}")
@@ -143,6 +167,10 @@ class Workflow:
         check_names("the workflow", "workflow", [self.name])
         check_parameters(where, self.parameters)
         check_names(where, "channel", [channel.name for channel in self.analysis.channels])
+        object.__setattr__(self, "plots", tuple(self.plots))
+        check_names(where, "control plot", [plot.name for plot in self.plots])
+        for plot in self.plots:
+            parse(plot.observable)  # an error now, and not after the optimisation
         for sample, layout in self.layouts.items():
             if layout.separator != self.layout.separator:
                 raise ValueError(
@@ -160,6 +188,24 @@ class Workflow:
                 f"workflow {self.name!r}: the processes marked as signal are {marked}, but the statistical model's "
                 f"signal is {expected}"
             )
+
+    def table(self) -> Table:
+        """Return the processes as a table."""
+        table = Table(title=f"{self.title}, {self.luminosity:g}/pb from {self.data}", title_justify="left")
+        for column in ("process", "samples", "what"):
+            table.add_column(column)
+        for process in self.processes:
+            table.add_row(process.name, ", ".join(process.datasets), "signal" if process.signal else "background")
+        if isinstance(self.source, ObservedSamples):
+            for process in self.source.processes:
+                table.add_row(process.name, ", ".join(process.datasets), "observed, blinded until asked")
+        return table
+
+    def __repr__(self) -> str:
+        return f"Workflow({self.name!r}, processes={[process.name for process in self.processes]}, {self.analysis!r})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self.table(), self.analysis.table(), self.parameters.table())
 
     @property
     def optimizer(self) -> optax.GradientTransformation:
@@ -225,8 +271,10 @@ class EventSource(abc.ABC):
         """
 
     @abc.abstractmethod
-    def luminosity(self, fileset: Fileset) -> float:
+    def luminosity(self, fileset: Fileset) -> float | None:
         """Return the integrated luminosity of the observed events, which the prediction is normalised to, in 1/pb.
+
+        None where it is the one that the workflow says.
 
         Parameters
         ----------
@@ -257,3 +305,78 @@ class EventSource(abc.ABC):
         fileset
             As from `fileset`.
         """
+
+
+@dataclasses.dataclass(frozen=True)
+class ObservedSamples(EventSource):
+    """Collision data that are samples of a fileset, beside simulated ones: what ``observed=True`` makes of a process.
+
+    Attributes
+    ----------
+    processes
+        With the samples that hold the data; each observed event counts once.
+    """
+
+    processes: tuple[Process, ...]
+
+    def settings(self) -> dict[str, Any]:
+        """Return the names of the samples."""
+        return {"observed": [name for process in self.processes for name in process.datasets]}
+
+    def fileset(self, data: Path) -> Fileset:
+        """Return the fileset; the argument is that of every source."""
+        return Fileset.load(data)
+
+    def luminosity(self, fileset: Fileset) -> None:
+        """Return None: the workflow says the luminosity; the argument is that of every source."""
+        return None
+
+    def ingredients(self, workflow: Workflow, fileset: Fileset) -> Ingredients:
+        """Return what each process is made of.
+
+        Parameters
+        ----------
+        workflow, fileset
+            As for `EventSource.ingredients`.
+
+        Raises
+        ------
+        InputError
+            When a process of the prediction is made of collision data, which would unblind them.
+        """
+        names = {name: process for process in self.processes for name in process.datasets}
+        for process in workflow.processes:
+            if both := sorted(names.keys() & set(process.datasets)):
+                raise InputError(
+                    f"sample {both[0]!r} is observed ({names[both[0]].name!r}), and part of the predicted process "
+                    f"{process.name!r}; collision data are no prediction"
+                )
+        return simulated(workflow.processes, fileset, workflow.luminosity)
+
+    def observed(self, workflow: Workflow, fileset: Fileset) -> Dataset:
+        """Read the data: the columns of the stages, events of certified luminosity blocks, each of them once.
+
+        Parameters
+        ----------
+        workflow, fileset
+            As for `EventSource.observed`.
+        """
+        # without the columns of the systematic sources, which only simulation has
+        analysis = dataclasses.replace(workflow.analysis, model=CountingModel((DATA,), 0.0), objective="discovery")
+        samples = [sample for process in self.processes for sample in process.samples(fileset).values()]
+        # that data count as they are is known here, whatever the fileset says of their luminosity
+        request = Request(analysis.reads, tree=workflow.tree, layout=workflow.layout)
+        check_overlap(DATA, [dataclasses.replace(sample, luminosity=1.0) for sample in samples], request)
+        parts = []
+        for sample in samples:
+            columns = list(dict.fromkeys([*analysis.reads, *sample.reads]))
+            events = read_events(sample.files, columns, tree=workflow.tree, layout=request.layout_of(sample))
+            for keep in sample.keep:
+                events = events[keep(events)]
+            parts.append(events[[name for name in events.fields if name in _fields(analysis.reads, workflow.layout)]])
+        events = ak.concatenate(parts)
+        return Dataset.from_awkward({DATA: events}, {DATA: np.ones(len(events))}, block_size=workflow.block_size)
+
+
+def _fields(columns: Sequence[str], layout: Layout) -> set[str]:
+    return {layout.field(column)[0] for column in columns}

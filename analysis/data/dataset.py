@@ -113,6 +113,19 @@ class Dataset:
         typical = [sumw2 / sumw if sumw > 0 else np.inf for sumw2, sumw in sums]
         return cls(columns, jnp.asarray(weight), jnp.asarray(process), jnp.asarray(typical, jnp.float32), processes)
 
+    @property
+    def numbers(self) -> dict[str, int]:
+        """How many simulated events there are of each process; outside `jit`."""
+        found = np.bincount(np.asarray(self.process).ravel(), minlength=len(self.processes) + 1)
+        return dict(zip(self.processes, found.tolist(), strict=False))
+
+    def __repr__(self) -> str:
+        try:
+            told = ", ".join(f"{name} {number:,}" for name, number in self.numbers.items())
+        except (TypeError, ValueError):  # inside a program there are no numbers yet
+            told = ", ".join(self.processes)
+        return f"Dataset({told})"
+
 
 def default_block_size() -> int:
     """Return how many events make a good block on the device that JAX computes on.

@@ -8,7 +8,9 @@ from typing import Any, TypeAlias
 
 import awkward as ak
 import numpy as np
+from rich.table import Table
 
+from ..printing import as_html
 from .dataset import Dataset
 from .pool import Pool
 
@@ -42,6 +44,30 @@ class Split:
     def choosing(self) -> Part:
         """The events on which hard cuts are compared: those of the validation if there are any."""
         return self.train if self.validation is None else self.validation
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """The parts that there are, by name."""
+        named = {"train": self.train, "validation": self.validation, "held_out": self.held_out}
+        return {name: part for name, part in named.items() if part is not None}
+
+    def table(self) -> Table:
+        """Return the numbers of simulated events of each process and part, of those that are in memory."""
+        table = Table(title="Simulated events", title_justify="left")
+        table.add_column("process")
+        numbers = {name: part.numbers if isinstance(part, Dataset) else {} for name, part in self.parts.items()}
+        for name in numbers:
+            table.add_column(name, justify="right")
+        for process in Pool.of(self.train).about.processes:
+            table.add_row(process, *(f"{each[process]:,}" if process in each else "" for each in numbers.values()))
+        return table
+
+    def __repr__(self) -> str:
+        told = (f"{name}={part if isinstance(part, Dataset) else 'in shards'}" for name, part in self.parts.items())
+        return f"Split({', '.join(told)})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self.table())
 
 
 def split(

@@ -12,7 +12,7 @@ from .compilation import examine_compilation
 from .derivatives import examine_differences, examine_gradient
 from .diagnosis import Diagnosis
 from .patient import Patient
-from .selections import examine_selections, examine_statistics, examine_thresholds
+from .selections import examine_lost_processes, examine_selections, examine_statistics, examine_thresholds
 from .versions import examine_versions
 from .widths import examine_widths
 
@@ -20,6 +20,7 @@ EXAMINATIONS = {
     "processes": examine_processes,
     "columns and weights": examine_columns,
     "selections": examine_selections,
+    "lost processes": examine_lost_processes,
     "cuts": examine_thresholds,
     "simulated statistics": examine_statistics,
     "widths": examine_widths,
@@ -35,9 +36,10 @@ def check(analysis: Analysis, data: Split | Dataset, parameters: Parameters) -> 
     """Tell before an optimisation what is wrong with it, or may be.
 
     Examined are, at the given cut values: processes without events; NaN and infinities; selections and cuts that reject
-    everything or nothing; bins with too few effective events; widths that do not fit the data; branches that are read
-    for nothing or not declared; parts that need a compilation of their own; compilers that are slow on a GPU;
-    parameters without a derivative; and whether derivatives agree with finite differences.
+    everything or nothing; backgrounds of which no simulated event passes; bins with too few effective events; widths
+    that do not fit the data; branches that are read for nothing or not declared; parts that need a compilation of their
+    own; compilers that are slow on a GPU; parameters without a derivative; and whether derivatives agree with finite
+    differences.
 
     Parameters
     ----------

@@ -44,6 +44,31 @@ def examine_selections(patient: Patient) -> Iterator[Finding]:
             )
 
 
+def examine_lost_processes(patient: Patient) -> Iterator[Finding]:
+    """Look for backgrounds of which events are expected, and not one simulated event passes everything.
+
+    Parameters
+    ----------
+    patient
+        Who is examined.
+    """
+    flow = patient.cutflow
+    passing = np.asarray(flow.n_minus_1.raw)[0]  # the first line: all selections are made
+    yields, variance, raw = (np.asarray(part)[0] for part in (flow.yields, flow.variance, flow.raw))
+    if not passing[patient.is_background].any():
+        return  # told of the selection that rejects them all
+    for index in np.flatnonzero(patient.is_background & (raw > 0) & (passing == 0)):
+        yield Finding(
+            Severity.WARNING,
+            f"process {patient.data.processes[index]}",
+            f"{yields[index]:,.0f} +- {np.sqrt(variance[index]):,.0f} events are expected before the selection, and "
+            f"none of the {raw[index]:.0f} simulated ones passes it",
+            "it counts as no background at all, although one simulated event stands for "
+            f"{yields[index] / raw[index]:,.3g} events: the true yield may be as large as a few of these",
+            "simulate more of it, estimate it from data, or give its yield an uncertainty of that size",
+        )
+
+
 def examine_thresholds(patient: Patient) -> Iterator[Finding]:
     """Look for thresholds on one side of everything that is compared with them.
 

@@ -15,7 +15,7 @@ from ..analysis import Analysis
 from ..data.pool import Pool
 from ..histogram import Counts
 from ..parameters.parameters import Parameters
-from ..printing import as_text
+from ..printing import as_html, as_text
 from ..selection.cut import Hard, Reading
 from ..selection.cutflow import Cutflow
 from ..statistics.objectives import Merit
@@ -25,6 +25,7 @@ from .goal import Goal
 from .loop import not_finite
 from .programs.of_shards import Count, Fill
 
+ALL_CHANNELS = "sum of channels"
 EVALUATIONS = ("soft_train", "soft_held_out", "hard_train", "hard_held_out")
 
 
@@ -48,6 +49,22 @@ class Outcome:
     histograms: Mapping[str, Counts]
     yields: Mapping[str, float]
     converged: bool = True
+
+    @property
+    def selected(self) -> dict[str, dict[str, float]]:
+        """Expected selected events by channel and process; where there are several channels, also their sum.
+
+        An event that is in two channels counts in both, and twice in the sum. Under- and overflow are included.
+        """
+        processes = list(self.yields)
+        channels = {
+            channel: dict(zip(processes, np.asarray(counts.sumw, float).sum(axis=-1).tolist(), strict=True))
+            for channel, counts in self.histograms.items()
+        }
+        if len(channels) < 2:
+            return channels
+        total = {process: sum(each[process] for each in channels.values()) for process in processes}
+        return {**channels, ALL_CHANNELS: total}
 
     @classmethod
     def of(
@@ -225,15 +242,20 @@ class Result:
                 gain = self.merit.gain(a, b)
                 style = "bold" if (reading, half) == ("hard", "held_out") else None
                 told = (self.merit.text(value, ".3f") for value in (a, b))
-                better = "-" if math.isnan(gain) else f"{gain:.3f}"
+                better = "-" if math.isnan(gain) else f"{gain:.3f} x"
                 table.add_row(reading, half.replace("_", "-"), *told, better, style=style)
         return table
 
     def _yields_table(self) -> Table:
-        table = plain_table("Selected events, hard, held-out", "process", right=("start", "optimised", "kept"))
-        for name, before in self.start.hard_held_out.yields.items():
-            after = self.optimum.hard_held_out.yields[name]
-            table.add_row(name, f"{before:.2f}", f"{after:.2f}", f"{after / before:.0%}" if before > 0 else "-")
+        columns = ("start", "optimised", "optimised / start")
+        table = plain_table("Selected events, hard, held-out", "channel", "process", right=columns)
+        start, optimum = (point.hard_held_out.selected for point in (self.start, self.optimum))
+        for channel, before in start.items():
+            for process, number in before.items():
+                after = optimum[channel][process]
+                ratio = f"{after / number:.3f} x" if number > 0 else "-"
+                style = "bold" if channel == ALL_CHANNELS else None
+                table.add_row(channel, process, f"{number:.2f}", f"{after:.2f}", ratio, style=style)
         return table
 
     def _cuts_table(self) -> Table:
@@ -255,6 +277,13 @@ class Result:
 
     def __str__(self) -> str:
         return as_text(*self.tables())
+
+    def __repr__(self) -> str:
+        before, after = (self.merit.text(p.hard_held_out.objective, ".3g") for p in (self.start, self.optimum))
+        return f"Result({self.merit.title}: {before} to {after}, hard cuts on held-out events)"
+
+    def _repr_html_(self) -> str:
+        return as_html(*self.tables())
 
 
 def plain_table(title: str, *left: str, right: tuple[str, ...], last: tuple[str, ...] = ()) -> Table:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from rich.table import Table
 
-from ..printing import as_text
+from ..printing import as_html, as_text
 from ..selection.cut import Reading
 from ..selection.threshold import Cuts
 from ..tracing import is_known
@@ -255,6 +255,9 @@ class Parameters(Mapping[str, Any]):
 
     def __str__(self) -> str:
         return as_text(self.table())
+
+    def _repr_html_(self) -> str:
+        return as_html(self.table())
 
     def __repr__(self) -> str:
         def show(name: str) -> str:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from hepgrad import ragged as rg
 
+from ..printing import meant
 from .categories import exclusive
 from .cut import Pass, as_probability
 from .objects import Objects
@@ -98,6 +99,7 @@ class Events:
         if name.startswith("__") or name not in self.__dict__["columns"]:
             raise AttributeError(
                 f"no column {name!r} in these events; the columns are {list(self.__dict__['columns'])}"
+                f"{meant(name, [*self.__dict__['columns'], *dir(type(self))])}"
             )
         column = self.columns[name]
         return rg.FlatArray(column) if isinstance(column, jax.Array) else column
@@ -135,6 +137,32 @@ class Events:
         cutflow = self.cutflow if name is None else {**self.cutflow, name: probability}
         passes = {**self.passes, name or "": self.passes.get(name or "", 1) * alone}
         return dataclasses.replace(self, probability=probability, cutflow=cutflow, passes=passes)
+
+    def weighted(self, factor: Any) -> Events:
+        """Return the events with each one's weight multiplied by a factor.
+
+        Parameters
+        ----------
+        factor
+            One number per event, or one for all.
+
+        Raises
+        ------
+        TypeError
+            When there is one factor per object: multiply them first, with ``rg.prod(factors, axis=1)``.
+
+        Examples
+        --------
+        >>> import jax.numpy as jnp
+        >>> import hepgrad.ragged as rg
+        >>> from hepgrad.analysis import Events
+        >>> events = Events.of(rg.RecordArray({"pileup": jnp.array([0.9, 1.1])}), jnp.array([2.0, 1.0]))
+        >>> print(events.weighted(events.pileup).weight)
+        [1.8 1.1]
+        """
+        if isinstance(factor, rg.RaggedArray | Pass):
+            raise TypeError("a weight needs one factor per event; multiply those of objects: rg.prod(factors, axis=1)")
+        return dataclasses.replace(self, weight=self.weight * _buffer(factor, "a weight"))
 
     def categorise(self, *, rest: str = "rest", **categories: Pass | jax.Array) -> Events:
         """Return the events with regions that exclude each other and together hold every event.

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from hepgrad import ragged as rg
 
+from ..printing import meant
 from .counting import Counting
 from .cut import Pass, as_probability
 from .expectations import Expectations
@@ -96,6 +97,7 @@ class Objects(Counting, Expectations):
         if name.startswith("__") or name not in self.__dict__["array"].fields:
             raise AttributeError(
                 f"no field {name!r} in this collection; the fields are {self.__dict__['array'].fields}"
+                f"{meant(name, [*self.__dict__['array'].fields, *dir(type(self))])}"
             )
         return getattr(self.array, name)
 

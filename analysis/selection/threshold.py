@@ -13,6 +13,7 @@ import numpy as np
 
 from hepgrad import ragged as rg
 
+from ..printing import meant
 from .cut import Pass, Reading
 
 
@@ -236,11 +237,15 @@ class Cuts(Mapping[str, Any]):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name not in self._parameters:
-            raise AttributeError(f"no parameter {name!r}; the parameters are {list(self.__dict__['_parameters'])}")
+            known = list(self.__dict__["_parameters"])
+            raise AttributeError(f"no parameter {name!r}; the parameters are {known}{meant(name, known)}")
         return self._parameters[name]
 
     def __getitem__(self, name: str) -> Any:
         return self._parameters[name]
+
+    def __repr__(self) -> str:
+        return f"Cuts({', '.join(self._parameters)})"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parameters)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from .script import selection_script, write_selection
+from .script import selection_script
+from .writing import Exported, write_selection
 
 __all__ = [
+    "Exported",
     "selection_script",
     "write_selection",
 ]

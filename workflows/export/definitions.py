@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import inspect
+import itertools
 import math
+import operator
 import re
 import textwrap
 import types
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import awkward as ak
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+import hepgrad.analysis as analysis
 from hepgrad import ragged as rg
-from hepgrad.analysis import AnyStage, Stage
+from hepgrad.analysis import AnyStage, Stage, kinematics, reconstruction
 
 from ..errors import InputError
 from .boxed import needed_functions
-from .runtime import is_known
+from .runtime import is_in_rg, is_known
 from .text import Piece, docstring, is_name, literal
 
-MODULES = {rg: "rg", np: "np", jnp: "np", ak: "ak", math: "math"}
+MODULES = {rg: "rg", np: "np", jnp: "np", ak: "ak"} | {
+    module: module.__name__.rpartition(".")[2]
+    for module in (math, functools, itertools, operator, analysis, kinematics, reconstruction)
+}
 PLAIN = (int, float, str, bool, tuple, list, dict, type(None))
 
 
@@ -98,14 +107,28 @@ class _Collected:
         name = function.__name__
         if not self._is_new(name, function):
             return
-        source = textwrap.dedent(inspect.getsource(function))
+        try:
+            source = textwrap.dedent(inspect.getsource(function))
+        except OSError:
+            raise InputError(
+                f"the function {name!r} cannot be exported: its source is nowhere to be found; write it in a file"
+            ) from None
         tree = ast.parse(source).body[0]
         if not isinstance(tree, ast.FunctionDef) or tree.name != name or not is_name(name):
             raise InputError(f"the function {name!r} cannot be exported: its source is not that of a plain function")
         body = ast.Module([*tree.body, *map(ast.Expr, tree.args.defaults)], [])
-        for used in sorted({node.id for node in ast.walk(body) if isinstance(node, ast.Name)}):
-            if used in function.__globals__:
-                yield from self._used(used, function.__globals__[used], name, cut)
+        lines: dict[str, int] = {}
+        for node in ast.walk(body):
+            if isinstance(node, ast.Name):
+                lines[node.id] = min(node.lineno, lines.get(node.id, node.lineno))
+        code = function.__code__
+        known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+        for used in sorted(set(lines) & set(known)):
+            try:
+                yield from self._used(used, known[used], name, cut)
+            except _Refused as refused:
+                line = code.co_firstlineno + lines[used] - 1
+                raise InputError(f"{refused} ({Path(code.co_filename).name}, line {line})") from None
         text = _with_short_docstring(source, tree)
         if cut:
             text = re.sub(rf"\b({cut}\.\w+)\.value\b", r"\1", text)
@@ -113,29 +136,30 @@ class _Collected:
 
     def _used(self, name: str, value: Any, function: str, cut: str) -> Iterator[Definition]:
         if isinstance(value, types.FunctionType) and not _is_hepgrads(value):
-            yield from self._by_its_own_name(name, value, cut)
+            yield from self._by_its_own_name(name, _plain(value, "the function", name), cut)
             return
         if not self._is_new(name, value):
             return
         if isinstance(value, types.ModuleType):
             if value not in MODULES:
-                raise InputError(f"stage function {function!r} cannot be exported: it uses the module {value.__name__}")
+                raise _Refused(f"stage function {function!r} cannot be exported: it uses the module {value.__name__}")
             if MODULES[value] != name:
                 yield Alias(name, MODULES[value])
-        elif _is_hepgrads(value):
-            if not is_known(value.__name__):
-                raise InputError(
-                    f"stage function {function!r} cannot be exported: it uses {value.__module__}.{value.__name__}"
-                )
-            if value.__name__ != name:
-                yield Alias(name, value.__name__)
-        elif isinstance(value, PLAIN):
+        elif stands_for := _of_the_script(value):
+            if stands_for != name:
+                yield Alias(name, stands_for)
+        elif isinstance(value, np.ndarray | jax.Array):
+            numbers = np.asarray(value)
+            told = literal(numbers.tolist(), f"stage function {function!r} cannot be exported: {name}, which it uses,")
+            yield Piece(f"{name} = np.array({told}, {numbers.dtype.name!r})", (name,))
+        elif isinstance(value, (*PLAIN, np.generic)):
             told = literal(value, f"stage function {function!r} cannot be exported: {name}, which it uses,")
             yield Piece(f"{name} = {told}", (name,))
+        elif _is_hepgrads(value):
+            told = f"{value.__module__}.{getattr(value, '__name__', name)}"
+            raise _Refused(f"stage function {function!r} cannot be exported: it uses {told}")
         else:
-            raise InputError(
-                f"stage function {function!r} cannot be exported: it uses {name}, a {type(value).__name__}"
-            )
+            raise _Refused(f"stage function {function!r} cannot be exported: it uses {name}, a {type(value).__name__}")
 
     def _by_its_own_name(self, name: str, function: types.FunctionType, cut: str) -> Iterator[Definition]:
         yield from self.function(function, cut)
@@ -143,16 +167,36 @@ class _Collected:
             yield Piece(f"{name} = {function.__name__}", (name,))
 
 
+class _Refused(InputError):
+    """Something that a function uses cannot be written down."""
+
+
 def _is_hepgrads(value: Any) -> bool:
     return str(getattr(value, "__module__", "")).startswith(("hepgrad.analysis", "hepgrad.ragged"))
 
 
+def _of_the_script(value: Any) -> str:
+    """Return what a function or a class of hepgrad, NumPy or Python is in a script; nothing where it has none."""
+    name = str(getattr(value, "__name__", ""))
+    module = str(getattr(value, "__module__", ""))
+    if _is_hepgrads(value) and is_known(name):
+        return name
+    if module.startswith("hepgrad.ragged") and is_in_rg(name):
+        return f"rg.{name}"
+    for library, called in ((np, np), (jnp, np), (math, math), (functools, functools), (operator, operator)):
+        if name and callable(value) and getattr(library, name, None) is value and hasattr(called, name):
+            return f"{MODULES[called]}.{name}"
+    return ""
+
+
 def _plain(function: Any, kind: str, name: str) -> types.FunctionType:
-    if isinstance(function, types.FunctionType) and not function.__closure__ and function.__name__ != "<lambda>":
+    if isinstance(function, types.FunctionType) and function.__name__ != "<lambda>":
         return function
     is_function = isinstance(function, types.FunctionType)
-    what = "without a name, or has variables of its own" if is_function else f"a {type(function).__name__}"
-    raise InputError(f"{kind} {name!r} cannot be exported: it is {what}, and only plain functions are written")
+    what = "without a name" if is_function else f"a {type(function).__name__}"
+    code = getattr(function, "__code__", None)
+    place = f" ({Path(code.co_filename).name}, line {code.co_firstlineno})" if code else ""
+    raise InputError(f"{kind} {name!r} cannot be exported: it is {what}, and only plain functions are written{place}")
 
 
 def _with_short_docstring(source: str, tree: ast.FunctionDef) -> str:

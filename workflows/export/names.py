@@ -15,7 +15,7 @@ from .runtime import runtime_source
 from .text import Piece, unique
 
 # what a script defines beside its runtime and the user's functions
-OWN = ("cut", "STAGES", "COLUMNS", "PROCESSES", "FILES", "READING", "CHANNELS", "histograms")
+OWN = ("cut", "STAGES", "COLUMNS", "PROCESSES", "FILES", "READING", "CHANNELS", "histograms", "of_nanoevents", "write")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +74,8 @@ class Names:
         """
         if isinstance(definition, Piece):
             return definition
-        stands_for = self.runtime.get(definition.stands_for, definition.stands_for)
+        first, dot, rest = definition.stands_for.partition(".")
+        stands_for = self.runtime.get(first, first) + dot + rest
         return Piece(f"{definition.name} = {stands_for}", (definition.name,))
 
     def stages(self, stages: Sequence[AnyStage]) -> list[Piece]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from hepgrad.analysis import Channel, Edges, Parameters, Regular, Weights
@@ -14,9 +15,8 @@ from hepgrad.analysis.stages.needs import needed_branches
 
 from ..errors import InputError
 from ..messages.redaction import redacted
-from ..read import Fileset, Ingredients
+from ..read import Fileset, Ingredients, Layout, LumiMask, Sample
 from ..read.files.paths import is_remote
-from ..results.run_folder import RunFolder
 from ..workflow import Workflow
 from .definitions import definitions
 from .names import Names
@@ -51,9 +51,9 @@ def selection_script(workflow: Workflow, parameters: Parameters, fileset: Filese
     everything = workflow.ingredients(fileset)
     recipe = {process.name: everything[process.name] for process in workflow.predicted}
     samples = [ingredient.sample for ingredients in recipe.values() for ingredient in ingredients]
-    if own := [sample.name for sample in samples if sample.layout is not None]:
-        raise InputError(f"sample {own[0]!r} cannot be exported: it has a layout of its own")
     chosen = list(dict.fromkeys(keep for sample in samples for keep in sample.keep))
+    if masks := [sample.name for sample in samples if any(isinstance(keep, LumiMask) for keep in sample.keep)]:
+        raise InputError(f"sample {masks[0]!r} cannot be exported: it is a prediction with a mask of luminosity blocks")
     columns = {
         *needed_branches(workflow.analysis.stages),
         *(column for sample in samples for column in sample.reads),
@@ -72,35 +72,29 @@ def selection_script(workflow: Workflow, parameters: Parameters, fileset: Filese
             *names.stages(stages),
             assigned(names.own["COLUMNS"], sorted(columns)),
             _processes(recipe, workflow.luminosity, names.own["PROCESSES"]),
-            _files(workflow, fileset, names.own["FILES"]),
-            _reading(workflow, columns, names.own["READING"]),
+            _files(samples, fileset, names.own["FILES"]),
+            _reading(workflow, samples, columns, names.own["READING"]),
             _channels(workflow, parameters, names),
             Piece(renamed(MAIN, names.everywhere)),
         ]
     )
 
 
-def write_selection(folder: RunFolder, workflow: Workflow, parameters: Parameters, fileset: Fileset) -> str:
-    """Write ``selection.py`` into a run folder, and return its name, or why there is none.
+USAGE = f"""Run it as ``python {SCRIPT} DATA``, the folder of the events or a file in it, and as ``python {SCRIPT} DATA
+COLUMNS.root`` to write weights, observables and passed cuts of all events as trees, for RDataFrame. In coffea:
 
-    Parameters
-    ----------
-    folder
-        Where to.
-    workflow, parameters, fileset
-        As for `selection_script`.
+    class Selection(coffea.processor.ProcessorABC):
+        def process(self, events):
+            return selection.of_nanoevents(events, events.metadata["dataset"])
+
+        def postprocess(self, accumulator):
+            return accumulator"""
+
+MAIN = '''def histograms(where, part=slice(None), only=None):
+    """Return a `hist.Hist` by channel and process, or of some processes only.
+
+    A part, such as every second event, stands for all of them.
     """
-    try:
-        folder.write_text(SCRIPT, selection_script(workflow, parameters, fileset))
-    except InputError as error:
-        return str(error)
-    return SCRIPT
-
-
-USAGE = f"Run it as ``python {SCRIPT} DATA``, the folder of the events or their list of files."
-
-MAIN = '''def histograms(where, part=slice(None)):
-    """Return a `hist.Hist` by channel and process; a part, such as every second event, stands for all of them."""
     return fill(
         where,
         stages=STAGES,
@@ -109,12 +103,37 @@ MAIN = '''def histograms(where, part=slice(None)):
         processes=PROCESSES,
         columns=COLUMNS,
         part=part,
+        only=only,
+        files=FILES,
+        reading=READING,
+    )
+
+
+def of_nanoevents(events, sample):
+    """Return histograms of events as coffea reads them, by ``channel/process``: for the ``process`` of a processor."""
+    return fill_nanoevents(
+        events, sample, stages=STAGES, cut=cut, channels=CHANNELS, processes=PROCESSES, columns=COLUMNS
+    )
+
+
+def write(where, path):
+    """Write weights, observables and passed cuts of all events as trees, for ``RDataFrame::Filter``."""
+    write_columns(
+        where,
+        path,
+        stages=STAGES,
+        cut=cut,
+        channels=CHANNELS,
+        processes=PROCESSES,
+        columns=COLUMNS,
         files=FILES,
         reading=READING,
     )
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        write(*sys.argv[1:3])
     for (channel, process), histogram in histograms(sys.argv[1]).items():
         print(f"{channel:16}{process:16}{histogram.sum(flow=True).value:14.4f}")'''
 
@@ -132,31 +151,32 @@ def _processes(recipe: Ingredients, luminosity: float, name: str) -> Piece:
     return Piece("\n".join([remark, f"{name} = {{", *lines, "}"]), (name,))
 
 
-def _files(workflow: Workflow, fileset: Fileset, name: str) -> Piece:
-    if workflow.source is None:
-        return Piece(f"{name} = None  # they stand in the list of files", (name,), None)
+def _files(samples: Iterable[Sample], fileset: Fileset, name: str) -> Piece:
     folder = fileset.source.parent
     files = {
-        sample: [redacted(file) if is_remote(file) else os.path.relpath(file, folder) for file in about.files]
-        for sample, about in fileset.samples.items()
+        sample.name: [redacted(file) if is_remote(file) else os.path.relpath(file, folder) for file in sample.files]
+        for sample in samples
     }
     return assigned(name, files)
 
 
-def _reading(workflow: Workflow, columns: Iterable[str], name: str) -> Piece:
-    layout = workflow.layout
-    renamed_ = {column: layout.branch(column) for column in sorted(columns) if layout.branch(column) != column}
-    factors = {column: layout.factor(column) for column in sorted(columns) if layout.factor(column) != 1.0}
-    how: dict[str, Any] = {
-        "tree": workflow.tree,
-        "separator": layout.separator,
-        "renamed": renamed_,
-        "factors": factors,
-    }
-    defaults = {column: layout.default(column) for column in sorted(columns) if layout.default(column) is not None}
-    if defaults:
-        how["defaults"] = defaults
+def _reading(workflow: Workflow, samples: Iterable[Sample], columns: Iterable[str], name: str) -> Piece:
+    """Return how files are read, and by sample what is different for it."""
+    how = {"": {"tree": workflow.tree, **_layout(workflow.layout, columns)}}
+    if jnp.result_type(float) == jnp.float64:
+        how[""]["double"] = True
+    how |= {sample.name: _layout(sample.layout, columns) for sample in samples if sample.layout is not None}
     return assigned(name, how, sort_dicts=False)
+
+
+def _layout(layout: Layout, columns: Iterable[str]) -> dict[str, Any]:
+    names = sorted(columns)
+    return {
+        "separator": layout.separator,
+        "renamed": {column: layout.branch(column) for column in names if layout.branch(column) != column},
+        "factors": {column: layout.factor(column) for column in names if layout.factor(column) != 1.0},
+        "defaults": {column: layout.default(column) for column in names if layout.default(column) is not None},
+    }
 
 
 def _cuts(parameters: Parameters, names: Names) -> Iterator[Piece]:

@@ -79,7 +79,8 @@ def failure(error: Exception) -> Failure:
     >>> failure(OSError(28, "No space left on device", "run/result.json")).told("")
     'hepgrad: run/result.json: No space left on device; make room, or choose another folder'
     """
-    notes = tuple(getattr(error, "__notes__", ()))
+    # JAX notes that it has shortened a traceback, which is not shown anyway
+    notes = tuple(note for note in getattr(error, "__notes__", ()) if not note.startswith("-----"))
     if isinstance(error, InputError | FloatingPointError) or type(error).__name__ == "FitError":
         return Failure(REFUSED, str(error), notes)
     if isinstance(error, UnicodeEncodeError) or "embedded null" in str(error):

@@ -26,6 +26,9 @@ class Process:
         Whether it is what the search looks for.
     color
         Any colour that matplotlib understands; chosen by the plot by default.
+    observed
+        Whether its samples are collision data: no part of the prediction, but what is compared with it. They are not
+        looked at before the run is told to unblind.
     cross_section_of
         Name of the sample whose cross-section it is normalised to; by default each of its samples has its own. For an
         alternative simulation of a process whose rate is measured, not predicted.
@@ -33,13 +36,18 @@ class Process:
     Raises
     ------
     ValueError
-        When a sample is there twice.
+        When a sample is there twice, or collision data are marked as the signal.
 
     Examples
     --------
     >>> from hepgrad.workflows import Process
     >>> Process("single_top", datasets=("single_top_s_chan", "single_top_t_chan")).label
     'single_top'
+
+    Collision data, in one line:
+
+    >>> Process("data", datasets=("SingleMuon_B", "SingleMuon_C"), observed=True).observed
+    True
     """
 
     name: str
@@ -47,6 +55,7 @@ class Process:
     datasets: tuple[str, ...] = ()
     label: str = ""
     signal: bool = False
+    observed: bool = False
     color: str | None = None
     cross_section_of: str = ""
 
@@ -54,6 +63,8 @@ class Process:
         object.__setattr__(self, "datasets", tuple(self.datasets) or (self.name,))
         if twice := [name for name in dict.fromkeys(self.datasets) if self.datasets.count(name) > 1]:
             raise ValueError(f"process {self.name!r} has the sample {twice[0]!r} twice; its events would count twice")
+        if self.observed and self.signal:
+            raise ValueError(f"process {self.name!r} is observed, and cannot be the signal that is simulated")
         object.__setattr__(self, "label", self.label or self.name)
 
     def samples(self, fileset: Fileset) -> dict[str, Sample]:

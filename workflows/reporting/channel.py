@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import jax
@@ -13,8 +14,9 @@ from hepgrad.analysis import Channel, Point, Regular, Result
 
 from ..read.process import Process
 from ..results.observation import Observation
+from ..results.run_files import points
 from .observed import draw_observed, draw_observed_ratio
-from .style import BACKGROUND_COLORS, SIGNAL_COLORS, label_axes, new_figure
+from .style import BACKGROUND_COLORS, SIGNAL_COLORS, label_axes, new_figure, whole_numbers
 from .subject import Subject
 
 Counted: TypeAlias = tuple[np.ndarray, np.ndarray]
@@ -48,7 +50,7 @@ def plot_channel(result: Result, subject: Subject, channel: Channel, observation
     seen = [] if observation is None else [observation.start, observation.optimum]
     data = [np.asarray(channel.axis.select(counts[channel.name].sumw)) for counts in seen]
     order = _stacking_order(counted[0], processes)
-    colors = _colors(processes)
+    colors = process_colors(processes)
     signals = [process for process in processes if process.signal]
     for column, (title, point, counts) in enumerate(zip(titles, points, counted, strict=True)):
         top, bottom = grid[:, column]
@@ -66,10 +68,11 @@ def plot_channel(result: Result, subject: Subject, channel: Channel, observation
         merit = result.merit.text(point.hard_held_out.objective, ".3g")
         top.text(0.04, 0.885, f"expected {result.merit.short} {merit}", fontsize=10, **place)
         bottom.set_xlabel(channel.axis.title or channel.observable, loc="right")
+        whole_numbers(bottom, edges)
     # limits first: the logarithmic scale refuses to find its own where no event passes
     grid[0, 0].set_ylim(*_y_range(counted, order, signals, data))
     grid[0, 0].set_yscale("log")
-    grid[0, 0].set_ylabel(_y_label(channel), loc="top")
+    grid[0, 0].set_ylabel(event_label(channel), loc="top")
     if data:
         grid[1, 0].set_ylabel("data / bkg.", loc="center")
         grid[1, 0].set_ylim(0, 2)
@@ -83,6 +86,33 @@ def plot_channel(result: Result, subject: Subject, channel: Channel, observation
     handles, labels = [handles[i] for i in turn], [labels[i] for i in turn]
     grid[0, 1].legend(handles, labels, loc="upper right", ncols=2, columnspacing=1.0, handlelength=1.4)
     return figure
+
+
+def channel_numbers(
+    result: Result, subject: Subject, channel: Channel, observation: Observation | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """Yield what `plot_channel` draws, the titles of the columns first.
+
+    Parameters
+    ----------
+    result, subject, channel, observation
+        As for `plot_channel`.
+    """
+    yield "cuts", "kind", "process", "low", "high", "events", "uncertainty"
+    for name, point in points(result).items():
+        edges = channel.axis_at(point.parameters).edges.tolist()
+        counts = jax.tree.map(np.asarray, channel.axis.select(point.hard_held_out.histograms[channel.name]))
+        rows = list(point.hard_held_out.yields)
+        drawn = [
+            ("process", p.name, counts.sumw[rows.index(p.name)], counts.sumw2[rows.index(p.name)])
+            for p in subject.prediction
+        ]
+        if observation is not None:
+            seen = channel.axis.select(getattr(observation, name)[channel.name])
+            drawn.append(("data", "", np.asarray(seen.sumw), np.asarray(seen.sumw)))
+        for kind, process, sumw, sumw2 in drawn:
+            for low, high, events, variance in zip(edges[:-1], edges[1:], sumw.tolist(), sumw2.tolist(), strict=True):
+                yield name, kind, process, low, high, events, variance**0.5
 
 
 def _visible(point: Point, processes: Any, channel: Channel) -> dict[str, Counted]:
@@ -99,12 +129,26 @@ def _stacking_order(counts: dict[str, Counted], processes: Any) -> list[Process]
     return sorted(backgrounds, key=lambda process: float(counts[process.name][0].sum()))
 
 
-def _legend_label(process: Process) -> str:
+def legend_label(process: Process) -> str:
+    """Return what legends say of a process.
+
+    Parameters
+    ----------
+    process
+        Which one.
+    """
     # matplotlib leaves out labels that begin with an underscore
     return f" {process.label}" if process.label.startswith("_") else process.label
 
 
-def _colors(processes: Any) -> dict[str, str]:
+def process_colors(processes: Any) -> dict[str, str]:
+    """Return the colour of each process, by name.
+
+    Parameters
+    ----------
+    processes
+        Signals and backgrounds.
+    """
     colors: dict[str, str] = {}
     for is_signal, palette in ((True, SIGNAL_COLORS), (False, BACKGROUND_COLORS)):
         alike = [process for process in processes if process.signal == is_signal]
@@ -125,13 +169,13 @@ def _draw_stack(
     for process in order:
         above = below + counts[process.name][0]
         style: Style = {"fill": True, "facecolor": colors[process.name], "edgecolor": "black", "lw": 0.6}
-        axes.stairs(above, edges, baseline=below, label=_legend_label(process), **style)
+        axes.stairs(above, edges, baseline=below, label=legend_label(process), **style)
         below = above
     total, spread = _background(counts, order)
     band: Style = {"fill": True, "facecolor": "none", "edgecolor": "0.25", "hatch": "//////", "lw": 0}
     axes.stairs(total + spread, edges, baseline=np.maximum(total - spread, 0), label="simulated statistics", **band)
     for process in signals:
-        axes.stairs(counts[process.name][0], edges, color=colors[process.name], lw=2.2, label=_legend_label(process))
+        axes.stairs(counts[process.name][0], edges, color=colors[process.name], lw=2.2, label=legend_label(process))
 
 
 def _draw_ratio(
@@ -158,8 +202,15 @@ def _y_range(
     return lowest, highest * (highest / lowest) ** 0.45
 
 
-def _y_label(channel: Channel) -> str:
+def event_label(channel: Channel) -> str:
+    """Return the label of the vertical axis: events in bins of one width, or events.
+
+    Parameters
+    ----------
+    channel
+        Its axis.
+    """
     axis = channel.axis
     if isinstance(axis, Regular) and channel.edges is None:
-        return f"Events / {(axis.stop - axis.start) / axis.bins:g} {axis.unit}".rstrip()
-    return "Events / bin"
+        return f"Events / {(axis.stop - axis.start) / axis.bins:.4g} {axis.unit}".rstrip()
+    return "Events"

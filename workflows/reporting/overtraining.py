@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from jax.scipy.special import gammaincc
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from hepgrad.analysis import Channel, Counts, Outcome, Point, Result
 
-from .style import OPTIMUM_COLOR, SOFT_COLOR, label_axes, new_figure
+from .style import OPTIMUM_COLOR, SOFT_COLOR, label_axes, new_figure, whole_numbers
 from .subject import Subject
 
 # fewer effective events than this are no Gaussian number
@@ -76,10 +77,13 @@ class Agreement:
         The sum over the bins of the squared difference of the shares, over its variance.
     degrees
         Of freedom: one fewer than there are bins.
+    merged
+        How many bins of the histograms were merged into these; 0 when none was.
     """
 
     chi2: float
     degrees: int
+    merged: int = 0
 
     @property
     def p_value(self) -> float:
@@ -89,7 +93,13 @@ class Agreement:
     def __str__(self) -> str:
         if not self.degrees:
             return TOO_FEW
-        return rf"$\chi^2$/ndf = {self.chi2:.1f}/{self.degrees}, p = {self.p_value:.2f}"
+        told = rf"$\chi^2$/ndf = {self.chi2:.1f}/{self.degrees}, p = {self.p_value:.2f}"
+        return f"{told} ({self.bins})" if self.merged else told
+
+    @property
+    def bins(self) -> str:
+        """How many bins were compared."""
+        return f"{self.merged} bins merged into {self.degrees + 1}" if self.merged else str(self.degrees + 1)
 
 
 def agreement(first: Shape, second: Shape) -> Agreement:
@@ -116,12 +126,14 @@ def agreement(first: Shape, second: Shape) -> Agreement:
     >>> print(f"{found.chi2:.2f} {found.degrees} {found.p_value:.2f}")
     3.92 1 0.05
     """
+    bins = len(first.sumw)
     firsts = _wide_enough(np.minimum(first.effective, second.effective))
     first, second = first.merged(firsts), second.merged(firsts)
     variance = first.variances + second.variances
     squares = (first.shares - second.shares) ** 2
     known = variance > 0
-    return Agreement(float(np.sum(squares[known] / variance[known])), len(firsts) - 1)
+    merged = bins if len(firsts) < bins else 0
+    return Agreement(float(np.sum(squares[known] / variance[known])), len(firsts) - 1, merged)
 
 
 def _wide_enough(effective: np.ndarray) -> list[int]:
@@ -170,7 +182,7 @@ def overtraining_table(result: Result, subject: Subject) -> Table:
     table = Table(title="Training against held-out events, hard cuts, shapes")
     for column in ("channel", "cuts", "events"):
         table.add_column(column)
-    for column in ("chi2 / ndf", "p-value"):
+    for column in ("chi2 / ndf", "p-value", "bins compared"):
         table.add_column(column, justify="right")
     for channel in subject.channels:
         for name, title in POINTS.items():
@@ -180,10 +192,31 @@ def overtraining_table(result: Result, subject: Subject) -> Table:
                 if shape.is_drawable and held_out[part].is_drawable:
                     found = agreement(shape, held_out[part])
                     told = (
-                        (f"{found.chi2:.1f} / {found.degrees}", f"{found.p_value:.2f}") if found.degrees else (TOO_FEW,)
+                        (f"{found.chi2:.1f} / {found.degrees}", f"{found.p_value:.2f}", found.bins)
+                        if found.degrees
+                        else (TOO_FEW,)
                     )
                     table.add_row(channel.name, title, part, *told)
     return table
+
+
+def overtraining_numbers(result: Result, subject: Subject, channel: Channel) -> Iterator[tuple[Any, ...]]:
+    """Yield what `plot_overtraining` draws, the titles of the columns first.
+
+    Parameters
+    ----------
+    result, subject, channel
+        As for `plot_overtraining`.
+    """
+    yield "cuts", "events", "part", "low", "high", "share", "uncertainty"
+    for name in POINTS:
+        point: Point = getattr(result, name)
+        edges = channel.axis_at(point.parameters).edges.tolist()
+        for half, evaluation in (("training", point.hard_train), ("held-out", point.hard_held_out)):
+            for part, shape in shapes(evaluation, channel, subject).items():
+                if shape.is_drawable:
+                    columns = (edges[:-1], edges[1:], shape.shares.tolist(), np.sqrt(shape.variances).tolist())
+                    yield from ((name, half, part, *numbers) for numbers in zip(*columns, strict=True))
 
 
 def plot_overtraining(result: Result, subject: Subject, channel: Channel) -> Figure:
@@ -212,6 +245,7 @@ def plot_overtraining(result: Result, subject: Subject, channel: Channel) -> Fig
         label_axes(axes, subject)
         axes.text(0.04, 0.95, title, fontweight="bold", transform=axes.transAxes, va="top")
         axes.set_xlabel(channel.axis.title or channel.observable, loc="right")
+        whole_numbers(axes, edges)
         axes.set_xlim(edges[0], edges[-1])
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="upper left", bbox_to_anchor=(0.02, 0.91), fontsize=9)
@@ -223,6 +257,9 @@ def plot_overtraining(result: Result, subject: Subject, channel: Channel) -> Fig
 def _draw(axes: Axes, train: Shape, held_out: Shape, edges: np.ndarray, color: str, part: str) -> None:
     axes.stairs(train.shares, edges, fill=True, color=color, alpha=0.3, lw=0, label=f"{part}, training")
     axes.stairs(train.shares, edges, color=color, lw=1.2, baseline=None)
+    low, high = (train.shares + sign * np.sqrt(train.variances) for sign in (-1, 1))
+    low, high = (np.append(side, side[-1]) for side in (np.maximum(low, 0), high))
+    axes.fill_between(edges, low, high, step="post", facecolor="none", edgecolor=color, hatch="/////", lw=0, alpha=0.6)
     spread = np.sqrt(held_out.variances)
     centres = (edges[1:] + edges[:-1]) / 2
     label = f"{part}, held-out: {agreement(train, held_out)}"

@@ -20,12 +20,13 @@ from ..results.observation import Observation
 from ..results.run_files import points
 from ..results.run_folder import RunFolder
 from ..results.stored_result import StoredResult
-from .channel import plot_channel
+from .channel import channel_numbers, plot_channel
+from .control import control_plots
 from .gallery import Gallery
 from .history import plot_objective, plot_parameters
-from .overtraining import overtraining_table, plot_overtraining
+from .overtraining import overtraining_numbers, overtraining_table, plot_overtraining
 from .slopes import slopes_table
-from .style import Plot
+from .style import Plot, luminosity_text
 from .subject import Subject
 from .systematics import systematics_plots, systematics_tables
 from .tables import as_html, html_table, html_tally
@@ -88,7 +89,8 @@ LEFT_OUT = (
 )
 OVERTRAINING = (
     "If cuts were tuned to single training events, these would look different from events that the optimiser never "
-    "saw. Both halves are normalised; a p-value is the probability of a larger difference by chance."
+    "saw. Both halves are normalised; a p-value is the probability of a larger difference by chance. It compares bins "
+    "that hold ten effective events of both: neighbours with fewer are merged, and what differs among them is not seen."
 )
 
 
@@ -125,6 +127,7 @@ def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
         "Result": _paragraphs([f"{stored.improvement}.", *_fits(result), *subject.notes])
         + _side_by_side(map(html_table, tables)),
         "Plots": drawn(channel_plots(result, subject, observation)),
+        "Control plots": drawn(control_plots(folder.path, subject)),
         "Convergence": drawn(history_plots(result, subject)),
         "Overtraining": f"<p>{OVERTRAINING}</p>\n"
         + html_table(overtraining_table(result, subject))
@@ -156,7 +159,7 @@ def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
 
 def _facts(subject: Subject, facts: dict[str, Any]) -> list[str]:
     return [
-        f"{subject.luminosity / 1000:.3g} fb⁻¹ at {subject.energy:g} TeV",
+        f"{' '.join(luminosity_text(subject.luminosity))}⁻¹ at {subject.energy:g} TeV",
         f"{facts['steps']} steps in {facts['seconds']} s",
         f"finished {facts['finished']}",
         f"hepgrad {facts['versions']['hepgrad']}",
@@ -208,6 +211,7 @@ def channel_plots(result: Result, subject: Subject, observation: Observation | N
             f"drawn on its own, the hatched band is the uncertainty from the number of simulated events.{below}"
             + (" The outermost bins hold the under- and overflow." if channel.axis.flow == "fold" else ""),
             lambda channel=channel: plot_channel(result, subject, channel, observation),  # type: ignore[misc]
+            lambda channel=channel: channel_numbers(result, subject, channel, observation),  # type: ignore[misc]
         )
         for channel in subject.channels
     ]
@@ -252,8 +256,10 @@ def overtraining_plots(result: Result, subject: Subject) -> list[Plot]:
     return [
         Plot(
             f"overtraining-{channel.name}",
-            f"{channel.name}: training events (filled) against held-out events (points), hard cuts, normalised.",
+            f"{channel.name}: training events (filled, hatched: their statistical uncertainty) against held-out events "
+            "(points), hard cuts, normalised.",
             lambda channel=channel: plot_overtraining(result, subject, channel),  # type: ignore[misc]
+            lambda channel=channel: overtraining_numbers(result, subject, channel),  # type: ignore[misc]
         )
         for channel in subject.channels
     ]

@@ -6,16 +6,18 @@ import contextlib
 import dataclasses
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import matplotlib.style
 import mplhep
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from ..messages.terminal import visible
 from ..results.run_folder import RunFolder
@@ -98,8 +100,41 @@ def label_axes(axes: Axes, subject: Subject, *, shown: str = "Simulation") -> No
     bold = subject.experiment.translate(MATHTEXT)
     left = rf"$\mathbf{{{bold}}}$ {shown}" if bold else shown
     axes.set_title(left, loc="left", fontstyle="italic", fontsize=11)
-    right = rf"{subject.luminosity / 1000:.3g} fb$^{{-1}}$ ({subject.energy:g} TeV)"
+    number, unit = luminosity_text(subject.luminosity)
+    right = rf"{number} {unit}$^{{-1}}$ ({subject.energy:g} TeV)"
     axes.set_title(right, loc="right", fontsize=11)
+
+
+def luminosity_text(luminosity: float) -> tuple[str, str]:
+    """Return a luminosity as people say it: its number, and the unit whose inverse it is in.
+
+    Parameters
+    ----------
+    luminosity
+        In 1/pb.
+
+    Examples
+    --------
+    >>> from hepgrad.workflows.reporting.style import luminosity_text
+    >>> luminosity_text(50.0), luminosity_text(36_300.0)
+    (('50', 'pb'), ('36.3', 'fb'))
+    """
+    return (f"{luminosity:.3g}", "pb") if luminosity < 1000 else (f"{luminosity / 1000:.3g}", "fb")
+
+
+def whole_numbers(axes: Axes, edges: np.ndarray) -> None:
+    """Let the ticks of a horizontal axis be whole numbers where each bin holds one: numbers of jets.
+
+    Parameters
+    ----------
+    axes
+        Whose.
+    edges
+        Of the bins.
+    """
+    if np.allclose(np.diff(edges), 1) and np.allclose(edges % 1, 0.5):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_minor_locator(NullLocator())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,14 +149,17 @@ class Plot:
         What it shows.
     draw
         Returns the figure; called within `plot_style`.
+    numbers
+        Returns what is drawn as a table, the titles of its columns first; None where another file of the run has it.
     """
 
     name: str
     caption: str
     draw: Callable[[], Figure]
+    numbers: Callable[[], Iterable[Sequence[Any]]] | None = None
 
     def save(self, folder: RunFolder, experiment: str = "") -> tuple[str, list[str]]:
-        """Draw it, write it as PNG and PDF, and return it as SVG text, with what of it is not as it was meant.
+        """Draw it, write it as PNG and PDF and its numbers as CSV, and return it as SVG text, with what is amiss.
 
         Parameters
         ----------
@@ -143,6 +181,9 @@ class Plot:
             for suffix, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
                 with folder.writing(f"plots/{self.name}.{suffix}") as path:
                     figure.savefig(path, format=suffix, metadata=metadata)
+            if self.numbers is not None:
+                header, *rows = self.numbers()
+                folder.write_csv(f"plots/{self.name}.csv", header, rows)
             return as_svg(figure), notes
 
 

@@ -38,6 +38,8 @@ class Subject:
         Names, axes, and which parameters hold edges.
     notes
         What a reader of the numbers has to know, one sentence each.
+    plots
+        Columns and bins of the control plots.
     """
 
     title: str
@@ -48,6 +50,7 @@ class Subject:
     predicted: tuple[str, ...]
     channels: tuple[Channel, ...]
     notes: tuple[str, ...] = ()
+    plots: tuple[Channel, ...] = ()
 
     @classmethod
     def of(cls, workflow: Workflow, *notes: str) -> Subject:
@@ -69,6 +72,7 @@ class Subject:
             tuple(process.name for process in workflow.predicted),
             tuple(workflow.analysis.channels),
             notes,
+            tuple(workflow.plots),
         )
 
     @classmethod
@@ -126,6 +130,7 @@ class Subject:
             **plain,
             "processes": [dataclasses.asdict(process) for process in self.processes],
             "channels": [_channel_entry(channel) for channel in self.channels],
+            "plots": [_channel_entry(channel) for channel in self.plots],
         }
 
     @classmethod
@@ -138,9 +143,9 @@ class Subject:
             From JSON.
         """
         processes = tuple(Process(**process) for process in content["processes"])
-        channels = tuple(map(_channel, content["channels"]))
+        channels, plots = (tuple(map(_channel, content.get(name, ()))) for name in ("channels", "plots"))
         lists = {name: tuple(content[name]) for name in ("predicted", "notes")}
-        return cls(**{**content, **lists, "processes": processes, "channels": channels})
+        return cls(**{**content, **lists, "processes": processes, "channels": channels, "plots": plots})
 
 
 def _channel_entry(channel: Channel) -> dict[str, Any]:

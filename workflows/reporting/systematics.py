@@ -51,6 +51,11 @@ def systematics_plots(folder: Path) -> list[Plot]:
         f"units of the uncertainty before. Right: by how much {parameter} changes when a parameter is moved by one "
         "standard deviation, and the others are fitted again."
     )
+    if cut := [row["parameter"] for row in read_rows(path) if row.get("cut_off")]:
+        caption += (
+            f" Marked with a star: impacts of {', '.join(cut)} that the bounds of {parameter} cut off, and that would "
+            "be larger without them."
+        )
     return [Plot("impacts", caption, lambda: plot_impacts(read_rows(path), parameter)), *pulls_plots(folder)]
 
 
@@ -113,7 +118,8 @@ def plot_impacts(rows: list[dict[str, str]], parameter: str) -> Figure:
     left.set_xlim(-max(2.2, 1.1 * float(np.max(abs(pull) + constraint, initial=0))), None)
     left.set_xlim(right=-left.get_xlim()[0])
     left.set_xlabel("pull", loc="right")
-    left.set_yticks(places, list(map(visible, names)))
+    marks = [" *" if row.get("cut_off") else "" for row in chosen]
+    left.set_yticks(places, [visible(name) + mark for name, mark in zip(names, marks, strict=True)])
     left.tick_params(axis="y", which="minor", left=False, right=False)
     for down, up, style in (
         (pre_down, pre_up, {"fill": False, "lw": 1.0, "label": "before the fit"}),

@@ -24,6 +24,7 @@ PULL_COLUMNS = ("fit", "parameter", *FITTED, "pull", "constraint")
 # of `Impacts`, by parameter
 MOVED = ("prefit_down", "prefit_up", "postfit_down", "postfit_up")
 IMPACTS = ("pull", "constraint", *MOVED, "converged")
+CUT_OFF = "cut_off"
 TITLES = {"asimov": "Asimov", "observed": "observed"}
 
 
@@ -75,7 +76,9 @@ def write_inference(
             for name, fitted in fits.items():
                 if not fitted.best.converged:
                     raise FitError(f"the fit to the {TITLES[name]} data did not converge from any of its starts")
-            folder.write_csv(file_names.IMPACTS, ("parameter", *FITTED, *IMPACTS), impact_rows(list(fits.values())[-1]))
+            bounds = np.asarray(optimum.bounds)[optimum.index(str(optimum.parameter_of_interest))]
+            moved = impact_rows(list(fits.values())[-1], str(optimum.parameter_of_interest), bounds)
+            folder.write_csv(file_names.IMPACTS, ("parameter", *FITTED, CUT_OFF, *IMPACTS), moved)
             rows = (row for name, fitted in fits.items() for row in pull_rows(name, fitted))
             folder.write_csv(file_names.PULLS, PULL_COLUMNS, rows)
             folder.write_json(file_names.UNCERTAINTY, uncertainty_parts(optimum, data))
@@ -109,16 +112,24 @@ def source_rows(point: str, model: Model) -> Iterator[tuple[str, str, str, str, 
                 yield point, channel.name, sample.name, modifier.name, modifier.type, total, down, up
 
 
-def impact_rows(result: Impacts) -> Iterator[tuple[Any, ...]]:
+def impact_rows(result: Impacts, poi: str = "", bounds: Any = (-np.inf, np.inf)) -> Iterator[tuple[Any, ...]]:
     """Yield one row for each parameter, those that matter most first and those without an impact last.
 
-    The impacts of a parameter whose fits did not converge are empty.
+    The impacts of a parameter whose fits did not converge are empty. One column names those that would be larger if
+    the bounds of the parameter of interest did not cut them off.
 
     Parameters
     ----------
     result
         Of the fit.
+    poi
+        Name of the parameter of interest.
+    bounds
+        Its lowest and highest value.
     """
+    estimate = float(np.asarray(result.best.parameters)[result.names.index(poi)]) if poi else 0.0
+    low, high = (float(bound) - estimate for bound in bounds)
+    margin = 1e-6 * max(1.0, abs(estimate))
     order = list(dict.fromkeys([*result.ranking(), *result.names]))
     columns = [result.best.parameters, result.best.uncertainties, *(getattr(result, name) for name in IMPACTS)]
     for name in order:
@@ -126,7 +137,9 @@ def impact_rows(result: Impacts) -> Iterator[tuple[Any, ...]]:
         if not told[-1]:
             fitted = len(told) - 1 - len(MOVED)
             told[fitted:-1] = [""] * len(MOVED)
-        yield name, *told
+        changes = dict(zip(MOVED, told[-1 - len(MOVED) : -1], strict=True))
+        cut = [side for side, x in changes.items() if x not in ("", 0.0) and not low + margin < x < high - margin]
+        yield name, *told[: len(FITTED)], " ".join(cut), *told[len(FITTED) :]
 
 
 def pull_rows(fit: str, result: Impacts) -> Iterator[tuple[Any, ...]]:

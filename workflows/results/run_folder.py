@@ -10,6 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
+from hepgrad.analysis.printing import as_html
+
 from ..errors import InputError
 from ..files.lock import beside
 from ..files.replacing import leftovers, replacing
@@ -43,6 +47,16 @@ class RunFolder:
         self.path = path
         self.files: list[str] = []
         self.facts: dict[str, Any] = {"status": "unfinished"}
+
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r}, {self.facts.get('status', '')}, {len(self.files)} files)"
+
+    def _repr_html_(self) -> str:
+        table = Table(title=str(self.path), title_justify="left")
+        table.add_column("file")
+        for name in sorted(self.files):
+            table.add_row(name)
+        return as_html(table)
 
     @classmethod
     def check(cls, path: str | Path, *, overwrite: bool = False) -> None:

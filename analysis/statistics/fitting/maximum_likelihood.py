@@ -9,7 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from rich.table import Table
 
+from ...printing import as_html
 from ...tracing import is_known
 from ..histfactory.layout import ModelLayout
 from ..histfactory.model import Model
@@ -65,6 +67,29 @@ class FitResult:
     converged: jax.Array
     steps: jax.Array
     layout: ModelLayout = dataclasses.field(metadata={"static": True})
+
+    def table(self) -> Table:
+        """Return the best parameters and their uncertainties as a table; outside `jit`."""
+        ended = "converged" if bool(self.converged) else "did not converge"
+        table = Table(title=f"Fit of {len(self.parameters)} parameters, {ended}", title_justify="left")
+        table.add_column("parameter")
+        for column in ("value", "+-"):
+            table.add_column(column, justify="right")
+        names = [name for parameters in self.layout.parameter_sets for name in parameters.component_names]
+        bounded = np.asarray(self.at_bound).tolist()
+        columns = (np.asarray(self.parameters).tolist(), np.asarray(self.uncertainties).tolist(), bounded)
+        for name, value, uncertainty, at_bound in zip(names, *columns, strict=True):
+            table.add_row(name, f"{value:.4g}", "at its bound" if at_bound else f"{uncertainty:.2g}")
+        return table
+
+    def __repr__(self) -> str:
+        if isinstance(self.nll, jax.core.Tracer) or np.shape(self.nll) != ():
+            return f"FitResult(parameters of shape {np.shape(self.parameters)})"
+        ended = "converged" if bool(self.converged) else "did not converge"
+        return f"FitResult({len(self.parameters)} parameters, nll {float(self.nll):.6g}, {ended})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self.table())
 
     @property
     def hessian(self) -> jax.Array:

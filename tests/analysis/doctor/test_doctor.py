@@ -34,7 +34,12 @@ from hepgrad.analysis.doctor.compilation import examine_compilation
 from hepgrad.analysis.doctor.derivatives import examine_differences, examine_gradient
 from hepgrad.analysis.doctor.patient import Patient
 from hepgrad.analysis.doctor.reach import inputs_that_matter
-from hepgrad.analysis.doctor.selections import examine_selections, examine_statistics, examine_thresholds
+from hepgrad.analysis.doctor.selections import (
+    examine_lost_processes,
+    examine_selections,
+    examine_statistics,
+    examine_thresholds,
+)
 from hepgrad.analysis.doctor.widths import examine_widths
 from hepgrad.analysis.statistics import asimov_z
 
@@ -158,6 +163,17 @@ def test_selections_that_reject_everything_or_nothing(data):
         about="selection 'met'",
         what="with hard cuts all of",
     )
+
+
+def test_a_background_of_which_no_simulated_event_passes(data):
+    samples = {"signal": sample(0, 90.0), "background": sample(1, 50.0), "qcd": sample(2, 1.0, 40)}
+    weights = {name: np.full(len(events), 500.0 if name == "qcd" else 0.2) for name, events in samples.items()}
+    what = "20,000 +- 3,162 events are expected before the selection, and none of the 40 simulated ones passes it"
+    finding = found(
+        examine_lost_processes, dataset(samples, weights), severity=Severity.WARNING, about="process qcd", what=what
+    )
+    assert "one simulated event stands for 500 events" in finding.why
+    assert not list(examine_lost_processes(Patient.of(ANALYSIS, data, CUTS)))
 
 
 def test_thresholds_on_one_side_of_everything(data):

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chi2, kstest
 
 from hepgrad.workflows.reporting.overtraining import Agreement, Shape, agreement, plot_overtraining
-from hepgrad.workflows.reporting.style import plot_style
+from hepgrad.workflows.reporting.style import new_figure, plot_style, whole_numbers
 from hepgrad.workflows.reporting.subject import Subject
 
 EDGES = np.linspace(0, 3, 9)
@@ -45,6 +45,8 @@ def test_bins_are_merged_until_they_hold_enough():
     # 100 | 4 + 4 + 4 + 2
     assert agreement(few, many).degrees == 1
     assert agreement(few, many).chi2 == pytest.approx(0)
+    assert agreement(few, many).bins == "5 bins merged into 2"
+    assert str(agreement(few, many)).endswith("p = 1.00 (5 bins merged into 2)")
     lonely = Shape(np.array([3.0, 2.0]), np.array([3.0, 2.0]))
     assert str(agreement(lonely, lonely)) == "too few events"
 
@@ -63,3 +65,14 @@ def test_plot_shows_both_halves(finished):
         np.testing.assert_allclose(filled, train / train.sum(axis=1, keepdims=True), rtol=1e-5)
         points = [container[0].get_ydata() for container in axes.containers]
         np.testing.assert_allclose(points, held_out / held_out.sum(axis=1, keepdims=True), rtol=1e-5)
+
+
+def test_axes_of_numbers_have_whole_numbers():
+    with plot_style():
+        figure = new_figure(4, 3)
+        jets, mass = figure.subplots(1, 2)
+        for axes, edges in ((jets, np.arange(-0.5, 5)), (mass, np.linspace(0, 4.5, 6))):
+            axes.set_xlim(edges[0], edges[-1])
+            whole_numbers(axes, edges)
+        assert all(tick % 1 == 0 for tick in jets.get_xticks())
+        assert len(jets.get_xticks(minor=True)) == 0 < len(mass.get_xticks(minor=True))

@@ -76,7 +76,7 @@ def test_page_tells_the_result(page, finished):
     _, result, _ = finished
     rows = [row for row in page.rows if row]
     a, b = result.start.hard_held_out.objective, result.optimum.hard_held_out.objective
-    assert ["hard", "held-out", f"{a:.3f}", f"{b:.3f}", f"{b / a:.3f}"] in rows
+    assert ["hard", "held-out", f"{a:.3f}", f"{b:.3f}", f"{b / a:.3f} x"] in rows
     met = next(row for row in rows if row[0] == "met")
     assert met[1:] == ["20", f"{float(result.optimum.parameters['met']):.4g}", "10 to 100", "GeV"]
     # start and optimum, hard and soft

@@ -8,9 +8,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from . import filling, formulas, functions, objects, systems
+from . import elsewhere, filling, formulas, functions, objects, systems
 
-PARTS = (formulas, objects, systems, functions, filling)
+PARTS = (formulas, objects, systems, functions, filling, elsewhere)
 
 
 def is_known(name: str) -> bool:
@@ -24,9 +24,20 @@ def is_known(name: str) -> bool:
     return any(hasattr(part, name) for part in PARTS)
 
 
+def is_in_rg(name: str) -> bool:
+    """Return whether the script's ``rg`` has a function of this name.
+
+    Parameters
+    ----------
+    name
+        Of the function.
+    """
+    return hasattr(functions.rg, name)
+
+
 def runtime_source() -> str:
     """Return the parts as one piece of Python, all imports at its beginning."""
-    imports, pieces = {"import math", "import sys", "import types"}, []
+    imports, pieces = {"import math", "import operator", "import sys", "import types"}, []
     for part in PARTS:
         text = Path(str(part.__file__)).read_text(encoding="utf-8")
         _, _, *body = ast.parse(text).body  # without docstring and the import of annotations

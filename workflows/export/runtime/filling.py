@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import functools
-import glob
-import json
 from pathlib import Path
 
 import awkward as ak
@@ -24,27 +22,47 @@ def _single(values):
     return ak.values_astype(values, np.float32) if is_double else values
 
 
-def read_events(path, columns, *, tree="Events", separator="_", renamed=None, factors=None, defaults=None):
+def _scaled(values, factor):
+    if factor == 1:
+        return values
+    # in double precision, so that 50,000 MeV are 50 GeV in single precision too
+    single = ak.to_numpy(ak.flatten(values, axis=None)).dtype == np.float32
+    scaled = ak.values_astype(values, np.float64) * factor
+    return ak.values_astype(scaled, np.float32) if single else scaled
+
+
+def _collection(members, defaults, events):
+    """Return the fields of a collection, or of something that there is one of in each event."""
+    lists = next((values for values in members.values() if values.ndim > 1), None)
+    for field, default in defaults.items():
+        value = np.float32(default) if isinstance(default, float) else default
+        same = ak.Array(np.full(events, value))
+        members[field] = same if lists is None else ak.broadcast_arrays(same, lists)[0]
+    if set(members) == {""}:
+        return members[""]
+    return ak.zip(members, depth_limit=1 if lists is None else 2)
+
+
+def read_events(path, columns, *, tree, separator="_", renamed=(), factors=(), defaults=(), double=False):
     """Read columns of one file; ``Jet_pt`` becomes ``events.Jet.pt``."""
-    branches = {column: (renamed or {}).get(column, column) for column in columns}
+    renamed, factors, defaults = dict(renamed), dict(factors), dict(defaults)
+    branches = {column: renamed.get(column, column) for column in columns}
     with uproot.open(path) as file:
         there = set(file[tree].keys())
-        flat = file[tree].arrays([each for each in branches.values() if each in there or not defaults])
+        wanted = [branch for column, branch in branches.items() if branch in there or column not in defaults]
+        flat = file[tree].arrays(list(dict.fromkeys(wanted)))
     groups = {}
     for column, branch in branches.items():
-        # in single precision, in which the cuts were tuned
-        values = _single(flat[branch]) if branch in flat.fields else ak.Array([defaults[column]] * len(flat))
-        values = values * np.float32(factors[column]) if column in (factors or {}) else values
         collection, _, field = column.partition(separator) if separator else (column, "", "")
-        groups.setdefault(collection, {})[field] = values
-    events = {}
-    for name, members in groups.items():
-        if set(members) == {""}:
-            events[name] = members[""]
+        members, missing = groups.setdefault(collection, ({}, {}))
+        if branch not in flat.fields:
+            missing[field] = defaults[column]
             continue
-        ragged = any(values.ndim > 1 for values in members.values())
-        events[name] = ak.zip(members, depth_limit=2 if ragged else 1)
-    return ak.zip(events, depth_limit=1)
+        values = _scaled(flat[branch], factors.get(column, 1))
+        # in the precision in which the cuts were tuned
+        members[field] = values if double else _single(values)
+    fields = {name: _collection(members, missing, len(flat)) for name, (members, missing) in groups.items()}
+    return ak.zip(fields, depth_limit=1)
 
 
 def select(columns, weight, stages, cut):
@@ -52,42 +70,49 @@ def select(columns, weight, stages, cut):
     return functools.reduce(lambda events, stage: stage(events, cut), stages, Events(columns, weight))
 
 
-def find_files(where, sample, files):
-    """Return the files of a sample: as listed here, in a folder, or else as a fileset in JSON lists them."""
-    where = Path(where)
-    if files:
-        return [where / file for file in files[sample]]
-    where = where / "fileset.json" if where.is_dir() else where
-    name, _, variation = sample.partition(":")
-    listed = json.loads(where.read_text(encoding="utf-8"))[name][variation or "nominal"]["files"]
-    paths = [entry["path"] if isinstance(entry, dict) else entry for entry in listed]
-    local = [path if "://" in path else str(where.parent / path) for path in paths]
-    return [path for each in local for path in (sorted(glob.glob(each)) if glob.has_magic(each) else [each])]
+def find_files(where, files):
+    """Return files that are listed relative to a folder, or to the folder of a file."""
+    folder = Path(where) if Path(where).is_dir() else Path(where).parent
+    return [file if "://" in file else folder / file for file in files]
 
 
 def read_process(where, ingredients, columns, part, files, reading):
     """Yield the events of each sample of a process and what they count for; a part stands for all of them."""
     for sample, factor, weight, keep in ingredients:
-        wanted = [*columns, *([weight] if weight else [])]
-        events = ak.concatenate([read_events(path, wanted, **reading) for path in find_files(where, sample, files)])
+        wanted = [*columns, *([weight] if weight and weight not in columns else [])]
+        how = {"tree": "Events"} | reading.get("", {}) | reading.get(sample, {})
+        events = ak.concatenate([read_events(path, wanted, **how) for path in find_files(where, files[sample])])
         chosen = events[part]
-        counts = factor * len(events) / len(chosen) * (ak.to_numpy(chosen[weight]) if weight else np.ones(len(chosen)))
+        counts = factor * len(events) / max(len(chosen), 1) * _weights(chosen, weight, how.get("separator", "_"))
         kept = np.all([np.ones(len(chosen), bool), *(ak.to_numpy(passes(chosen)) for passes in keep)], axis=0)
         yield chosen[kept], counts[kept]
 
 
-def fill(where, *, stages, cut, channels, processes, columns, part=slice(None), files=None, reading=None):
+def _weights(events, column, separator):
+    collection, _, field = column.partition(separator) if column and separator else (column, "", "")
+    if not collection:
+        return np.ones(len(events))
+    return ak.to_numpy(events[collection, field] if field else events[collection])
+
+
+def fill_channel(histogram, events, observable, region):
+    """Fill the selected events of a region."""
+    chosen = events if region is None else events.in_region(region)
+    values = ak.to_numpy(functools.reduce(getattr, observable.split("."), chosen))[chosen.passed]
+    histogram.fill(values, weight=ak.to_numpy(chosen.weight)[chosen.passed])
+
+
+def fill(where, *, stages, cut, channels, processes, columns, files, reading, part=slice(None), only=None):
     """Return a `hist.Hist` for each channel and process, filled with the selected events."""
+    processes = {name: processes[name] for name in only or processes}
     filled = {
         (name, process): hist.Hist(axis, storage=hist.storage.Weight())
         for name, (_, axis, _) in channels.items()
         for process in processes
     }
     for process, ingredients in processes.items():
-        for array, weight in read_process(where, ingredients, columns, part, files, reading or {}):
+        for array, weight in read_process(where, ingredients, columns, part, files, reading):
             events = select(array, weight, stages, cut)
             for channel, (observable, _, region) in channels.items():
-                chosen = events if region is None else events.in_region(region)
-                values = ak.to_numpy(functools.reduce(getattr, observable.split("."), chosen))[chosen.passed]
-                filled[channel, process].fill(values, weight=ak.to_numpy(chosen.weight)[chosen.passed])
+                fill_channel(filled[channel, process], events, observable, region)
     return filled

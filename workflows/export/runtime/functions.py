@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import types
@@ -63,6 +64,45 @@ def perceptron(weights, features, *, mean, deviation):
     return _apply(scores, *features)
 
 
-# Awkward Array's functions, and two more that stages use
-rg = types.SimpleNamespace(**{name: getattr(ak, name) for name in ak.__all__ if hasattr(ak, name)})
-rg.firsts, rg.apply = _firsts, _apply
+def _roomy(function):
+    """Return a function that needs no room to be set aside for its result."""
+
+    @functools.wraps(function)
+    def called(*arguments, capacity=None, max_length=None, **options):
+        return function(*arguments, **options)
+
+    return called
+
+
+def _never_missing(function):
+    """Return a reducer that has a number for an empty row."""
+    return functools.partial(function, mask_identity=False)
+
+
+def _pad_none(x, target, axis=1, *, clip=False, fill_value=None):
+    return ak.fill_none(ak.pad_none(x, target, axis=axis, clip=clip), fill_value)
+
+
+def _pad(x, length, fill_value, **options):
+    return _pad_none(x, length, fill_value=fill_value, **options)
+
+
+def _top_k(x, k, *, fill_value):
+    return _pad(ak.sort(x, axis=1, ascending=False), k, fill_value, clip=True)
+
+
+def _logsumexp(x, axis=-1):
+    return np.log(ak.sum(np.exp(x), axis=axis))
+
+
+ROOMY = ("argcartesian", "argcombinations", "cartesian", "combinations", "concatenate", "unflatten")
+REDUCERS = ("argmax", "argmin", "max", "mean", "min", "moment", "nanmax", "nanmean", "nanmin", "ptp", "std", "var")
+# Awkward Array's functions, NumPy's, and a few more that stages use
+rg = types.SimpleNamespace(
+    **{name: value for name, value in vars(np).items() if isinstance(value, np.ufunc)}
+    | {name: getattr(ak, name) for name in ak.__all__ if hasattr(ak, name)}
+    | {name: _roomy(getattr(ak, name)) for name in ROOMY}
+    | {name: _never_missing(getattr(ak, name)) for name in REDUCERS},
+)
+rg.abs, rg.clip = np.absolute, np.clip
+rg.firsts, rg.apply, rg.pad, rg.pad_none, rg.top_k, rg.logsumexp = _firsts, _apply, _pad, _pad_none, _top_k, _logsumexp

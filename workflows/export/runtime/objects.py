@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import operator
 
 import awkward as ak
 import numpy as np
@@ -27,6 +29,10 @@ class Objects:
     def as_read(cls, array):
         order = ak.argsort(array.pt, axis=1, ascending=False, stable=True) if "pt" in array.fields else None
         return cls(array, order=order)
+
+    @classmethod
+    def of(cls, array):
+        return cls(array)
 
     def leading_first(self):
         return self if self.order is None else Objects(self.array[self.order], self.passed[self.order])
@@ -79,7 +85,7 @@ class Objects:
         return ak.sum(self[field][self.passed], axis=1)
 
     def mean(self, field, *, fill_value=None):
-        return ak.fill_none(ak.mean(self[field][self.passed], axis=1), fill_value or 0.0)
+        return ak.fill_none(ak.mean(self[field][self.passed], axis=1, mask_identity=True), fill_value or 0.0)
 
     def max(self, field, *, fill_value=None):
         return ak.fill_none(ak.max(self[field][self.passed], axis=1), fill_value or 0.0)
@@ -115,6 +121,14 @@ class Objects:
         order = ak.argsort(ranked[field], axis=1, ascending=ascending, stable=True)
         return Objects(ranked.array[order], ranked.passed[order])
 
+    def combinations(self, n, *, fields=None, **_):
+        names = [str(place) for place in range(n)] if fields is None else list(fields)
+        ranked = self.leading_first()
+        objects = ak.combinations(ranked.array, n, axis=1, fields=names)
+        passed = ak.unzip(ak.combinations(ranked.passed, n, axis=1))
+        members = dict(zip(names, ak.unzip(objects), strict=True))
+        return Objects(ak.zip(members, depth_limit=2), functools.reduce(operator.and_, passed))
+
     @classmethod
     def concatenate(cls, collections, *, fields=None):
         names = list(fields or collections[0].fields)
@@ -122,7 +136,7 @@ class Objects:
         arrays = [ak.zip({name: each[name] for name in names}, depth_limit=2) for each in collections]
         return cls(ak.concatenate(arrays, axis=1), ak.concatenate([each.passed for each in collections], axis=1))
 
-    def without_overlap(self, others, radius):
+    def without_overlap(self, others, radius, **_):
         theirs = others.array[others.passed]
         mine, near = ak.unzip(ak.cartesian([self.array, theirs], nested=True))
         return self.select(~ak.any(delta_r(mine.eta, mine.phi, near.eta, near.phi) < radius, axis=-1))
@@ -142,8 +156,9 @@ class Events:
         self.regions = {}
 
     def __getattr__(self, name):
-        if name.startswith("__") or name not in self.__dict__["columns"]:
-            raise AttributeError(name)
+        columns = self.__dict__.get("columns", {})
+        if name not in columns:
+            raise AttributeError(f"no column {name!r}; the columns are {list(columns)}")
         return self.columns[name]
 
     def _with(self, **changes):

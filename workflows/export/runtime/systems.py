@@ -9,11 +9,55 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import types
 
 import awkward as ak
+import numpy as np
 
-from .formulas import Momentum
+from .formulas import Momentum, invariant_mass, kinematics, window
 from .objects import Objects
+
+MEMBERS = ("first", "second", "third", "fourth")
+
+
+def leading_momentum(objects, *, fill_value=None):
+    ranked = objects.leading_first()
+    first = ranked.array[ranked.passed][:, :1]
+    return Momentum(*(ak.fill_none(ak.firsts(part), fill_value or 0.0) for part in Momentum.of(first).components))
+
+
+def total_momentum(objects):
+    return Momentum(*(ak.sum(part, axis=1) for part in Momentum.of(objects.array[objects.passed]).components))
+
+
+def _with_kinematics(objects, names):
+    members = [objects[name] for name in names]
+    total = functools.reduce(Momentum.__add__, map(Momentum.of, members))
+    return objects.with_field(pt=total.pt, eta=total.eta, phi=total.phi, mass=invariant_mass(*members))
+
+
+def systems(objects, n, **_):
+    return _with_kinematics(objects.combinations(n, fields=MEMBERS[:n]), MEMBERS[:n])
+
+
+def joint_systems(first, second, **_):
+    first, second = first.leading_first(), second.leading_first()
+    members = ak.unzip(ak.cartesian([first.array, second.array]))
+    passed = ak.unzip(ak.cartesian([first.passed, second.passed]))
+    array = ak.zip(dict(zip(MEMBERS[:2], members, strict=True)), depth_limit=2)
+    return _with_kinematics(Objects(array, passed[0] & passed[1]), MEMBERS[:2])
+
+
+def nearest_in_mass(objects, mass):
+    return objects.with_field(mass_distance=abs(objects.mass - mass)).ordered_by("mass_distance", ascending=True)
+
+
+def smooth_choice(objects, field, *, by, temperature, fill_value=None):
+    values, x = objects[field][objects.passed], objects[by][objects.passed]
+    weights = np.exp((ak.min(x, axis=1) - x) / temperature)
+    return ak.fill_none(ak.sum(weights * values, axis=1) / ak.sum(weights, axis=1), 0) + ak.where(
+        objects.none(), fill_value or 0.0, 0
+    )
 
 
 def trijets(jets, tagged, **_):
@@ -22,9 +66,9 @@ def trijets(jets, tagged, **_):
     members = dict(zip(trios.fields, ak.unzip(trios), strict=True))
     first, second, third = members.values()
     total = Momentum.of(first) + Momentum.of(second) + Momentum.of(third)
-    parts = {"pt": total.pt, "eta": total.eta, "phi": total.phi, "mass": total.mass}
-    systems = Objects(ak.zip({**members, **parts}, depth_limit=2))
-    return systems.select(first.tagged | second.tagged | third.tagged).ordered_by("pt")
+    parts = {"pt": total.pt, "eta": total.eta, "phi": total.phi, "mass": invariant_mass(first, second, third)}
+    made = Objects(ak.zip({**members, **parts}, depth_limit=2))
+    return made.select(first.tagged | second.tagged | third.tagged).ordered_by("pt")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,3 +120,17 @@ def top_pairs(jets, lepton, neutrino, masses, *, btagged=None, **_):
         best = [functools.reduce(better, best)]
     array = ak.concatenate([ak.zip(each) for each in best], axis=1)
     return Objects(array, array.tagged)
+
+
+reconstruction = types.SimpleNamespace(
+    TopMasses=TopMasses,
+    joint_systems=joint_systems,
+    leading_momentum=leading_momentum,
+    nearest_in_mass=nearest_in_mass,
+    smooth_choice=smooth_choice,
+    systems=systems,
+    top_pairs=top_pairs,
+    total_momentum=total_momentum,
+    trijets=trijets,
+)
+analysis = types.SimpleNamespace(Objects=Objects, kinematics=kinematics, reconstruction=reconstruction, window=window)

@@ -1,0 +1,61 @@
+"""What is wrong when a stage hands its columns to code that is no part of the compiled program."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+
+LIBRARY = str(Path(__file__).resolve().parents[2])
+OPAQUE = (
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerBoolConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.ConcretizationTypeError,
+)
+
+
+@contextlib.contextmanager
+def no_black_boxes(stage: str) -> Iterator[None]:
+    """Say in one sentence what to do about code that asks for numbers while there are only symbols for them.
+
+    Parameters
+    ----------
+    stage
+        The name of the stage that runs in the block.
+
+    Raises
+    ------
+    TypeError
+        In place of JAX's own errors.
+
+    Examples
+    --------
+    >>> import jax, numpy as np
+    >>> from hepgrad.analysis.stages.black_boxes import no_black_boxes
+    >>> def score(x):
+    ...     with no_black_boxes("tagger"):
+    ...         return np.asarray(x) > 0
+    >>> jax.jit(score)(1.0)
+    Traceback (most recent call last):
+    TypeError: stage 'tagger' (... line 3) asks for the numbers of a column while the program is compiled, when ...
+    """
+    try:
+        yield
+    except OPAQUE as error:
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_library(frame.filename)]
+        place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+        raise TypeError(
+            f"stage {stage!r}{place} asks for the numbers of a column while the program is compiled, when there are "
+            "none yet: Python's `if`, plain NumPy on arrays of JAX, correctionlib and boosted trees do. Write it with "
+            "jax.numpy and hepgrad.ragged (rg.where for `if`), take a correction from its file "
+            "(hepgrad.analysis.corrections), or compute it before and read it as a column"
+        ) from None
+
+
+def _is_library(file: str) -> bool:
+    """Return whether a line is of hepgrad, or of an installed package."""
+    return (file.startswith(LIBRARY) and "/tests/" not in file and "/examples/" not in file) or "site-packages" in file

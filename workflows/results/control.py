@@ -1,0 +1,149 @@
+"""Control plots: columns before and after each named cut, predicted with their total uncertainty, and observed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hepgrad.analysis import Analysis, Channel, Counts, Cuts, Dataset, Events, Hard, Point, Result
+from hepgrad.analysis.data.pool import Pool
+from hepgrad.analysis.data.split import Part
+from hepgrad.analysis.optimisation.programs.of_shards import Fill
+from hepgrad.analysis.stages.expression import parse
+from hepgrad.analysis.systematics import AlternativeSample, Normalisation, Templates
+
+from ..workflow import Workflow
+from .observation import count
+
+CONTROL = "control.csv"
+CONTROL_COLUMNS = ("plot", "step", "kind", "process", "low", "high", "events", "statistical", "systematic")
+# kinds of rows: one process, all of them, and the observed events
+PROCESS, TOTAL, OBSERVED = "process", "prediction", "data"
+
+
+@dataclasses.dataclass(frozen=True)
+class EveryStep:
+    """A last stage: the events as they were before the first cut, with a region for those left after each named one.
+
+    Attributes
+    ----------
+    observables
+        Expressions that become columns of their own name.
+    """
+
+    observables: tuple[str, ...]
+    name = "every step"
+    reads: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    makes: tuple[tuple[str, str], ...] = ()
+
+    def __call__(self, events: Events, cut: Cuts) -> Events:
+        """Return the events; the arguments are those of every stage."""
+        all_events = jnp.ones_like(events.probability)
+        events = events.with_field(**{text: parse(text).number(events, cut) for text in self.observables})
+        passed = enumerate([all_events, *events.cutflow.values()])
+        return dataclasses.replace(events, probability=all_events, regions={str(number): p for number, p in passed})
+
+
+def control_rows(
+    workflow: Workflow, result: Result, held_out: Part, observed: Dataset | None = None
+) -> list[tuple[Any, ...]]:
+    """Return what ``control.csv`` holds: for each plot, step and process the content of each bin, and its uncertainty.
+
+    Cuts are hard, at their optimised values. The systematic uncertainty of a process is the sum in quadrature over the
+    sources of half the difference between one standard deviation up and down; that of the whole prediction is the same
+    of the sums over the processes.
+
+    Parameters
+    ----------
+    workflow
+        Its plots, and its analysis with stages and systematic sources.
+    result
+        What the optimisation found.
+    held_out
+        Events of the prediction.
+    observed
+        Observed events; None while they are blinded.
+    """
+    if not workflow.plots:
+        return []
+    predicted = [process.name for process in workflow.predicted]
+    point = result.optimum
+    return list(_rows(workflow.analysis, workflow.plots, held_out, point, predicted, observed))
+
+
+def _rows(
+    analysis: Analysis,
+    plots: Sequence[Channel],
+    held_out: Part,
+    point: Point,
+    predicted: Sequence[str],
+    observed: Dataset | None,
+) -> Iterator[tuple[Any, ...]]:
+    parameters, steps = point.parameters, point.cutflow.steps
+    channels = [
+        dataclasses.replace(plot, name=f"{plot.name}/{number}", region=str(number))
+        for plot in plots
+        for number in range(len(steps))
+    ]
+    every_step = EveryStep(tuple(dict.fromkeys(plot.observable for plot in plots)))
+    everywhere = dataclasses.replace(analysis, stages=[*analysis.stages, every_step], channels=channels)
+    pool = Pool.of(held_out)
+    filled: Templates = pool.total(Fill(everywhere), parameters, Hard())
+    seen = {} if observed is None else count(everywhere, observed, parameters)
+    names = list(pool.about.processes)
+    rows = [names.index(name) for name in predicted]
+    for plot in plots:
+        axis = plot.axis_at(parameters)
+        for number, step in enumerate(steps):
+            name = f"{plot.name}/{number}"
+            bins = list(zip(axis.edges[:-1].tolist(), axis.edges[1:].tolist(), strict=True))
+            nominal = jax.tree.map(np.asarray, axis.select(filled[name]))
+            shifts = _shifts(everywhere, filled, name, axis, names, nominal)
+            whole = Counts(nominal.sumw[rows].sum(axis=0), nominal.sumw2[rows].sum(axis=0))
+            for process, row in zip(predicted, rows, strict=True):
+                each = Counts(nominal.sumw[row], nominal.sumw2[row])
+                yield from _lines(plot.name, step, (PROCESS, process), bins, each, [shift[row] for shift in shifts])
+            yield from _lines(plot.name, step, (TOTAL, ""), bins, whole, [shift[rows].sum(axis=0) for shift in shifts])
+            if name in seen:
+                data = jax.tree.map(np.asarray, axis.select(seen[name]))
+                yield from _lines(plot.name, step, (OBSERVED, ""), bins, data, [])
+
+
+def _lines(
+    plot: str, step: str, of: tuple[str, str], bins: Any, counts: Counts, shifts: Sequence[np.ndarray]
+) -> Iterator[tuple[Any, ...]]:
+    sumw, spread = np.asarray(counts.sumw, float), np.sqrt(np.asarray(counts.sumw2, float))
+    systematic = np.sqrt(np.sum([shift**2 for shift in shifts], axis=0)) if shifts else np.zeros_like(sumw)
+    for (low, high), *numbers in zip(bins, sumw.tolist(), spread.tolist(), systematic.tolist(), strict=True):
+        yield plot, step, *of, low, high, *numbers
+
+
+def _shifts(
+    analysis: Analysis, filled: Templates, channel: str, axis: Any, names: Sequence[str], nominal: Counts
+) -> list[np.ndarray]:
+    """Return by source what one standard deviation does to each process and bin, shape (processes, bins)."""
+    found: list[np.ndarray] = []
+    content = np.asarray(nominal.sumw)
+    for source in analysis.model.systematics:
+        concerned = np.isin(names, source.processes if source.processes is not None else names)[:, None]
+        if isinstance(source, Normalisation):
+            lower, upper = source.factors
+            found.append(concerned * content * (upper - lower) / 2)
+        elif isinstance(source, AlternativeSample):
+            here = names.index(source.process)
+            sides = [content[names.index(side)] for side in (source.up, source.down) if side is not None]
+            shift = np.zeros_like(content)
+            shift[here] = (sides[0] - (sides[1] if len(sides) > 1 else content[here])) / len(sides)
+            found.append(shift)
+        elif (name := source.name) in filled.up:
+            up = np.asarray(axis.select(filled.up[name][channel]).sumw)
+            both: Mapping[str, Any] = filled.down
+            down = np.asarray(axis.select(both[name][channel]).sumw) if name in both else 2 * content - up
+            found.append(concerned * (up - down) / 2)
+    return found

@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from hepgrad import ragged as rg
+from hepgrad.ragged.checks.check import check
 from hepgrad.ragged.errors import concrete
 
-from .forest import Forest, floats_of
+from .forest import Forest, floats_of, held
 from .nodes import Tree, UnknownWord
 
 _UPDATES: dict[str, Callable[[Any, Any], Any]] = {
@@ -26,6 +27,10 @@ _UPDATES: dict[str, Callable[[Any, Any], Any]] = {
     "/": jnp.divide,
     "last": lambda before, new: new,
 }
+
+
+# the leaf of items that no correction is asked for
+_NOWHERE = -1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,13 +120,18 @@ class Correction:
             raise KeyError(f"{path} has no correction {name!r}; it has {', '.join(corrections)}")
         return corrections[name]
 
-    def __call__(self, *values: Any) -> Any:
+    def __call__(self, *values: Any, where: Any = None, otherwise: float = 1.0) -> Any:
         """Return the correction of each item.
 
         Parameters
         ----------
         *values
             One for each input.
+        where
+            Booleans that fit the arrays: for which items the correction is asked at all, such as the selected ones,
+            ``muons.probability > 0``. What the others have as inputs is refused nowhere.
+        otherwise
+            What the others get, with derivative 0.
 
         Returns
         -------
@@ -135,24 +145,45 @@ class Correction:
         KeyError
             When a word is none that the correction knows.
         ValueError
-            When a number is outside of bins that refuse that, or no key of a category. Inside `jit`, where numbers are
-            not known, the correction is NaN there.
+            When a number is outside of bins that refuse that, or no key of a category. Inside `jit` it comes from the
+            running program, as other checks do: as such from what `hepgrad.ragged.checked` compiled, which hepgrad's
+            own programs are.
         """
         words, numbers = self._sorted(values)
-        forest = self._forest(tuple(words.items()))
+        known, masked = tuple(words.items()), where is not None
+        asked = (where, otherwise) if masked else ()
+        program = self._program(known, tuple(numbers), masked=masked)
+        given = (*asked, *numbers.values())
+        value, leaf = rg.apply(program, *given, operation=self.name) if given else program()
+        return self._refused(self._forest(known), value, leaf)
 
-        def evaluated(*flat: Any) -> tuple[jax.Array, jax.Array]:
-            shape = jnp.broadcast_shapes(*(jnp.shape(x) for x in flat))
+    def _program(self, words: tuple[tuple[int, str], ...], positions: tuple[int, ...], *, masked: bool) -> Any:
+        """Return a compiled function of numbers at some positions, to values and leaves.
+
+        When masked, it takes before them where it is asked, and what there is otherwise.
+        """
+        key = (words, positions, masked)
+        if key in self._programs:
+            return self._programs[key]
+        forest = self._forest(words)
+
+        @jax.jit
+        def program(*given: Any) -> tuple[jax.Array, jax.Array]:
+            shape = jnp.broadcast_shapes(*(jnp.shape(x) for x in given))
+            flat = [jnp.broadcast_to(jnp.asarray(x), shape).ravel() for x in given]
+            asked, otherwise = (flat.pop(0), flat.pop(0)) if masked else (None, None)
             filled: list[Any] = [None] * len(self.inputs)
-            for position, x in zip(numbers, flat, strict=True):
-                filled[position] = jnp.broadcast_to(jnp.asarray(x), shape).ravel()
-            size = int(np.prod(shape))
-            value, leaf = forest.evaluate(jnp.zeros(size, jnp.int32), tuple(filled), floats_of(filled))
+            for position, x in zip(positions, flat, strict=True):
+                filled[position] = x if asked is None else held(x, asked)
+            root = jnp.zeros(int(np.prod(shape)), jnp.int32)
+            value, leaf = forest.evaluate(root, tuple(filled), floats_of(filled))
+            if asked is not None and otherwise is not None:
+                value = jnp.where(asked, value, otherwise.astype(value.dtype))
+                leaf = jnp.where(asked, leaf, _NOWHERE)
             return value.reshape(shape), leaf.reshape(shape)
 
-        value, leaf = rg.apply(evaluated, *numbers.values(), operation=self.name) if numbers else evaluated()
-        self._refuse(forest, leaf)
-        return value
+        self._programs[key] = program
+        return program
 
     def _sorted(self, values: Sequence[Any]) -> tuple[dict[int, str], dict[int, Any]]:
         """Return the words and the numbers by the position of their input, each checked."""
@@ -196,6 +227,10 @@ class Correction:
     def _forests(self) -> dict[Any, Forest]:
         return {}
 
+    @functools.cached_property
+    def _programs(self) -> dict[Any, Any]:
+        return {}
+
     def _forest(self, words: tuple[tuple[int, str], ...]) -> Forest:
         if words not in self._forests:
             try:
@@ -204,19 +239,29 @@ class Correction:
                 raise KeyError(f"correction {self.name!r}: {error.args[0]}") from None
         return self._forests[words]
 
-    def _refuse(self, forest: Forest, leaf: Any) -> None:
-        """Raise when a known point is at a leaf that nothing may reach."""
+    def _refused(self, forest: Forest, value: Any, leaf: Any) -> Any:
+        """Return the values; raise, or leave a check in the program, for points at leaves that nothing may reach."""
         refusing = np.array([bool(reason) for reason in forest.reasons])
         if not refusing.any():
-            return
-        flat = rg.flatten(leaf, axis=None) if isinstance(leaf, rg.RaggedArray) else leaf
-        reached = concrete(flat.content if isinstance(flat, rg.FlatArray) else flat)
-        if reached is None:
-            return
-        wrong = refusing[reached.ravel()]
-        if wrong.any():
-            reason = forest.reasons[reached.ravel()[wrong.argmax()]]
-            raise ValueError(f"correction {self.name!r}: {int(wrong.sum())} of {wrong.size} items have {reason}")
+            return value
+        content, real = _items(leaf)
+        wrong = real & (content >= 0) & jnp.asarray(refusing)[jnp.maximum(content, 0)]
+        facts = (jnp.sum(wrong, dtype=jnp.int32), jnp.sum(real, dtype=jnp.int32), jnp.max(jnp.where(wrong, content, 0)))
+
+        def fail(count: int, items: int, reached: int) -> None:
+            raise ValueError(
+                f"correction {self.name!r}: {count} of {items} items have {forest.reasons[reached]}; those that need "
+                "no correction are named by where=, such as where=muons.probability > 0"
+            )
+
+        known = [concrete(fact) for fact in facts]
+        if all(fact is not None for fact in known):
+            if known[0]:
+                fail(*(int(fact) for fact in known))  # type: ignore[arg-type]
+            return value
+        # the values depend on the check, so that it stays in the program
+        count = check(facts[0], facts[0] > 0, facts, fail)
+        return rg.apply(lambda x: jnp.where(count < 0, jnp.nan, x), value, operation=self.name)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -243,15 +288,15 @@ class CompoundCorrection:
     stack: tuple[Correction, ...]
     _json: Mapping[str, Any] = dataclasses.field(repr=False)
 
-    def __call__(self, *values: Any) -> Any:
-        """Return the correction of each item; raises as `Correction` does."""
+    def __call__(self, *values: Any, where: Any = None, otherwise: float = 1.0) -> Any:
+        """Return the correction of each item; arguments and errors are those of `Correction`."""
         if len(values) != len(self.inputs):
             raise TypeError(
                 f"correction {self.name!r} takes {len(self.inputs)} inputs {dict(self.inputs)}, got {len(values)}"
             )
         seen, total = dict(zip(self.inputs, values, strict=True)), None
         for correction in self.stack:
-            factor = correction(*(seen[name] for name in correction.inputs))
+            factor = correction(*(seen[name] for name in correction.inputs), where=where)
             for name in self._json["inputs_update"]:
                 seen[name] = rg.apply(_UPDATES[self._json["input_op"]], seen[name], factor, operation=self.name)
             total = (
@@ -259,7 +304,7 @@ class CompoundCorrection:
                 if total is None
                 else rg.apply(_UPDATES[self._json["output_op"]], total, factor, operation=self.name)
             )
-        return total
+        return total if where is None else rg.where(where, total, otherwise)
 
 
 def read_corrections(path: str | Path) -> dict[str, Correction | CompoundCorrection]:
@@ -300,6 +345,16 @@ def read_corrections(path: str | Path) -> dict[str, Correction | CompoundCorrect
         stack = tuple(simple[name] for name in each["stack"])
         compound[each["name"]] = CompoundCorrection(each["name"], inputs, each.get("description") or "", stack, each)
     return {**simple, **compound}
+
+
+def _items(array: Any) -> tuple[jax.Array, jax.Array]:
+    """Return a buffer and which of its items are real."""
+    flat = rg.flatten(array, axis=None) if isinstance(array, rg.RaggedArray) else array
+    if not isinstance(flat, rg.FlatArray):
+        return jnp.ravel(flat), jnp.ones(jnp.size(flat), bool)
+    rows = flat.content.shape[0]
+    real = jnp.arange(rows) < (rows if flat.length is None else flat.length)
+    return jnp.ravel(flat.content), jnp.repeat(real, flat.content.size // max(rows, 1))
 
 
 def _told(value: Any) -> str:

@@ -11,7 +11,6 @@ import gzip
 import itertools
 import json
 import statistics
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from rich.table import Table
 
 from hepgrad.analysis.corrections import read_corrections
 
+from .programs import processor_seconds
 from .runner import Comparison, Size, measure
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "corrections_cms2018ul"
@@ -43,7 +43,7 @@ class Timing:
     file, name
         Where it is.
     compiling
-        Seconds by the clock to trace and compile, in single precision.
+        Processor seconds to trace and compile, in single precision.
     ours, rival
         Seconds for all points.
     """
@@ -105,9 +105,9 @@ def _timings(path: Path, every: int) -> Iterator[Timing]:
         words, values = _accepted(correction, domain, rival)
         mine = jax.jit(lambda *numbers, f=found[name], words=words: f(*_merged(words, numbers)))
         numbers = [np.asarray(v, np.float32 if v.dtype.kind == "f" else np.int32) for v in values]
-        start = time.perf_counter()
+        start = processor_seconds()
         program = mine.lower(*numbers).compile()
-        compiling = time.perf_counter() - start
+        compiling = processor_seconds() - start
         on_device = [jax.device_put(each) for each in numbers]
         arguments = _merged(words, values)
         comparison = Comparison(

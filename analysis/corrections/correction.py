@@ -8,7 +8,7 @@ import gzip
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,8 @@ _UPDATES: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+# choices of words, each by the position of the input
+Words: TypeAlias = tuple[tuple[tuple[int, str], ...], ...]
 # the leaf of items that no correction is asked for
 _NOWHERE = -1
 
@@ -150,37 +152,80 @@ class Correction:
             own programs are.
         """
         words, numbers = self._sorted(values)
-        known, masked = tuple(words.items()), where is not None
-        asked = (where, otherwise) if masked else ()
-        program = self._program(known, tuple(numbers), masked=masked)
-        given = (*asked, *numbers.values())
-        value, leaf = rg.apply(program, *given, operation=self.name) if given else program()
-        return self._refused(self._forest(known), value, leaf)
+        masks = None if where is None else [where]
+        return self._evaluated([words], numbers, masks, otherwise)[0]
 
-    def _program(self, words: tuple[tuple[int, str], ...], positions: tuple[int, ...], *, masked: bool) -> Any:
-        """Return a compiled function of numbers at some positions, to values and leaves.
+    def each(
+        self, name: str, words: Sequence[str], *values: Any, where: Sequence[Any] | None = None, otherwise: float = 1.0
+    ) -> list[Any]:
+        """Return the correction for several words of one input, in one evaluation that hardly grows with their number.
 
-        When masked, it takes before them where it is asked, and what there is otherwise.
+        Parameters
+        ----------
+        name
+            Of the input, such as ``"systematic"``.
+        words
+            Its values.
+        *values
+            One for each other input.
+        where
+            For each word, the items that it is asked for; by default all.
+        otherwise
+            As for a call.
+
+        Returns
+        -------
+        list of jax.Array or RaggedArray
+            One for each word; raises as a call does.
         """
-        key = (words, positions, masked)
+        if self.inputs.get(name) != "string":
+            raise TypeError(f"correction {self.name!r}: {name!r} is no input of text, of which there can be several")
+        place = list(self.inputs).index(name)
+        several: list[dict[int, str]] = []
+        numbers: dict[int, Any] = {}
+        for word in words:
+            known, numbers = self._sorted([*values[:place], word, *values[place:]])
+            several.append(known)
+        return self._evaluated(several, numbers, where, otherwise) if several else []
+
+    def _evaluated(
+        self, several: Sequence[Mapping[int, str]], numbers: Mapping[int, Any], masks: Any, otherwise: Any
+    ) -> list[Any]:
+        """Return the correction for each choice of words, at the items of its mask."""
+        words, masked = tuple(tuple(each.items()) for each in several), masks is not None
+        given = ((*masks, otherwise) if masked else ()) + tuple(numbers.values())
+        program = self._program(words, tuple(numbers), masked=masked)
+        found = rg.apply(program, *given, operation=self.name) if given else program()
+        return self._refused(self._forest(words), found[: len(words)], found[len(words) :])
+
+    def _program(self, several: Words, positions: tuple[int, ...], *, masked: bool) -> Any:
+        """Return a compiled function of numbers at some positions: to values for each choice of words, then leaves.
+
+        When masked, it takes before them where each is asked for, and what there is otherwise.
+        """
+        key = (several, positions, masked)
         if key in self._programs:
             return self._programs[key]
-        forest = self._forest(words)
+        forest, number = self._forest(several), len(several)
 
         @jax.jit
-        def program(*given: Any) -> tuple[jax.Array, jax.Array]:
+        def program(*given: Any) -> tuple[jax.Array, ...]:
             shape = jnp.broadcast_shapes(*(jnp.shape(x) for x in given))
             flat = [jnp.broadcast_to(jnp.asarray(x), shape).ravel() for x in given]
-            asked, otherwise = (flat.pop(0), flat.pop(0)) if masked else (None, None)
+            masks, otherwise = (jnp.concatenate(flat[:number]), flat[number]) if masked else (None, None)
             filled: list[Any] = [None] * len(self.inputs)
-            for position, x in zip(positions, flat, strict=True):
-                filled[position] = x if asked is None else held(x, asked)
-            root = jnp.zeros(int(np.prod(shape)), jnp.int32)
+            for position, x in zip(positions, flat[number + 1 if masked else 0 :], strict=True):
+                repeated = jnp.tile(x, number)
+                filled[position] = repeated if masks is None else held(repeated, masks)
+            size = int(np.prod(shape))
+            root = jnp.repeat(jnp.arange(number, dtype=jnp.int32), size)
             value, leaf = forest.evaluate(root, tuple(filled), floats_of(filled))
-            if asked is not None and otherwise is not None:
-                value = jnp.where(asked, value, otherwise.astype(value.dtype))
-                leaf = jnp.where(asked, leaf, _NOWHERE)
-            return value.reshape(shape), leaf.reshape(shape)
+            if masks is not None and otherwise is not None:
+                value = jnp.where(masks, value, jnp.tile(otherwise.astype(value.dtype), number))
+                leaf = jnp.where(masks, leaf, _NOWHERE)
+            return tuple(
+                part[i * size : (i + 1) * size].reshape(shape) for part in (value, leaf) for i in range(number)
+            )
 
         self._programs[key] = program
         return program
@@ -231,22 +276,27 @@ class Correction:
     def _programs(self) -> dict[Any, Any]:
         return {}
 
-    def _forest(self, words: tuple[tuple[int, str], ...]) -> Forest:
-        if words not in self._forests:
+    def _forest(self, several: Words) -> Forest:
+        if several not in self._forests:
             try:
-                self._forests[words] = Forest.of([Tree(self._json, dict(words)).root])
+                self._forests[several] = Forest.of([Tree(self._json, dict(words)).root for words in several])
             except UnknownWord as error:
                 raise KeyError(f"correction {self.name!r}: {error.args[0]}") from None
-        return self._forests[words]
+        return self._forests[several]
 
-    def _refused(self, forest: Forest, value: Any, leaf: Any) -> Any:
+    def _refused(self, forest: Forest, values: Sequence[Any], leaves: Sequence[Any]) -> list[Any]:
         """Return the values; raise, or leave a check in the program, for points at leaves that nothing may reach."""
         refusing = np.array([bool(reason) for reason in forest.reasons])
         if not refusing.any():
-            return value
-        content, real = _items(leaf)
+            return list(values)
+        found = [_items(leaf) for leaf in leaves]
+        content, real = (jnp.concatenate(parts) for parts in zip(*found, strict=True))
         wrong = real & (content >= 0) & jnp.asarray(refusing)[jnp.maximum(content, 0)]
-        facts = (jnp.sum(wrong, dtype=jnp.int32), jnp.sum(real, dtype=jnp.int32), jnp.max(jnp.where(wrong, content, 0)))
+        facts = (
+            jnp.sum(wrong, dtype=jnp.int32),
+            jnp.sum(real, dtype=jnp.int32),
+            jnp.max(jnp.where(wrong, content, 0), initial=0),
+        )
 
         def fail(count: int, items: int, reached: int) -> None:
             raise ValueError(
@@ -258,10 +308,10 @@ class Correction:
         if all(fact is not None for fact in known):
             if known[0]:
                 fail(*(int(fact) for fact in known))  # type: ignore[arg-type]
-            return value
+            return list(values)
         # the values depend on the check, so that it stays in the program
         count = check(facts[0], facts[0] > 0, facts, fail)
-        return rg.apply(lambda x: jnp.where(count < 0, jnp.nan, x), value, operation=self.name)
+        return [rg.apply(lambda x: jnp.where(count < 0, jnp.nan, x), each, operation=self.name) for each in values]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from hepgrad import ragged as rg
 
-from ..corrections import CompoundCorrection, Correction
+from ..corrections import Correction
 from ..kinematics import safe_divide
 from ..selection.events import Events
 from ..selection.threshold import Cuts
@@ -85,7 +85,7 @@ class CorrectionWeight(DeclaredStage):
     (('Muon_pt',), ['muon_id'])
     """
 
-    correction: Correction | CompoundCorrection
+    correction: Correction
     inputs: Mapping[str, str] | tuple[tuple[str, str], ...]
     collection: str = ""
     systematic: str = ""
@@ -95,6 +95,10 @@ class CorrectionWeight(DeclaredStage):
     def __post_init__(self) -> None:
         inputs = dict(self.inputs)
         expected = [name for name in self.correction.inputs if name != self.systematic]
+        if self.variations and not self.systematic:
+            raise ValueError(
+                f"say by `systematic` which input of {self.correction.name!r} the words of variations are for"
+            )
         if sorted(inputs) != sorted(expected):
             raise ValueError(
                 f"the correction {self.correction.name!r} needs the inputs {expected}"
@@ -117,33 +121,34 @@ class CorrectionWeight(DeclaredStage):
         """Correct the weights; the arguments are those of every stage."""
         source: Any = take(events, self.collection) if self.collection else events
         given = dict(self.inputs)
-        numbers = {
-            name: parse(given[name]).number(source, cut)
+        values = [
+            given[name] if kind == "string" else parse(given[name]).number(source, cut)
             for name, kind in self.correction.inputs.items()
-            if name != self.systematic and kind != "string"
-        }
-
-        def value(word: str, where: Any) -> Any:
-            words = {**given, self.systematic: word}
-            return self.correction(*({**words, **numbers}[name] for name in self.correction.inputs), where=where)
-
+            if name != self.systematic
+        ]
         selected = source.probability > 0
-        nominal = value(self.nominal, selected)
 
-        def varied(word: str, condition: str) -> Any:
+        def mask(condition: str) -> Any:
             if not condition:
-                return value(word, selected)
-            here = rg.apply(
-                lambda p, chosen: (p > 0) & (chosen > 0.5), source.probability, parse(condition).number(source, cut)
-            )
-            return rg.where(here, value(word, here), nominal)
+                return selected
+            fulfilled = parse(condition).number(source, cut)
+            return rg.apply(lambda here, chosen: here & (chosen > 0.5), selected, fulfilled)
 
+        asked = [(self.nominal, selected)]
+        asked += [(word, mask(each.where)) for each in self.variations for word in (each.up, each.down)]
+        words, masks = zip(*asked, strict=True)
+        if self.systematic:
+            nominal, *varied = self.correction.each(self.systematic, words, *values, where=masks)
+        else:
+            nominal, varied = self.correction(*values, where=selected), []
+        # who does not fulfil the condition keeps the nominal factor
+        varied = [rg.where(here, each, nominal) for here, each in zip(masks[1:], varied, strict=True)]
         return with_weight(
             events,
             self.name,
             lambda factor: weight_of(factor, source.probability, objects=bool(self.collection)),
             nominal,
-            {each: (varied(each.up, each.where), varied(each.down, each.where)) for each in self.variations},
+            dict(zip(self.variations, zip(varied[::2], varied[1::2], strict=True), strict=True)),
         )
 
     def sources(self, processes: Sequence[str] | None = None) -> list[WeightVariation]:

@@ -101,7 +101,7 @@ class TagEfficiency:
                 (kind[inside], index[0][inside] - 1, index[1][inside] - 1, index[2][inside]), shape
             )
             np.add.at(sumw, places, values[4][inside])
-        return cls(tuple(flavours), *edges, np.maximum(sumw.reshape(shape), 0))
+        return cls(tuple(flavours), edges[0], edges[1], edges[2], np.maximum(sumw.reshape(shape), 0))
 
     def table(self, threshold: Any) -> jax.Array:
         """Return the efficiency of a cut, shape (flavours, pt bins, abseta bins); 0 where there are no jets.
@@ -219,7 +219,7 @@ class WorkingPointWeight(DeclaredStage):
             method = self.methods[kind == "heavy"]
             values = [
                 self.correction(word, method, point, flavour, abs(jets.eta), jets.pt, where=kinds[kind])
-                for point, _ in self.points
+                for point in dict(self.points)
             ]
             return self._at(threshold.value, values)
 
@@ -244,7 +244,7 @@ class WorkingPointWeight(DeclaredStage):
     def _at(self, threshold: Any, values: Sequence[Any]) -> Any:
         """Return the scale factor at the cut, of those at the working points."""
         found = values[0]
-        cuts = [value for _, value in self.points]
+        cuts = list(dict(self.points).values())
         for (low, high), (before, after) in zip(itertools.pairwise(cuts), itertools.pairwise(values), strict=True):
             found = found + (after - before) * jnp.clip((threshold - low) / (high - low), 0, 1)
         return found

@@ -144,7 +144,7 @@ class WeightSet:
             raise ValueError(f"{self.name}: {number} members are none that make {self.combination!r}")
         if not self.scale > 0:
             raise ValueError(f"{self.name}: the scale must be positive, got {self.scale}")
-        for process, values in self.sums:
+        for process, values in dict(self.sums).items():
             if len(values) != number or not min(values) > 0:
                 raise ValueError(
                     f"{self.name}: the sums of {process!r} must be {number} positive numbers, one for each member; "

@@ -219,6 +219,31 @@ def test_items_that_are_not_asked_for(both):
     assert rg.to_list(ours(jets, where=jets > -1)) == [[0.0, 1.0], [], [3.0]]
 
 
+@pytest.mark.usefixtures("x64")
+def test_several_words_at_once(both):
+    content = [formula(f"{k} + {k}*x", "x") for k in range(1, 5)]
+    items = [{"key": f"w{k}", "value": binning("error", content=content[k:] + content[:k])} for k in range(4)]
+    ours, _ = both({"nodetype": "category", "input": "s", "content": items}, x="real", s="string")
+    x = rg.from_lists([[0.0, 1.0], [], [4.0, 7.0]])
+    inside = x < 5
+    masks = [inside, inside & (x > 0.5)]
+    for function in (ours.each, jax.jit(ours.each, static_argnums=(0, 1))):
+        found = function("s", ("w1", "w3"), x, where=masks)
+        for word, mask, values in zip(("w1", "w3"), masks, found, strict=True):
+            assert rg.to_list(values) == rg.to_list(ours(x, word, where=mask))
+    with pytest.raises(ValueError, match="2 of 8 items have x outside"):
+        ours.each("s", ["w1", "w3"], x)
+    with pytest.raises(KeyError, match="s 'w9' is not there"):
+        ours.each("s", ["w1", "w9"], x)
+    with pytest.raises(TypeError, match="'x' is no input of text"):
+        ours.each("x", ["w1"], x)
+
+    def size(words):
+        return equations(jax.make_jaxpr(lambda x: ours.each("s", words, x)[0])(jnp.ones(3)).jaxpr)
+
+    assert size(["w0", "w1", "w2", "w3"]) < 1.4 * size(["w0", "w1"])
+
+
 def test_inputs_of_another_kind_are_refused(both):
     data = {"nodetype": "category", "input": "s", "content": [{"key": "a", "value": formula("x", "x")}]}
     ours, _ = both(data, s="string", n="int", x="real")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import start, variations
+from . import corrections, start, variations
 from .runner import as_markdown, benchmarks, run, show
 
 # what is told without a rival
-REPORTS = {"start": start.report, "variations": variations.report}
+REPORTS = {"corrections": corrections.report, "start": start.report, "variations": variations.report}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "name",
         nargs="?",
         choices=[*benchmarks(), *REPORTS],
-        help=f"the benchmark to run; by default all that have rivals, which {' and '.join(REPORTS)} have not",
+        help=f"the benchmark to run; by default all that have rivals, which {', '.join(REPORTS)} are not among",
     )
     parser.add_argument("--size", choices=["quick", "full"], default="full", help="quick takes a tenth of the data")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")

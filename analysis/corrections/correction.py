@@ -8,16 +8,17 @@ import gzip
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from hepgrad import ragged as rg
+from hepgrad.ragged.checks.check import check
 from hepgrad.ragged.errors import concrete
 
-from .forest import Forest, floats_of
+from .forest import Forest, floats_of, held
 from .nodes import Tree, UnknownWord
 
 _UPDATES: dict[str, Callable[[Any, Any], Any]] = {
@@ -26,6 +27,12 @@ _UPDATES: dict[str, Callable[[Any, Any], Any]] = {
     "/": jnp.divide,
     "last": lambda before, new: new,
 }
+
+
+# choices of words, each by the position of the input
+Words: TypeAlias = tuple[tuple[tuple[int, str], ...], ...]
+# the leaf of items that no correction is asked for
+_NOWHERE = -1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,13 +122,18 @@ class Correction:
             raise KeyError(f"{path} has no correction {name!r}; it has {', '.join(corrections)}")
         return corrections[name]
 
-    def __call__(self, *values: Any) -> Any:
+    def __call__(self, *values: Any, where: Any = None, otherwise: float = 1.0) -> Any:
         """Return the correction of each item.
 
         Parameters
         ----------
         *values
             One for each input.
+        where
+            Booleans that fit the arrays: for which items the correction is asked at all, such as the selected ones,
+            ``muons.probability > 0``. What the others have as inputs is refused nowhere.
+        otherwise
+            What the others get, with derivative 0.
 
         Returns
         -------
@@ -135,24 +147,88 @@ class Correction:
         KeyError
             When a word is none that the correction knows.
         ValueError
-            When a number is outside of bins that refuse that, or no key of a category. Inside `jit`, where numbers are
-            not known, the correction is NaN there.
+            When a number is outside of bins that refuse that, or no key of a category. Inside `jit` it comes from the
+            running program, as other checks do: as such from what `hepgrad.ragged.checked` compiled, which hepgrad's
+            own programs are.
         """
         words, numbers = self._sorted(values)
-        forest = self._forest(tuple(words.items()))
+        masks = None if where is None else [where]
+        return self._evaluated([words], numbers, masks, otherwise)[0]
 
-        def evaluated(*flat: Any) -> tuple[jax.Array, jax.Array]:
-            shape = jnp.broadcast_shapes(*(jnp.shape(x) for x in flat))
+    def each(
+        self, name: str, words: Sequence[str], *values: Any, where: Sequence[Any] | None = None, otherwise: float = 1.0
+    ) -> list[Any]:
+        """Return the correction for several words of one input, in one evaluation that hardly grows with their number.
+
+        Parameters
+        ----------
+        name
+            Of the input, such as ``"systematic"``.
+        words
+            Its values.
+        *values
+            One for each other input.
+        where
+            For each word, the items that it is asked for; by default all.
+        otherwise
+            As for a call.
+
+        Returns
+        -------
+        list of jax.Array or RaggedArray
+            One for each word; raises as a call does.
+        """
+        if self.inputs.get(name) != "string":
+            raise TypeError(f"correction {self.name!r}: {name!r} is no input of text, of which there can be several")
+        place = list(self.inputs).index(name)
+        several: list[dict[int, str]] = []
+        numbers: dict[int, Any] = {}
+        for word in words:
+            known, numbers = self._sorted([*values[:place], word, *values[place:]])
+            several.append(known)
+        return self._evaluated(several, numbers, where, otherwise) if several else []
+
+    def _evaluated(
+        self, several: Sequence[Mapping[int, str]], numbers: Mapping[int, Any], masks: Any, otherwise: Any
+    ) -> list[Any]:
+        """Return the correction for each choice of words, at the items of its mask."""
+        words, masked = tuple(tuple(each.items()) for each in several), masks is not None
+        given = ((*masks, otherwise) if masked else ()) + tuple(numbers.values())
+        program = self._program(words, tuple(numbers), masked=masked)
+        found = rg.apply(program, *given, operation=self.name) if given else program()
+        return self._refused(self._forest(words), found[: len(words)], found[len(words) :])
+
+    def _program(self, several: Words, positions: tuple[int, ...], *, masked: bool) -> Any:
+        """Return a compiled function of numbers at some positions: to values for each choice of words, then leaves.
+
+        When masked, it takes before them where each is asked for, and what there is otherwise.
+        """
+        key = (several, positions, masked)
+        if key in self._programs:
+            return self._programs[key]
+        forest, number = self._forest(several), len(several)
+
+        @jax.jit
+        def program(*given: Any) -> tuple[jax.Array, ...]:
+            shape = jnp.broadcast_shapes(*(jnp.shape(x) for x in given))
+            flat = [jnp.broadcast_to(jnp.asarray(x), shape).ravel() for x in given]
+            masks, otherwise = (jnp.concatenate(flat[:number]), flat[number]) if masked else (None, None)
             filled: list[Any] = [None] * len(self.inputs)
-            for position, x in zip(numbers, flat, strict=True):
-                filled[position] = jnp.broadcast_to(jnp.asarray(x), shape).ravel()
+            for position, x in zip(positions, flat[number + 1 if masked else 0 :], strict=True):
+                repeated = jnp.tile(x, number)
+                filled[position] = repeated if masks is None else held(repeated, masks)
             size = int(np.prod(shape))
-            value, leaf = forest.evaluate(jnp.zeros(size, jnp.int32), tuple(filled), floats_of(filled))
-            return value.reshape(shape), leaf.reshape(shape)
+            root = jnp.repeat(jnp.arange(number, dtype=jnp.int32), size)
+            value, leaf = forest.evaluate(root, tuple(filled), floats_of(filled))
+            if masks is not None and otherwise is not None:
+                value = jnp.where(masks, value, jnp.tile(otherwise.astype(value.dtype), number))
+                leaf = jnp.where(masks, leaf, _NOWHERE)
+            return tuple(
+                part[i * size : (i + 1) * size].reshape(shape) for part in (value, leaf) for i in range(number)
+            )
 
-        value, leaf = rg.apply(evaluated, *numbers.values(), operation=self.name) if numbers else evaluated()
-        self._refuse(forest, leaf)
-        return value
+        self._programs[key] = program
+        return program
 
     def _sorted(self, values: Sequence[Any]) -> tuple[dict[int, str], dict[int, Any]]:
         """Return the words and the numbers by the position of their input, each checked."""
@@ -196,27 +272,46 @@ class Correction:
     def _forests(self) -> dict[Any, Forest]:
         return {}
 
-    def _forest(self, words: tuple[tuple[int, str], ...]) -> Forest:
-        if words not in self._forests:
+    @functools.cached_property
+    def _programs(self) -> dict[Any, Any]:
+        return {}
+
+    def _forest(self, several: Words) -> Forest:
+        if several not in self._forests:
             try:
-                self._forests[words] = Forest.of([Tree(self._json, dict(words)).root])
+                self._forests[several] = Forest.of([Tree(self._json, dict(words)).root for words in several])
             except UnknownWord as error:
                 raise KeyError(f"correction {self.name!r}: {error.args[0]}") from None
-        return self._forests[words]
+        return self._forests[several]
 
-    def _refuse(self, forest: Forest, leaf: Any) -> None:
-        """Raise when a known point is at a leaf that nothing may reach."""
+    def _refused(self, forest: Forest, values: Sequence[Any], leaves: Sequence[Any]) -> list[Any]:
+        """Return the values; raise, or leave a check in the program, for points at leaves that nothing may reach."""
         refusing = np.array([bool(reason) for reason in forest.reasons])
         if not refusing.any():
-            return
-        flat = rg.flatten(leaf, axis=None) if isinstance(leaf, rg.RaggedArray) else leaf
-        reached = concrete(flat.content if isinstance(flat, rg.FlatArray) else flat)
-        if reached is None:
-            return
-        wrong = refusing[reached.ravel()]
-        if wrong.any():
-            reason = forest.reasons[reached.ravel()[wrong.argmax()]]
-            raise ValueError(f"correction {self.name!r}: {int(wrong.sum())} of {wrong.size} items have {reason}")
+            return list(values)
+        found = [_items(leaf) for leaf in leaves]
+        content, real = (jnp.concatenate(parts) for parts in zip(*found, strict=True))
+        wrong = real & (content >= 0) & jnp.asarray(refusing)[jnp.maximum(content, 0)]
+        facts = (
+            jnp.sum(wrong, dtype=jnp.int32),
+            jnp.sum(real, dtype=jnp.int32),
+            jnp.max(jnp.where(wrong, content, 0), initial=0),
+        )
+
+        def fail(count: int, items: int, reached: int) -> None:
+            raise ValueError(
+                f"correction {self.name!r}: {count} of {items} items have {forest.reasons[reached]}; those that need "
+                "no correction are named by where=, such as where=muons.probability > 0"
+            )
+
+        known = [concrete(fact) for fact in facts]
+        if all(fact is not None for fact in known):
+            if known[0]:
+                fail(*(int(fact) for fact in known))  # type: ignore[arg-type]
+            return list(values)
+        # the values depend on the check, so that it stays in the program
+        count = check(facts[0], facts[0] > 0, facts, fail)
+        return [rg.apply(lambda x: jnp.where(count < 0, jnp.nan, x), each, operation=self.name) for each in values]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -243,15 +338,15 @@ class CompoundCorrection:
     stack: tuple[Correction, ...]
     _json: Mapping[str, Any] = dataclasses.field(repr=False)
 
-    def __call__(self, *values: Any) -> Any:
-        """Return the correction of each item; raises as `Correction` does."""
+    def __call__(self, *values: Any, where: Any = None, otherwise: float = 1.0) -> Any:
+        """Return the correction of each item; arguments and errors are those of `Correction`."""
         if len(values) != len(self.inputs):
             raise TypeError(
                 f"correction {self.name!r} takes {len(self.inputs)} inputs {dict(self.inputs)}, got {len(values)}"
             )
         seen, total = dict(zip(self.inputs, values, strict=True)), None
         for correction in self.stack:
-            factor = correction(*(seen[name] for name in correction.inputs))
+            factor = correction(*(seen[name] for name in correction.inputs), where=where)
             for name in self._json["inputs_update"]:
                 seen[name] = rg.apply(_UPDATES[self._json["input_op"]], seen[name], factor, operation=self.name)
             total = (
@@ -259,7 +354,7 @@ class CompoundCorrection:
                 if total is None
                 else rg.apply(_UPDATES[self._json["output_op"]], total, factor, operation=self.name)
             )
-        return total
+        return total if where is None else rg.where(where, total, otherwise)
 
 
 def read_corrections(path: str | Path) -> dict[str, Correction | CompoundCorrection]:
@@ -300,6 +395,16 @@ def read_corrections(path: str | Path) -> dict[str, Correction | CompoundCorrect
         stack = tuple(simple[name] for name in each["stack"])
         compound[each["name"]] = CompoundCorrection(each["name"], inputs, each.get("description") or "", stack, each)
     return {**simple, **compound}
+
+
+def _items(array: Any) -> tuple[jax.Array, jax.Array]:
+    """Return a buffer and which of its items are real."""
+    flat = rg.flatten(array, axis=None) if isinstance(array, rg.RaggedArray) else array
+    if not isinstance(flat, rg.FlatArray):
+        return jnp.ravel(flat), jnp.ones(jnp.size(flat), bool)
+    rows = flat.content.shape[0]
+    real = jnp.arange(rows) < (rows if flat.length is None else flat.length)
+    return jnp.ravel(flat.content), jnp.repeat(real, flat.content.size // max(rows, 1))
 
 
 def _told(value: Any) -> str:

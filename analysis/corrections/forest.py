@@ -134,7 +134,7 @@ class Forest:
             member = lookup(leaves.members, node)
             here = member >= 0
             # the derivative of a formula may be infinite where it does not apply
-            seen = tuple(_held(x, here, all_here=len(self.leaves) == 1) for x in inputs)
+            seen = inputs if len(self.leaves) == 1 else tuple(x if x is None else held(x, here) for x in inputs)
             found = leaves.value(jnp.maximum(member, 0), seen)
             value = jnp.where(here, found.astype(dtype), value)
         return value, node
@@ -155,10 +155,17 @@ def lookup(table: np.ndarray, index: jax.Array) -> jax.Array:
     return jnp.asarray(table).at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
 
 
-def _held(x: Any, here: jax.Array, *, all_here: bool) -> Any:
-    if x is None or all_here or not jnp.issubdtype(x.dtype, jnp.inexact):
-        return x
-    return jnp.where(here, x, jax.lax.stop_gradient(x))
+def held(x: jax.Array, here: jax.Array) -> jax.Array:
+    """Return numbers through which no derivative passes, except at some points.
+
+    Parameters
+    ----------
+    x
+        Floats or integers.
+    here
+        Booleans, where one does.
+    """
+    return jnp.where(here, x, jax.lax.stop_gradient(x)) if jnp.issubdtype(x.dtype, jnp.inexact) else x
 
 
 def _level(nodes: Sequence[Node]) -> tuple[Level, list[Node]]:

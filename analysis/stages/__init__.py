@@ -7,6 +7,7 @@ the syntax of Python; `parse` says what is understood.
 from __future__ import annotations
 
 from .cleaning import Cleaning
+from .correction_weight import CorrectionWeight, WordVariation, btag_shape
 from .event_selection import EventSelection
 from .event_weight import EventWeight
 from .expression import Expression, parse
@@ -21,9 +22,11 @@ from .reconstruct.top_pair import TopPair
 from .reconstruct.transverse_mass import TransverseMass
 from .scale_factors import ScaleFactors
 from .table import Table
+from .working_point import TagEfficiency, WorkingPointWeight
 
 __all__ = [
     "Cleaning",
+    "CorrectionWeight",
     "EquinoxNetwork",
     "EventSelection",
     "EventWeight",
@@ -36,8 +39,12 @@ __all__ = [
     "ScaleFactors",
     "Score",
     "Table",
+    "TagEfficiency",
     "TopPair",
     "TransverseMass",
+    "WordVariation",
+    "WorkingPointWeight",
+    "btag_shape",
     "from_equinox",
     "parse",
 ]

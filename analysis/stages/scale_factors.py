@@ -70,10 +70,18 @@ class ScaleFactors(DeclaredStage):
         if self.when:
             q = as_probability(parse(self.when)(objects, cut), objects.probability)
             factor = q * factor + (1 - q) * parse(self.otherwise)(objects, cut)
-        mean = rg.apply(_expected, objects.probability, factor, operation=self.name)
+        mean = rg.apply(expected_factor, objects.probability, factor, operation=self.name)
         return dataclasses.replace(events, weight=events.weight * rg.prod(mean, axis=1))
 
 
-def _expected(p: jax.Array, factor: jax.Array) -> jax.Array:
-    # an object that is not selected may have no factor
+def expected_factor(p: jax.Array, factor: jax.Array) -> jax.Array:
+    """Return what an object multiplies the weight by on average: its factor when it is selected, and otherwise 1.
+
+    Parameters
+    ----------
+    p
+        The probability that it is.
+    factor
+        May be missing (NaN) where it is not.
+    """
     return 1 - p + p * jnp.where((p == 0) & ~jnp.isfinite(factor), 1, factor)

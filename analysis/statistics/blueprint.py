@@ -12,7 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..histogram import Axis
-from ..systematics import AlternativeSample, FreeNormalisation, Normalisation, ShapeSource, Source, Treatment
+from ..systematics import (
+    AlternativeSample,
+    FreeNormalisation,
+    Normalisation,
+    ShapeSource,
+    Source,
+    Treatment,
+    WeightSet,
+)
+from ..systematics.sources import acts_on, nuisances_of
 from .histfactory import ParameterConfig
 from .histfactory.layout import ChannelLayout, ModelLayout, SampleLayout
 
@@ -52,9 +61,13 @@ class Blueprint:
 
     def __post_init__(self) -> None:
         named = {*self.signal, *self._alternatives}
-        named |= {process for source in self.systematics for process in source.processes or ()}
+        parts = [part for source in self.systematics for part in (source, *nuisances_of(source))]
+        named |= {process for part in parts for process in part.processes or ()}
         if missing := named - set(self.processes):
             raise ValueError(f"the model names the processes {sorted(missing)}; there are {list(self.processes)}")
+        channels = {name for name, _ in self.channels}
+        if unknown := {channel for part in parts for channel in part.channels or ()} - channels:
+            raise ValueError(f"the sources name the channels {sorted(unknown)}; there are {sorted(channels)}")
         if not self.backgrounds:
             raise ValueError(f"the model needs a background besides its signal {list(self.signal)}")
 
@@ -76,9 +89,13 @@ class Blueprint:
             if process in self.backgrounds or process in self.signal_statistics:
                 found.append(("staterror", f"staterror_{channel}"))
             for source in self.systematics:
-                if source.processes is None or process in source.processes:
-                    found.append((_modifier_type(source), source.name))
-            return tuple(found)
+                if acts_on(source, process, channel):
+                    found += [
+                        (_modifier_type(source), nuisance.name)
+                        for nuisance in nuisances_of(source)
+                        if nuisance.acts_on(process, channel)
+                    ]
+            return tuple(dict.fromkeys(found))
 
         names = [*self.signal, *self.backgrounds]
         strength = ParameterConfig(self.parameter_of_interest, bounds=self.bounds)
@@ -157,10 +174,63 @@ class Blueprint:
 
     @functools.cached_property
     def shapes(self) -> tuple[ShapeSource, ...]:
-        """The sources with templates, in the order of the model's."""
-        by_name = {source.name: source for source in self.systematics}
-        # the layout knows these names as those of `histosys` modifiers
-        return tuple(by_name[name] for name in self.layout.cells_of["histosys"])  # type: ignore[misc]
+        """The sources with templates, in the order of their parameters in the model."""
+        order = list(self.layout.cells_of["histosys"])
+        sources = [s for s in self.systematics if not isinstance(s, Normalisation | FreeNormalisation)]
+        places = {
+            source.name: [order.index(each.name) for each in nuisances_of(source) if each.name in order]
+            for source in sources
+        }
+        return tuple(sorted((s for s in sources if places[s.name]), key=lambda s: min(places[s.name])))
+
+    @functools.cached_property
+    def mixing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """Which sources the templates of each parameter are made of; None where each has one of its own.
+
+        For each term the parameter, the source, and by how much the source's change counts, of shapes (terms,),
+        (terms,) and (terms, samples, bins).
+        """
+        order = list(self.layout.cells_of["histosys"])
+        terms = self._terms(self.shapes, order)
+        alone = [(parameter, source) for parameter, source, _ in terms] == [(i, i) for i in range(len(order))]
+        if alone and all(np.isin(counts, (0, 1)).all() for *_, counts in terms):
+            return None
+        parameters, sources, counts = zip(*terms, strict=True)
+        by_bin = np.stack(counts)[:, :, self.layout.channel_of_bin]
+        return np.array(parameters, np.int32), np.array(sources, np.int32), by_bin
+
+    def _terms(self, sources: Sequence[Source], order: Sequence[str]) -> list[tuple[int, int, np.ndarray]]:
+        """Return the parameter and the source of each term, and its coefficient, shape (samples, channels)."""
+        names = self.layout.sample_names
+        channels = [channel.name for channel in self.layout.ordered_channels]
+        terms: dict[tuple[int, int], np.ndarray] = {}
+        for index, source in enumerate(sources):
+            for nuisance in nuisances_of(source):
+                if nuisance.name not in order:
+                    continue
+                key = (order.index(nuisance.name), index)
+                counts = terms.setdefault(key, np.zeros((len(names), len(channels))))
+                for i, process in enumerate(names):
+                    for j, channel in enumerate(channels):
+                        if acts_on(source, process, channel) and nuisance.acts_on(process, channel):
+                            counts[i, j] += nuisance.coefficient
+        return [(*key, counts) for key, counts in sorted(terms.items(), key=lambda item: item[0])]
+
+    @functools.cached_property
+    def weight_sets(self) -> tuple[tuple[int, WeightSet, np.ndarray, np.ndarray], ...]:
+        """Sources that are combined of several templates: place among the shapes, the source, its rows, and factors.
+
+        The factors, shape (members, samples), take away what the members change before any selection.
+        """
+        rows = {name: row for row, (name, _) in enumerate(self.rows, 1)}
+        found = []
+        for index, source in enumerate(self.shapes):
+            if isinstance(source, WeightSet):
+                sums = dict(source.sums)
+                ones = (1.0,) * len(source.members)
+                factors = 1 / np.array([sums.get(name, ones) for name in self.layout.sample_names]).T
+                found.append((index, source, np.array([rows[name] for name in source.rows], np.int32), factors))
+        return tuple(found)
 
     @functools.cached_property
     def templates_of_shapes(self) -> np.ndarray:
@@ -175,6 +245,8 @@ class Blueprint:
             if isinstance(source, AlternativeSample):
                 name = source.up if side > 0 or source.down is None else source.down
                 return np.full(len(self.order), self.processes.index(name))
+            if isinstance(source, WeightSet):
+                return self.order  # made of several; see `weight_sets`
             return rows.get((source.name, side), rows[source.name, 1]) + self.order
 
         index = [[place(source, side) for source in self.shapes] for side in (-1, 1)]
@@ -184,6 +256,7 @@ class Blueprint:
     def is_one_sided(self) -> np.ndarray:
         """Which sources have no template below, shape (sources,), bool."""
         below = {name for name, side in self.rows if side < 0}
+        below |= {source.name for source in self.shapes if isinstance(source, WeightSet)}
         return np.array(
             [s.down is None if isinstance(s, AlternativeSample) else s.name not in below for s in self.shapes], bool
         )
@@ -207,18 +280,45 @@ class Blueprint:
     @functools.cached_property
     def normalisations(self) -> np.ndarray:
         """The factors of the sources that only normalise, shape (2, sources, samples, channels): minus, then plus."""
-        by_name = {source.name: source for source in self.systematics}
-        sources = [by_name[name] for name in self.layout.cells_of["normsys"]]
-        factors = np.array([s.factors for s in sources if isinstance(s, Normalisation)], float).reshape(-1, 2)
-        shape = (2, len(sources), len(self.order), len(self.channels))
-        acts = self.layout.acts_on("normsys").reshape(shape[1:])
-        return np.where(acts, factors.T[:, :, None, None], 1.0)
+        order = list(self.layout.cells_of["normsys"])
+        sources = [source for source in self.systematics if isinstance(source, Normalisation)]
+        made = np.ones((2, len(order), len(self.order), len(self.channels)))
+        for parameter, source, counts in self._terms(sources, order):
+            for side, factor in enumerate(sources[source].factors):
+                # opposite where the coefficient is negative
+                made[side, parameter] *= factor ** np.maximum(counts, 0)
+                made[1 - side, parameter] *= factor ** np.maximum(-counts, 0)
+        return made
 
     @functools.cached_property
     def background_of_samples(self) -> np.ndarray:
         """The place of each sample among the backgrounds, shape (samples,); -1 for the others."""
         names = self.layout.sample_names
         return np.array([self.backgrounds.index(n) if n in self.backgrounds else -1 for n in names], np.int32)
+
+    def mixed(self, nominal: jax.Array, down: jax.Array, up: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Return the templates of each parameter, to which the changes of its sources add up.
+
+        Parameters
+        ----------
+        nominal
+            Shape (samples, bins).
+        down, up
+            Of the sources, shape (sources, samples, bins).
+        """
+        if self.mixing is None:
+            return down, up
+        parameters, sources, counts = self.mixing
+        number = len(self.layout.cells_of["histosys"])
+        factors = jnp.asarray(counts, nominal.dtype)
+        below, above = ((side - nominal)[sources] for side in (down, up))
+
+        def total(same: jax.Array, opposite: jax.Array) -> jax.Array:
+            # a source that moves against its parameter is above where that is below
+            changes = jnp.where(factors >= 0, factors * same, -factors * opposite)
+            return jnp.maximum(nominal + jax.ops.segment_sum(changes, parameters, number), 0)
+
+        return total(below, above), total(above, below)
 
     def treated(self, nominal: jax.Array, down: jax.Array, up: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return templates after what each source asks for.

@@ -169,7 +169,11 @@ def _packed(blueprint: Blueprint, counts: Counts, typical_weight: jax.Array) -> 
     nominal = yields[0][order]
     down, up = yields.reshape(-1, layout.bins)[blueprint.templates_of_shapes]
     down = jnp.where(blueprint.is_one_sided[:, None, None], mirrored(nominal, up), down)
-    down, up = blueprint.treated(nominal, down, up)
+    for place, source, rows, factors in blueprint.weight_sets:
+        members = yields[rows][:, order] * jnp.asarray(factors, dtype)[:, :, None]
+        low, high = source.combined(nominal, members)
+        down, up = down.at[place].set(low), up.at[place].set(high)
+    down, up = blueprint.mixed(nominal, *blueprint.treated(nominal, down, up))
     down_factors, up_factors = jnp.asarray(blueprint.normalisations, dtype)
     return Packed(
         nominal=nominal + extra,

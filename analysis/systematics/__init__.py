@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .energy import EnergyResolution, EnergyScale, scaled
+from .jet_energy import JES_SOURCES, JetResolution, UnclusteredEnergy, jet_energy_sources
+from .nuisances import Nuisance, decorrelated, partially_correlated, shared
 from .random import normal_by_event
 from .shape import Pruning, Smoothing, Symmetrisation, Treatment, mirrored
 from .sources import (
@@ -16,15 +18,20 @@ from .sources import (
 )
 from .templates import Histograms, Templates, fill_templates
 from .variations import Varied, vary
+from .weight_sets import SEVEN_POINTS, WeightSet, varied_sums
 
 __all__ = [
+    "JES_SOURCES",
+    "SEVEN_POINTS",
     "AlternativeSample",
     "EnergyResolution",
     "EnergyScale",
     "FreeNormalisation",
     "Histograms",
+    "JetResolution",
     "KinematicVariation",
     "Normalisation",
+    "Nuisance",
     "Pruning",
     "ShapeSource",
     "Smoothing",
@@ -32,12 +39,19 @@ __all__ = [
     "Symmetrisation",
     "Templates",
     "Treatment",
+    "UnclusteredEnergy",
     "Varied",
+    "WeightSet",
     "WeightVariation",
+    "decorrelated",
     "fill_templates",
+    "jet_energy_sources",
     "mirrored",
     "normal_by_event",
+    "partially_correlated",
     "scaled",
+    "shared",
+    "varied_sums",
     "vary",
 ]
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from ..selection.events import Events
 from .sources import Source, WeightVariation
+from .weight_sets import WeightSet
 
 
 def confined(sources: Sequence[Source], process: jax.Array, processes: Sequence[str]) -> list[Source]:
@@ -41,14 +42,23 @@ def confined(sources: Sequence[Source], process: jax.Array, processes: Sequence[
     >>> alone.up(events)
     Array([1.1, 1. ], dtype=float32)
     """
-    return [_confined(each, process, processes) if isinstance(each, WeightVariation) else each for each in sources]
+    return [
+        _confined(each, process, processes) if isinstance(each, WeightVariation | WeightSet) else each
+        for each in sources
+    ]
 
 
-def _confined(source: WeightVariation, process: jax.Array, processes: Sequence[str]) -> WeightVariation:
+def _confined(
+    source: WeightVariation | WeightSet, process: jax.Array, processes: Sequence[str]
+) -> WeightVariation | WeightSet:
     if source.processes is None:
         return source
     numbers = [number for number, name in enumerate(processes) if name in source.processes]
     mine = jnp.isin(process, jnp.asarray(numbers, process.dtype))
+
+    if isinstance(source, WeightSet):
+        whole = source.matrix
+        return dataclasses.replace(source, weights=lambda events: jnp.where(mine[:, None], whole(events), 1))
 
     def only_mine(factor: Callable[[Events], Any]) -> Callable[[Events], jax.Array]:
         return lambda events: jnp.where(mine, factor(events), 1)

@@ -134,11 +134,24 @@ def scaled(events: Events, collection: str, factor: Any, *, met: str | None) -> 
         added = momenta["pt"] - objects.pt
         px = missing.pt * jnp.cos(missing.phi) - rg.sum(added * np.cos(objects.phi), axis=1)
         py = missing.pt * jnp.sin(missing.phi) - rg.sum(added * np.sin(objects.phi), axis=1)
-        missing = rg.with_field(missing, safe_sqrt(px**2 + py**2), "pt")
-        # the angle of nothing is 0, with derivative 0
-        nothing = (px == 0) & (py == 0)
-        changed[met] = rg.with_field(missing, jnp.where(nothing, 0, jnp.arctan2(py, jnp.where(nothing, 1, px))), "phi")
+        changed[met] = with_momentum(missing, px, py)
     return events.with_field(**changed)
+
+
+def with_momentum(missing: Any, px: Any, py: Any) -> Any:
+    """Return the missing momentum with other components.
+
+    Parameters
+    ----------
+    missing
+        A record with ``pt`` and ``phi``.
+    px, py
+        In the unit of ``pt``.
+    """
+    missing = rg.with_field(missing, safe_sqrt(px**2 + py**2), "pt")
+    # the angle of nothing is 0, with derivative 0
+    nothing = (px == 0) & (py == 0)
+    return rg.with_field(missing, jnp.where(nothing, 0, jnp.arctan2(py, jnp.where(nothing, 1, px))), "phi")
 
 
 def _is_zero(alpha: jax.Array | float) -> bool:

@@ -9,7 +9,9 @@ from typing import TypeAlias
 import jax
 
 from ..selection.events import Events
+from .nuisances import Nuisance
 from .shape import Treatment
+from .weight_sets import WeightSet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,11 @@ class Normalisation:
         Relative, at one standard deviation: 0.02 for 2 %, or (down, up), for instance (-0.03, 0.02).
     processes
         Those it acts on; all of them by default.
+    channels
+        Those it acts in; all of them by default.
+    nuisances
+        The parameters that it moves with, when that is not one of its own name; see `shared`, `decorrelated` and
+        `partially_correlated`.
 
     Raises
     ------
@@ -40,6 +47,8 @@ class Normalisation:
     name: str
     uncertainty: float | tuple[float, float]
     processes: Sequence[str] | None = None
+    channels: Sequence[str] | None = None
+    nuisances: Sequence[Nuisance] = ()
 
     def __post_init__(self) -> None:
         _freeze(self)
@@ -65,10 +74,13 @@ class FreeNormalisation:
         Of the factor.
     processes
         Those it scales.
+    channels
+        Those it acts in; all of them by default.
     """
 
     name: str
     processes: Sequence[str]
+    channels: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         _freeze(self)
@@ -91,6 +103,11 @@ class WeightVariation:
         The branches it needs.
     shape
         What is done to the templates, in order; see `Symmetrisation`, `Smoothing`, `Pruning`.
+    channels
+        Those it acts in; all of them by default.
+    nuisances
+        The parameters that it moves with, when that is not one of its own name; see `shared`, `decorrelated` and
+        `partially_correlated`.
     """
 
     name: str
@@ -99,6 +116,8 @@ class WeightVariation:
     processes: Sequence[str] | None = None
     reads: Sequence[str] = ()
     shape: Sequence[Treatment] = ()
+    channels: Sequence[str] | None = None
+    nuisances: Sequence[Nuisance] = ()
 
     def __post_init__(self) -> None:
         _freeze(self)
@@ -124,6 +143,11 @@ class KinematicVariation:
         The branches that it needs beyond those of the stages.
     shape
         What is done to the templates, in order; see `Symmetrisation`, `Smoothing`, `Pruning`.
+    channels
+        Those it acts in; all of them by default.
+    nuisances
+        The parameters that it moves with, when that is not one of its own name; see `shared`, `decorrelated` and
+        `partially_correlated`.
     """
 
     name: str
@@ -132,6 +156,8 @@ class KinematicVariation:
     one_sided: bool = False
     reads: Sequence[str] = ()
     shape: Sequence[Treatment] = ()
+    channels: Sequence[str] | None = None
+    nuisances: Sequence[Nuisance] = ()
 
     def __post_init__(self) -> None:
         _freeze(self)
@@ -152,6 +178,11 @@ class AlternativeSample:
         Without ``down`` the template is mirrored.
     shape
         What is done to the templates, in order; see `Symmetrisation`, `Smoothing`, `Pruning`.
+    channels
+        Those it acts in; all of them by default.
+    nuisances
+        The parameters that it moves with, when that is not one of its own name; see `shared`, `decorrelated` and
+        `partially_correlated`.
     """
 
     name: str
@@ -159,6 +190,8 @@ class AlternativeSample:
     up: str
     down: str | None = None
     shape: Sequence[Treatment] = ()
+    channels: Sequence[str] | None = None
+    nuisances: Sequence[Nuisance] = ()
 
     def __post_init__(self) -> None:
         _freeze(self)
@@ -174,8 +207,33 @@ class AlternativeSample:
         return (self.up,) if self.down is None else (self.up, self.down)
 
 
-ShapeSource: TypeAlias = WeightVariation | KinematicVariation | AlternativeSample
+ShapeSource: TypeAlias = WeightVariation | WeightSet | KinematicVariation | AlternativeSample
 Source: TypeAlias = Normalisation | FreeNormalisation | ShapeSource
+
+
+def nuisances_of(source: Source) -> tuple[Nuisance, ...]:
+    """Return the parameters that a source moves with: one of its own name unless it says others.
+
+    Parameters
+    ----------
+    source
+        Of systematic uncertainty.
+    """
+    own = () if isinstance(source, FreeNormalisation) else tuple(source.nuisances)
+    return own or (Nuisance(source.name),)
+
+
+def acts_on(source: Source, process: str, channel: str) -> bool:
+    """Tell whether a source acts on a process in a channel.
+
+    Parameters
+    ----------
+    source
+        Of systematic uncertainty.
+    process, channel
+        Their names.
+    """
+    return Nuisance(source.name, 1.0, source.processes, source.channels).acts_on(process, channel)
 
 
 def _freeze(source: object) -> None:

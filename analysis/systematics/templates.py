@@ -14,6 +14,7 @@ from ..histogram import Counts
 from ..selection.events import Events
 from .sources import Source, WeightVariation
 from .variations import Variation, vary
+from .weight_sets import WeightSet
 
 Histograms = dict[str, Counts]
 
@@ -30,8 +31,9 @@ class Templates(Mapping[str, Counts]):
     nominal
         By channel: nothing shifted.
     down, up
-        By source, then by channel: one standard deviation below and above; ``down`` lacks one-sided sources. Sources
-        that need no histograms of their own (normalisations, alternative samples) are not among them.
+        By source, then by channel: one standard deviation below and above; ``down`` lacks one-sided sources. The
+        members of a `WeightSet` are rows of their own, ``"pdf[17]"``, above. Sources that need no histograms of their
+        own (normalisations, alternative samples) are not among them.
 
     Attributes
     ----------
@@ -170,12 +172,16 @@ def fill_templates(
         nominal = select(varied.events)
         filled = jax.tree.map(lambda x: x[None], fill(nominal))
     sources = [s for s in systematics if isinstance(s, WeightVariation)]
-    weights = [((s.name, 1), s.up) for s in sources] + [((s.name, -1), s.down) for s in sources if s.down is not None]
+    sides = [((s.name, 1), s.up) for s in sources] + [((s.name, -1), s.down) for s in sources if s.down is not None]
+    sets = [s for s in systematics if isinstance(s, WeightSet)]
+    weights = [*(name for name, _ in sides), *((row, 1) for source in sets for row in source.rows)]
     if weights:
-        factors = jnp.stack([jnp.broadcast_to(factor(nominal), nominal.weight.shape) for _, factor in weights])
+        # one filling with a vector of weights, however many there are
+        single = [jnp.broadcast_to(factor(nominal), nominal.weight.shape) for _, factor in sides]
+        factors = jnp.concatenate([*([jnp.stack(single)] if single else []), *(s.factors(nominal) for s in sets)])
         more = jax.vmap(lambda f: fill(dataclasses.replace(nominal, weight=nominal.weight * f)))(factors)
         filled = jax.tree.map(lambda *parts: jnp.concatenate(parts), filled, more)
-        names = (*names, *(name for name, _ in weights))
+        names = (*names, *weights)
     return Templates.packed(filled, channels, names)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import itertools
 import json
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import hepgrad.ragged as rg
+from benchmarks.programs import equations
 from hepgrad.analysis.corrections import Correction, read_corrections
 
 EDGES = [-1.0, 0.1, 0.7, 2.0, 5.0]
@@ -121,9 +123,9 @@ def test_formulas_in_bins_are_few_forms(both):
     ours, theirs = both(binning("clamp", edges, content), x="real")
     x = np.random.default_rng(3).uniform(0, 10, 1000)
     np.testing.assert_allclose(ours(x), theirs.evaluate(x), rtol=1e-12)
-    equations = len(jax.make_jaxpr(ours)(x).eqns)
-    few, _ = both(binning("clamp", EDGES, content[:4]), x="real")
-    assert equations < 2 * len(jax.make_jaxpr(few)(x).eqns) + 60
+    few, _ = both(binning("clamp", edges[:51], content[:50]), x="real")
+    many_nodes, few_nodes = (equations(jax.make_jaxpr(each)(x).jaxpr) for each in (ours, few))
+    assert many_nodes < 1.25 * few_nodes
 
 
 @pytest.mark.usefixtures("x64")
@@ -135,7 +137,7 @@ def test_formulas_that_nodes_share(both):
 
 
 @pytest.mark.parametrize("distribution", ["stdflat", "stdnormal", "normal"])
-@pytest.mark.parametrize("inputs", [1, 2, 5])
+@pytest.mark.parametrize("inputs", [1, 5])
 def test_random_numbers_are_correctionlibs(both, distribution, inputs):
     names = {f"i{k}": "int" if k == 1 else "real" for k in range(inputs)}
     ours, theirs = both({"nodetype": "hashprng", "inputs": list(names), "distribution": distribution}, **names)
@@ -175,10 +177,71 @@ def test_outside_of_bins_that_refuse(both):
         theirs.evaluate(5.0)
     with pytest.raises(ValueError, match="correction 'c': 1 of 2 items have x outside the bins, which end at -1 and 5"):
         ours(np.array([5.0, 0.0]))
-    np.testing.assert_array_equal(jax.jit(ours)(np.array([5.0, 0.0])), [np.nan, 1.5])
+    assert ours(np.array([2.0, 0.0])).tolist() == [4.5, 1.5]
     # the unused end of a buffer is outside without consequence
     x = rg.from_awkward(ak.Array([[0.0], [1.0]]), capacity=8)
     assert rg.to_list(ours(x * 1.0 + 0.0)) == [[1.5], [3.5]]
+    assert rg.to_list(rg.checked(ours)(x * 1.0 + 0.0)) == [[1.5], [3.5]]
+
+
+def test_refusals_stop_compiled_programs(both):
+    items = [{"key": key, "value": binning("error")} for key in (1, 2)]
+    ours, _ = both({"nodetype": "category", "input": "n", "content": items}, n="int", x="real")
+    n, x = rg.from_lists([[1, 2], [], [2]]), rg.from_lists([[0.0, 1.0], [], [5.0]])
+
+    def total(x, n):
+        return rg.sum(ours(n, x))
+
+    outside = "correction 'c': 1 of 3 items have x outside the bins, which end at -1 and 5"
+    for program in (rg.checked(total), rg.checked(lambda x, n: rg.grad(total)(x, n))):
+        with pytest.raises(ValueError, match=outside):
+            program(x, n)
+        program(x - 1.0, n)
+    with pytest.raises(ValueError, match=r"1 of 3 items have n is none of \[1, 2\]"):
+        rg.checked(total)(x - 1.0, n + rg.from_lists([[0, 1], [], [0]]))
+    with pytest.raises(jax.errors.JaxRuntimeError, match=outside):
+        jax.block_until_ready(jax.jit(total)(x, n))
+    rows = jnp.array([[0.0, 1.0], [4.0, 6.0]])
+    with pytest.raises(ValueError, match="1 of 2 items"):
+        rg.checked(jax.vmap(lambda x: ours(1, x)))(rows)
+
+
+@pytest.mark.usefixtures("x64")
+def test_items_that_are_not_asked_for(both):
+    content = [formula("x*x", "x"), 2.0, 3.0, formula("sqrt(x-5)", "x")]
+    ours, _ = both(binning("error", content=content), x="real")
+    x, asked = jnp.array([-7.0, 0.05, 9.0, 5.0]), jnp.array([False, True, False, False])
+    for function in (ours, rg.checked(ours)):
+        np.testing.assert_allclose(function(x, where=asked, otherwise=0.5), [0.5, 0.0025, 0.5, 0.5])
+    slope = jax.grad(lambda x: jnp.sum(ours(x, where=asked)))(x)
+    np.testing.assert_allclose(slope, [0, 0.1, 0, 0])
+    jets = rg.from_lists([[0.0, -3.0], [], [1.5]])
+    assert rg.to_list(ours(jets, where=jets > -1)) == [[0.0, 1.0], [], [3.0]]
+
+
+@pytest.mark.usefixtures("x64")
+def test_several_words_at_once(both):
+    content = [formula(f"{k} + {k}*x", "x") for k in range(1, 5)]
+    items = [{"key": f"w{k}", "value": binning("error", content=content[k:] + content[:k])} for k in range(4)]
+    ours, _ = both({"nodetype": "category", "input": "s", "content": items}, x="real", s="string")
+    x = rg.from_lists([[0.0, 1.0], [], [4.0, 7.0]])
+    inside = x < 5
+    masks = [inside, inside & (x > 0.5)]
+    for function in (ours.each, jax.jit(ours.each, static_argnums=(0, 1))):
+        found = function("s", ("w1", "w3"), x, where=masks)
+        for word, mask, values in zip(("w1", "w3"), masks, found, strict=True):
+            assert rg.to_list(values) == rg.to_list(ours(x, word, where=mask))
+    with pytest.raises(ValueError, match="2 of 8 items have x outside"):
+        ours.each("s", ["w1", "w3"], x)
+    with pytest.raises(KeyError, match="s 'w9' is not there"):
+        ours.each("s", ["w1", "w9"], x)
+    with pytest.raises(TypeError, match="'x' is no input of text"):
+        ours.each("x", ["w1"], x)
+
+    def size(words):
+        return equations(jax.make_jaxpr(lambda x: ours.each("s", words, x)[0])(jnp.ones(3)).jaxpr)
+
+    assert size(["w0", "w1", "w2", "w3"]) < 1.4 * size(["w0", "w1"])
 
 
 def test_inputs_of_another_kind_are_refused(both):
@@ -243,29 +306,60 @@ def _inputs(correction, count, rng):
         yield values
 
 
+@functools.cache
+def _theirs(path):
+    return correctionlib.CorrectionSet.from_file(str(path))
+
+
 def _compared(path, every, count):
-    theirs, ours = correctionlib.CorrectionSet.from_file(str(path)), read_corrections(path)
+    """Compare with correctionlib; every so many corrections and combinations of their words."""
+    theirs, ours = _theirs(path), read_corrections(path)
     content = json.loads(gzip.decompress(path.read_bytes()))
     rng, compared = np.random.default_rng(5), 0
     for correction in content["corrections"][::every]:
         for values in itertools.islice(_inputs(correction, count, rng), 0, None, every):
             name = correction["name"]
-            single = [v if isinstance(v, str) else v[:1] for v in values]
-            try:
-                expected = theirs[name].evaluate(*values)
-            except (RuntimeError, IndexError):
-                kept = [i for i in range(count) if _is_accepted(theirs[name], values, i)]
-                with pytest.raises((ValueError, KeyError)):
-                    ours[name](*values)
-                values = [v if isinstance(v, str) else v[kept] for v in values]
-                if not kept:
+            with jax.enable_x64(True):
+                if (values := _accepted(theirs[name], ours[name], values, count)) is None:
                     continue
                 expected = theirs[name].evaluate(*values)
-            with jax.enable_x64(True):
-                np.testing.assert_allclose(ours[name](*values), expected, rtol=1e-12, atol=1e-14, err_msg=name)
-            assert single
+                worst = 1e-12 if not name.startswith(CANCELLING) else 1e-10
+                np.testing.assert_allclose(ours[name](*values), expected, rtol=worst, atol=1e-14, err_msg=name)
+            single = [v.astype(np.float32) if _is_real(v) else v for v in values]
+            if (single := _accepted(theirs[name], ours[name], single, count)) is None:
+                continue
+            expected = theirs[name].evaluate(*(v.astype(float) if _is_real(v) else v for v in single))
+            # terms that nearly cancel leave what is left of them: of numbers near zero the digits of the largest
+            worst = 1e-6 if not name.startswith(CANCELLING) else 1e-3
+            scale = np.max(np.abs(expected))
+            np.testing.assert_allclose(ours[name](*single), expected, rtol=worst, atol=worst * scale, err_msg=name)
             compared += 1
     return compared
+
+
+# sums of exponentials with coefficients up to 1e4 that nearly cancel
+CANCELLING = ("Summer19UL18_JRV2_MC_PhiResolution", "Summer19UL18_JRV2_MC_EtaResolution")
+
+
+def _is_real(value):
+    return not isinstance(value, str) and value.dtype.kind == "f"
+
+
+def _accepted(theirs, ours, values, count):
+    """Return values with those that correctionlib refuses replaced, having seen that ours refuses them; None if all."""
+    double = [v.astype(float) if _is_real(v) else v for v in values]
+    try:
+        theirs.evaluate(*double)
+    except (RuntimeError, IndexError):
+        kept = [i for i in range(count) if _is_accepted(theirs, double, i)]
+        with pytest.raises((ValueError, KeyError)):
+            ours(*values)
+        if not kept:
+            return None
+        chosen = np.full(count, kept[0])
+        chosen[kept] = kept
+        return [v if isinstance(v, str) else v[chosen] for v in values]
+    return values
 
 
 def _is_accepted(correction, values, i):
@@ -276,10 +370,10 @@ def _is_accepted(correction, values, i):
     return True
 
 
-@pytest.mark.parametrize("file", ["muon_Z", "electron", "puWeights", "jmar", "jet_jerc", "btagging"])
+@pytest.mark.parametrize("file", ["muon_Z", "electron", "puWeights", "jmar", "jet_jerc"])
 def test_some_of_the_official_corrections(shared_data, file):
     path = shared_data / "corrections_cms2018ul" / f"{file}.json.gz"
-    every = {"muon_Z": 12, "electron": 5, "puWeights": 1, "jmar": 9, "jet_jerc": 20, "btagging": 60}[file]
+    every = {"muon_Z": 12, "electron": 5, "puWeights": 1, "jmar": 9, "jet_jerc": 30}[file]
     assert _compared(path, every, 50) > 0
 
 
@@ -292,7 +386,7 @@ def test_all_official_corrections(shared_data, file):
 @pytest.mark.usefixtures("x64")
 def test_stacked_corrections(shared_data):
     path = shared_data / "corrections_cms2018ul" / "jet_jerc.json.gz"
-    theirs = correctionlib.CorrectionSet.from_file(str(path)).compound
+    theirs = _theirs(path).compound
     rng = np.random.default_rng(6)
     for name in ("Summer19UL18_RunA_V5_DATA_L1L2L3Res_AK4PFchs",):
         ours = Correction.from_file(path, name)

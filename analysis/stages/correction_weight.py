@@ -1,0 +1,279 @@
+"""Correct the weight of each event by an official correction, of its objects or its own, with its uncertainties."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from hepgrad import ragged as rg
+
+from ..corrections import Correction
+from ..kinematics import safe_divide
+from ..selection.events import Events
+from ..selection.threshold import Cuts
+from ..systematics import WeightVariation
+from .declared import DeclaredStage
+from .expression import all_parameters, all_reads, parse, take
+from .scale_factors import expected_factor
+
+
+@dataclasses.dataclass(frozen=True)
+class WordVariation:
+    """An uncertainty of a correction that has words for it.
+
+    Attributes
+    ----------
+    name
+        Of the uncertainty.
+    up, down
+        The words at plus and minus one standard deviation.
+    where
+        A condition on the object, see `parse`, such as ``"hadronFlavour == 4"``: others keep the nominal correction.
+    """
+
+    name: str
+    up: str
+    down: str
+    where: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class CorrectionWeight(DeclaredStage):
+    """Multiply event weights by an official correction of each selected object, or of the event.
+
+    The weight is multiplied by the expected product over the selected objects, as in `ScaleFactors`; what is not
+    selected is not asked for. The stage runs again for events with shifted objects. For each variation it adds columns
+    with the factors that one standard deviation makes, which `sources` declares to the fit.
+
+    Attributes
+    ----------
+    correction
+        From `Correction.from_file`.
+    inputs
+        By name of the correction's inputs, a word, or an expression of the objects or the event, see `parse`:
+        ``{"year": "2018_UL", "abseta": "abs(eta)", "pt": "pt"}``.
+    collection
+        Whose objects are corrected; by default the event is.
+    systematic
+        Name of the input with the words of the variations.
+    nominal
+        Its word for no variation.
+    variations
+        The uncertainties.
+
+    Raises
+    ------
+    ValueError
+        When an input is missing or not known, or an expression is not understood.
+
+    Examples
+    --------
+    >>> from hepgrad.analysis.corrections import Correction
+    >>> from hepgrad.analysis.stages import CorrectionWeight, WordVariation
+    >>> words = [{"key": key, "value": value} for key, value in (("sf", 0.98), ("up", 0.99), ("down", 0.97))]
+    >>> correction = Correction.from_dict({
+    ...     "name": "muon", "version": 1, "output": {"name": "weight", "type": "real"},
+    ...     "inputs": [{"name": "pt", "type": "real"}, {"name": "type", "type": "string"}],
+    ...     "data": {"nodetype": "category", "input": "type", "content": words}})
+    >>> variations = [WordVariation("id", "up", "down")]
+    >>> stage = CorrectionWeight(correction, {"pt": "pt"}, "Muon", "type", "sf", variations, name="muon")
+    >>> stage.reads, [source.name for source in stage.sources()]
+    (('Muon_pt',), ['muon_id'])
+    """
+
+    correction: Correction
+    inputs: Mapping[str, str] | tuple[tuple[str, str], ...]
+    collection: str = ""
+    systematic: str = ""
+    nominal: str = ""
+    variations: Sequence[WordVariation] = ()
+
+    def __post_init__(self) -> None:
+        inputs = dict(self.inputs)
+        expected = [name for name in self.correction.inputs if name != self.systematic]
+        if self.variations and not self.systematic:
+            raise ValueError(
+                f"say by `systematic` which input of {self.correction.name!r} the words of variations are for"
+            )
+        if sorted(inputs) != sorted(expected):
+            raise ValueError(
+                f"the correction {self.correction.name!r} needs the inputs {expected}"
+                + (f" besides {self.systematic!r}" if self.systematic else "")
+                + f", got {sorted(inputs)}"
+            )
+        texts = [text for name, text in inputs.items() if self.correction.inputs[name] != "string"]
+        texts += [each.where for each in self.variations if each.where]
+        name = self.name or self.correction.name
+        self.settle(
+            name=name,
+            reads=all_reads(texts, self.collection),
+            parameters=all_parameters(texts),
+            makes=tuple((column, "") for each in self.variations for column in columns_of(name, each)),
+            inputs=tuple(inputs.items()),
+            variations=tuple(self.variations),
+        )
+
+    def __call__(self, events: Events, cut: Cuts) -> Events:
+        """Correct the weights; the arguments are those of every stage."""
+        source: Any = take(events, self.collection) if self.collection else events
+        given = dict(self.inputs)
+        values = [
+            given[name] if kind == "string" else parse(given[name]).number(source, cut)
+            for name, kind in self.correction.inputs.items()
+            if name != self.systematic
+        ]
+        selected = source.probability > 0
+
+        def mask(condition: str) -> Any:
+            if not condition:
+                return selected
+            fulfilled = parse(condition).number(source, cut)
+            return rg.apply(lambda here, chosen: here & (chosen > 0.5), selected, fulfilled)
+
+        asked = [(self.nominal, selected)]
+        asked += [(word, mask(each.where)) for each in self.variations for word in (each.up, each.down)]
+        words, masks = zip(*asked, strict=True)
+        if self.systematic:
+            nominal, *varied = self.correction.each(self.systematic, words, *values, where=masks)
+        else:
+            nominal, varied = self.correction(*values, where=selected), []
+        # who does not fulfil the condition keeps the nominal factor
+        varied = [rg.where(here, each, nominal) for here, each in zip(masks[1:], varied, strict=True)]
+        return with_weight(
+            events,
+            self.name,
+            lambda factor: weight_of(factor, source.probability, objects=bool(self.collection)),
+            nominal,
+            dict(zip(self.variations, zip(varied[::2], varied[1::2], strict=True), strict=True)),
+        )
+
+    def sources(self, processes: Sequence[str] | None = None) -> list[WeightVariation]:
+        """Return the uncertainties as sources for the fit.
+
+        Parameters
+        ----------
+        processes
+            Those they act on: the simulated ones; all by default.
+        """
+        return [variation_source(self.name, each, processes) for each in self.variations]
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A function of events that returns one of their columns."""
+
+    name: str
+
+    def __call__(self, events: Events) -> Any:
+        """Return the column."""
+        return getattr(events, self.name)
+
+
+def columns_of(stage: str, variation: WordVariation) -> tuple[str, str]:
+    """Return the names of the columns with the factors up and down.
+
+    Parameters
+    ----------
+    stage
+        Its name.
+    variation
+        One of its uncertainties.
+    """
+    return f"{stage}_{variation.name}_up", f"{stage}_{variation.name}_down"
+
+
+def variation_source(stage: str, variation: WordVariation, processes: Sequence[str] | None) -> WeightVariation:
+    """Return an uncertainty of a stage's weight as a source.
+
+    Parameters
+    ----------
+    stage, variation
+        As for `columns_of`.
+    processes
+        Those it acts on.
+    """
+    up, down = columns_of(stage, variation)
+    return WeightVariation(f"{stage}_{variation.name}", Column(up), Column(down), processes=processes)
+
+
+def with_weight(
+    events: Events,
+    stage: str,
+    weight: Callable[[Any], jax.Array],
+    nominal: Any,
+    varied: Mapping[WordVariation, tuple[Any, Any]],
+) -> Events:
+    """Return events with corrected weights, and columns of what the variations change of them.
+
+    Parameters
+    ----------
+    events
+        A block of events.
+    stage
+        Its name.
+    weight
+        From factors to those of the events.
+    nominal
+        Factors.
+    varied
+        Those up and down.
+    """
+    base = weight(nominal)
+    columns = {
+        column: safe_divide(weight(factor), base)
+        for each, sides in varied.items()
+        for column, factor in zip(columns_of(stage, each), sides, strict=True)
+    }
+    return dataclasses.replace(events.with_field(**columns), weight=events.weight * base)
+
+
+def weight_of(factor: Any, probability: Any, *, objects: bool) -> jax.Array:
+    """Return the factor of each event: the expected product over its selected objects.
+
+    Parameters
+    ----------
+    factor, probability
+        Of objects or of events.
+    objects
+        Which of them.
+    """
+    if not objects:
+        return jnp.asarray(factor)
+    return rg.prod(rg.apply(expected_factor, probability, factor, operation="scale factors"), axis=1)
+
+
+def btag_shape(
+    correction: Correction,
+    *,
+    collection: str = "Jet",
+    discriminant: str = "btagDeepFlavB",
+    flavour: str = "hadronFlavour",
+    name: str = "btag",
+) -> CorrectionWeight:
+    r"""Return the stage of b-tag weights that correct the whole shape of a discriminant, with its eight uncertainties.
+
+    Those of heavy and light flavour contaminations and their statistics act on b and light jets, ``cferr1`` and
+    ``cferr2`` on c jets, as the b-tag group of CMS asks (``deepJet_shape`` in ``btagging.json``). What shifts jet
+    energies has words of its own, for events whose jets are shifted, which are not among them.
+
+    Parameters
+    ----------
+    correction
+        With the inputs systematic, flavor, abseta, pt and discriminant.
+    collection, discriminant, flavour
+        The jets, and names of their fields. Jets outside of \|eta\| < 2.5 must not be selected.
+    name
+        Of the stage; the uncertainties are ``btag_hf`` and so on.
+    """
+    of_c, of_others = f"{flavour} == 4", f"{flavour} != 4"
+    names = dict.fromkeys(("lf", "hf", "hfstats1", "hfstats2", "lfstats1", "lfstats2"), of_others)
+    variations = [
+        WordVariation(each, f"up_{each}", f"down_{each}", where)
+        for each, where in {**names, "cferr1": of_c, "cferr2": of_c}.items()
+    ]
+    inputs = {"flavor": flavour, "abseta": "abs(eta)", "pt": "pt", "discriminant": discriminant}
+    return CorrectionWeight(correction, inputs, collection, "systematic", "central", variations, name=name)

@@ -1,0 +1,256 @@
+"""Jet energies as the JME group of CMS wants them: official levels, hybrid smearing, sources of uncertainty by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hepgrad import ragged as rg
+
+from ..corrections import CompoundCorrection, Correction
+from ..kinematics import delta_r, safe_sqrt
+from ..selection.events import Events
+from ..selection.objects import Objects
+from .energy import EnergyScale, scaled, with_momentum
+from .random import normal_by_event
+from .sources import KinematicVariation
+
+AnyCorrection: TypeAlias = Correction | CompoundCorrection
+
+# the 27 sources of the full set for Run 2
+JES_SOURCES = (
+    "AbsoluteStat",
+    "AbsoluteScale",
+    "AbsoluteMPFBias",
+    "Fragmentation",
+    "SinglePionECAL",
+    "SinglePionHCAL",
+    "FlavorQCD",
+    "TimePtEta",
+    "RelativeJEREC1",
+    "RelativeJEREC2",
+    "RelativeJERHF",
+    "RelativePtBB",
+    "RelativePtEC1",
+    "RelativePtEC2",
+    "RelativePtHF",
+    "RelativeBal",
+    "RelativeSample",
+    "RelativeFSR",
+    "RelativeStatFSR",
+    "RelativeStatEC",
+    "RelativeStatHF",
+    "PileUpDataMC",
+    "PileUpPtRef",
+    "PileUpPtBB",
+    "PileUpPtEC1",
+    "PileUpPtEC2",
+    "PileUpPtHF",
+)
+# a generated jet is a match within half of the cone and three standard deviations
+MATCHING_WIDTHS = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class OfJets:
+    """An official correction as a function of jets.
+
+    Attributes
+    ----------
+    correction
+        Of any of the inputs JetPt, JetEta, JetPhi, JetA and Rho, and words.
+    words
+        By name of input.
+    """
+
+    correction: AnyCorrection
+    words: tuple[tuple[str, str], ...] = ()
+
+    def __call__(self, jets: Objects, rho: Any = None) -> Any:
+        """Return the correction of each jet.
+
+        Parameters
+        ----------
+        jets
+            With ``pt`` and ``eta``, and ``phi`` and ``area`` where asked for.
+        rho
+            The pile-up density of each event.
+        """
+        words = dict(self.words)
+        fields = {"JetPt": "pt", "JetEta": "eta", "JetPhi": "phi", "JetA": "area"}
+
+        def value(name: str) -> Any:
+            if name in words:
+                return words[name]
+            if name == "Rho":
+                return rg.broadcast_arrays(rho, jets.pt)[0]
+            if name not in fields:
+                raise ValueError(f"the correction {self.correction.name!r} has an input {name!r}, which jets have not")
+            return jets[fields[name]]
+
+        return self.correction(*map(value, self.correction.inputs))
+
+
+@dataclasses.dataclass(frozen=True)
+class JetResolution:
+    r"""Correct the energies of simulated jets, and smear them to the resolution in data by the hybrid method of JME.
+
+    With the scale factor s of the resolution, a jet that matches a generated one (:math:`\Delta R < R / 2` and
+    :math:`|p_T - p_T^{gen}| < 3 \sigma p_T`) is multiplied by :math:`1 + (s - 1)(p_T - p_T^{gen}) / p_T`, any other by
+    :math:`1 + N(0, \sigma) \sqrt{\max(s^2 - 1, 0)}`; not below a hundredth. The random number is fixed by seed, event
+    number and place in the row. The shift of a `KinematicVariation`, at whose nominal point jets are smeared, too.
+
+    Attributes
+    ----------
+    resolution, scale_factor
+        Official, such as ``..._PtResolution_AK4PFchs`` and ``..._ScaleFactor_AK4PFchs``.
+    levels
+        Official energy corrections of all levels, applied before to ``pt`` and ``mass`` without those that they have
+        (``rawFactor``); None leaves them as they are.
+    collection, generated
+        Of jets, with ``genJetIdx``, and of generated ones.
+    radius
+        Of the jets' cone.
+    rho, event
+        Names of the columns with the pile-up density and the event number.
+    met
+        The missing momentum that takes up what smearing and correction change, or None.
+    seed
+        Of the random numbers.
+    """
+
+    resolution: AnyCorrection
+    scale_factor: AnyCorrection
+    levels: AnyCorrection | None = None
+    collection: str = "Jet"
+    generated: str = "GenJet"
+    radius: float = 0.4
+    rho: str = "fixedGridRhoFastjetAll"
+    event: str = "event"
+    met: str | None = "MET"
+    seed: int = 0
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns it needs, as branches are named."""
+        fields = ["pt", "eta", "phi", "genJetIdx", *(["area", "rawFactor"] if self.levels else [])]
+        met = [f"{self.met}_pt", f"{self.met}_phi"] if self.met else []
+        generated = [f"{self.generated}_{name}" for name in ("pt", "eta", "phi")]
+        return (*(f"{self.collection}_{name}" for name in fields), *generated, *met, self.rho, self.event)
+
+    def __call__(self, events: Events, alpha: jax.Array | float) -> Events:
+        """Return the events with corrected and smeared jets.
+
+        Parameters
+        ----------
+        events
+            Before any selection.
+        alpha
+            The shift of the scale factor in standard deviations.
+        """
+        rho = getattr(events, self.rho)
+        if self.levels is not None:
+            jets: Objects = getattr(events, self.collection)
+            raw = jets.with_field(pt=jets.pt * (1 - jets.rawFactor))
+            corrected = (1 - jets.rawFactor) * OfJets(self.levels)(raw, rho)
+            events = scaled(events, self.collection, corrected, met=self.met)
+        jets = getattr(events, self.collection)
+        words = ("nom", "up", "down")
+        central, up, down = (OfJets(self.scale_factor, (("systematic", word),))(jets) for word in words)
+        shift = jnp.asarray(alpha, jnp.float32)
+        scale = (
+            central
+            + jnp.where(shift > 0, shift, 0) * (up - central)
+            + jnp.where(shift < 0, shift, 0) * (central - down)
+        )
+        width = OfJets(self.resolution)(jets, rho)
+        random = normal_by_event(getattr(events, self.event), jets.array, seed=self.seed)
+        stochastic = 1 + random * width * rg.apply(lambda s: safe_sqrt(s**2 - 1), scale)
+        pt, near = self._generated(events, jets)
+        matched = near & (abs(jets.pt - pt) < MATCHING_WIDTHS * width * jets.pt)
+        factor = rg.where(matched, 1 + (scale - 1) * (jets.pt - pt) / jets.pt, stochastic)
+        return scaled(events, self.collection, np.maximum(factor, 0.01), met=self.met)
+
+    def _generated(self, events: Events, jets: Objects) -> tuple[Any, Any]:
+        """Return the transverse momentum of the generated jet of each jet, and whether it is there and near."""
+        generated = getattr(events, self.generated).array
+        # one more in each row, for jets without any
+        number = rg.broadcast_arrays(rg.num(generated, axis=1), jets.pt)[0]
+        there = (jets.genJetIdx >= 0) & (jets.genJetIdx < number)
+        index = rg.where(there, jets.genJetIdx, number)
+
+        def of_generated(name: str) -> Any:
+            nothing = rg.singletons(jnp.zeros(len(events), jnp.float32))
+            return rg.concatenate([generated[name], nothing], axis=1)[index]
+
+        distance = delta_r(jets.eta, jets.phi, of_generated("eta"), of_generated("phi"))
+        return of_generated("pt"), there & (distance < self.radius / 2)
+
+
+def jet_energy_sources(
+    corrections: Mapping[str, AnyCorrection],
+    tag: str,
+    algorithm: str,
+    sources: Sequence[str] = JES_SOURCES,
+    *,
+    collection: str = "Jet",
+    met: str | None = "MET",
+    name: str = "jes",
+) -> list[KinematicVariation]:
+    """Return official uncertainties of jet energies as sources, each of which runs the selection again.
+
+    Parameters
+    ----------
+    corrections
+        Of a file, by `read_corrections`.
+    tag, algorithm
+        As in the names of the file: ``"Summer19UL18_V5_MC"`` and ``"AK4PFchs"``.
+    sources
+        Their names between the two; CMS's full set of 27 by default.
+    collection, met
+        As for `EnergyScale`.
+    name
+        With which the names of the sources begin, as in ``"jes_FlavorQCD"``.
+
+    Raises
+    ------
+    KeyError
+        When the file lacks one.
+    """
+    made = []
+    for source in sources:
+        full = f"{tag}_{source}_{algorithm}"
+        if full not in corrections:
+            raise KeyError(f"there is no correction {full!r}; there are {', '.join(corrections)}")
+        shift = EnergyScale(collection, OfJets(corrections[full]), met=met)
+        made.append(KinematicVariation(f"{name}_{source}", shift))
+    return made
+
+
+@dataclasses.dataclass(frozen=True)
+class UnclusteredEnergy:
+    """Shift the missing momentum by the uncertainty of what is in no jet and no lepton.
+
+    Attributes
+    ----------
+    met
+        Name of the missing momentum.
+    delta_x, delta_y
+        Names of its fields with the change at one standard deviation, in GeV.
+    """
+
+    met: str = "MET"
+    delta_x: str = "MetUnclustEnUpDeltaX"
+    delta_y: str = "MetUnclustEnUpDeltaY"
+
+    def __call__(self, events: Events, alpha: jax.Array | float) -> Events:
+        """Return the events with shifted missing momentum; the arguments are those of `EnergyScale`."""
+        missing = getattr(events, self.met)
+        px = missing.pt * jnp.cos(missing.phi) + alpha * missing[self.delta_x]
+        py = missing.pt * jnp.sin(missing.phi) + alpha * missing[self.delta_y]
+        return events.with_field(**{self.met: with_momentum(missing, px, py)})

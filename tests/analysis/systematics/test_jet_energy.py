@@ -1,0 +1,182 @@
+"""Official jet energies, event by event beside plain Awkward and correctionlib."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import awkward as ak
+import correctionlib
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hepgrad import ragged as rg
+from hepgrad.analysis import Events
+from hepgrad.analysis.corrections import CompoundCorrection, Correction
+from hepgrad.analysis.systematics import (
+    JES_SOURCES,
+    JetResolution,
+    UnclusteredEnergy,
+    jet_energy_sources,
+    normal_by_event,
+)
+
+pytestmark = pytest.mark.usefixtures("quick_compilation", "x64")
+
+TAG, RESOLUTION, ALGORITHM = "Summer19UL18_V5_MC", "Summer19UL18_JRV2_MC", "AK4PFchs"
+LEVELS = f"{TAG}_L1L2L3Res_{ALGORITHM}"
+CHOSEN = ("FlavorQCD", "RelativePtBB")
+EVENTS = 30
+
+
+@pytest.fixture(scope="module")
+def both(shared_data):
+    """Return the few corrections that are used, ours and correctionlib's."""
+    content = json.loads(gzip.decompress((shared_data / "corrections_cms2018ul" / "jet_jerc.json.gz").read_bytes()))
+    (stacked,) = (each for each in content["compound_corrections"] if each["name"] == LEVELS)
+    names = {*stacked["stack"], *(f"{TAG}_{source}_{ALGORITHM}" for source in CHOSEN)}
+    names |= {f"{RESOLUTION}_{kind}_{ALGORITHM}" for kind in ("PtResolution", "ScaleFactor")}
+    assert {f"{TAG}_{source}_{ALGORITHM}" for source in JES_SOURCES} <= {
+        each["name"] for each in content["corrections"]
+    }
+    kept = [each for each in content["corrections"] if each["name"] in names]
+    text = json.dumps({"schema_version": 2, "corrections": kept, "compound_corrections": [stacked]})
+    ours = {each["name"]: Correction.from_dict(each) for each in kept}
+    inputs = {each["name"]: each["type"] for each in stacked["inputs"]}
+    stack = tuple(ours[name] for name in stacked["stack"])
+    ours[LEVELS] = CompoundCorrection(LEVELS, inputs, "", stack, stacked)
+    return ours, correctionlib.CorrectionSet.from_string(text)
+
+
+@pytest.fixture(scope="module")
+def sample():
+    rng = np.random.default_rng(23)
+    counts = rng.poisson(4, EVENTS)
+    number = counts.sum()
+    matches = rng.poisson(1.5, EVENTS)
+    rows = {
+        "pt": rng.uniform(20, 200, number),
+        "eta": rng.uniform(-4.5, 4.5, number),
+        "phi": rng.uniform(-np.pi, np.pi, number),
+        "mass": rng.uniform(2, 20, number),
+        "area": rng.uniform(0.4, 0.6, number),
+        "rawFactor": rng.uniform(0, 0.2, number),
+    }
+    jets = ak.zip({name: ak.unflatten(x, counts) for name, x in rows.items()})
+    # generated jets that are near jets in the same place of the row, or not, or not there
+    generated = {"pt": rng.uniform(20, 200, matches.sum()), "eta": rng.uniform(-4, 4, matches.sum())}
+    generated["phi"] = rng.uniform(-np.pi, np.pi, matches.sum())
+    gen = ak.zip({name: ak.unflatten(x, matches) for name, x in generated.items()})
+    place = ak.local_index(jets.pt)
+    both_there = ak.min([ak.num(jets), ak.num(gen)], axis=0)
+    near = {name: jets[name][place < both_there] for name in ("pt", "eta", "phi")}
+    gen = ak.zip(
+        {
+            "pt": ak.concatenate([near["pt"] * 1.07, gen.pt], axis=1),
+            "eta": ak.concatenate([near["eta"] + 0.05, gen.eta], axis=1),
+            "phi": ak.concatenate([near["phi"], gen.phi], axis=1),
+        }
+    )
+    index = ak.where(place < ak.num(gen), place, -1)
+    met = ak.zip(
+        {
+            "pt": rng.uniform(5, 100, EVENTS),
+            "phi": rng.uniform(-np.pi, np.pi, EVENTS),
+            "MetUnclustEnUpDeltaX": rng.normal(0, 5, EVENTS),
+            "MetUnclustEnUpDeltaY": rng.normal(0, 5, EVENTS),
+        }
+    )
+    columns = {
+        "Jet": ak.with_field(jets, ak.values_astype(index, np.int32), "genJetIdx"),
+        "GenJet": gen,
+        "MET": met,
+        "event": np.arange(100, 100 + EVENTS, dtype=np.int32),
+        "fixedGridRhoFastjetAll": rng.uniform(10, 40, EVENTS),
+    }
+    return ak.zip(columns, depth_limit=1)
+
+
+def events_of(sample):
+    columns = {name: rg.from_awkward(sample[name]) for name in sample.fields}
+    return Events.of(rg.RecordArray(columns), jnp.ones(len(sample)))
+
+
+def evaluated(correction, *arrays):
+    counts = ak.num(next(each for each in arrays if not isinstance(each, str)))
+    return ak.unflatten(
+        correction.evaluate(*(x if isinstance(x, str) else ak.to_numpy(ak.flatten(x)) for x in arrays)), counts
+    )
+
+
+def same(events, jets, pt, met_x, met_y):
+    found = rg.to_awkward(events.Jet.array)
+    np.testing.assert_allclose(ak.flatten(found.pt), ak.flatten(pt), rtol=1e-6)
+    np.testing.assert_allclose(ak.flatten(found.mass), ak.flatten(jets.mass * pt / jets.pt), rtol=1e-6)
+    np.testing.assert_allclose(events.MET.pt * np.cos(events.MET.phi), met_x, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(events.MET.pt * np.sin(events.MET.phi), met_y, rtol=1e-5, atol=1e-4)
+
+
+def propagated(sample, pt):
+    """Return the missing momentum that takes up the change of jets."""
+    change = pt - sample.Jet.pt
+    x = sample.MET.pt * np.cos(sample.MET.phi) - ak.sum(change * np.cos(sample.Jet.phi), axis=1)
+    y = sample.MET.pt * np.sin(sample.MET.phi) - ak.sum(change * np.sin(sample.Jet.phi), axis=1)
+    return x, y
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0, -1.0])
+def test_levels_and_hybrid_smearing(both, sample, alpha):
+    ours, theirs = both
+    names = [f"{RESOLUTION}_{kind}_{ALGORITHM}" for kind in ("PtResolution", "ScaleFactor")]
+    smear = JetResolution(*(ours[name] for name in names), levels=ours[LEVELS], seed=7)
+    events = jax.jit(smear)(events_of(sample), alpha)
+
+    jets, gen = sample.Jet, sample.GenJet
+    rho = ak.broadcast_arrays(sample.fixedGridRhoFastjetAll, jets.pt)[0]
+    raw = jets.pt * (1 - jets.rawFactor)
+    pt = raw * evaluated(theirs.compound[LEVELS], jets.area, jets.eta, raw, rho)
+    width = evaluated(theirs[names[0]], jets.eta, pt, rho)
+    word = {0.0: "nom", 1.0: "up", -1.0: "down"}[alpha]
+    scale = evaluated(theirs[names[1]], jets.eta, word)
+    random = normal_by_event(jnp.asarray(sample.event), rg.from_awkward(jets.pt), seed=7)
+    stochastic = 1 + rg.to_awkward(random) * width * np.sqrt(np.maximum(scale**2 - 1, 0))
+    nothing = ak.zip({name: np.zeros((EVENTS, 1)) for name in gen.fields})
+    padded = ak.concatenate([gen, ak.from_regular(nothing)], axis=1)
+    match = padded[ak.where(jets.genJetIdx >= 0, jets.genJetIdx, ak.num(gen))]
+    turn = (jets.phi - match.phi + np.pi) % (2 * np.pi) - np.pi
+    near = (jets.genJetIdx >= 0) & (np.hypot(jets.eta - match.eta, turn) < 0.2) & (abs(pt - match.pt) < 3 * width * pt)
+    assert 5 < ak.sum(near) < ak.sum(ak.num(jets)) - 5
+    smeared = pt * np.maximum(ak.where(near, 1 + (scale - 1) * (pt - match.pt) / pt, stochastic), 0.01)
+    same(events, jets, smeared, *propagated(sample, smeared))
+
+
+def test_sources_by_name(both, sample):
+    ours, theirs = both
+    sources = jet_energy_sources(ours, TAG, ALGORITHM, CHOSEN)
+    assert [source.name for source in sources] == ["jes_FlavorQCD", "jes_RelativePtBB"]
+    events = events_of(sample)
+    for source, name in zip(sources, CHOSEN, strict=True):
+        uncertainty = evaluated(theirs[f"{TAG}_{name}_{ALGORITHM}"], sample.Jet.pt, sample.Jet.eta)
+        for alpha in (1.0, -1.0):
+            pt = sample.Jet.pt * (1 + alpha * uncertainty)
+            same(jax.jit(source.shift)(events, alpha), sample.Jet, pt, *propagated(sample, pt))
+    assert len(JES_SOURCES) == len(set(JES_SOURCES)) == 27
+    with pytest.raises(KeyError, match="there is no correction 'Summer19UL18_V5_MC_Regrouped_HF_AK4PFchs'"):
+        jet_energy_sources(ours, TAG, ALGORITHM, ["Regrouped_HF"])
+
+
+def test_what_is_in_no_jet(sample):
+    events = UnclusteredEnergy()(events_of(sample), -1.0)
+    x = sample.MET.pt * np.cos(sample.MET.phi) - sample.MET.MetUnclustEnUpDeltaX
+    y = sample.MET.pt * np.sin(sample.MET.phi) - sample.MET.MetUnclustEnUpDeltaY
+    same(events, sample.Jet, sample.Jet.pt, x, y)
+
+
+def test_the_order_of_events_does_not_matter(both, sample):
+    ours, _ = both
+    names = [f"{RESOLUTION}_{kind}_{ALGORITHM}" for kind in ("PtResolution", "ScaleFactor")]
+    smear = jax.jit(JetResolution(*(ours[name] for name in names)))
+    there, back = (rg.to_list(smear(events_of(each), 0.0).Jet.pt) for each in (sample, sample[::-1]))
+    assert there == back[::-1]

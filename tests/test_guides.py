@@ -33,6 +33,7 @@ def precision_as_before() -> Iterator[None]:
     jax.config.update("jax_enable_x64", before)
 
 
+@pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")  # pyhf's
 @pytest.mark.usefixtures("quick_compilation", "precision_as_before")
 @pytest.mark.parametrize(
     "page", [page for page in GUIDES if page.name != "index.md"], ids=lambda page: page.relative_to(DOCS).as_posix()

@@ -71,6 +71,18 @@ def test_links_lead_to_a_file_and_a_heading(page):
     assert broken == []
 
 
+@pytest.mark.parametrize("package", ["ragged", "analysis", "workflows"])
+def test_every_public_name_is_used_or_explained_on_a_page(package):
+    """Whoever works from the site alone meets each name, in Python or between backticks, beside the reference."""
+    code = set()
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        pieces = re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+        prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+        code.update(re.findall(r"\w+", " ".join([*pieces, *re.findall(r"`([^`]+)`", prose)])))
+    assert [name for name in importlib.import_module(f"hepgrad.{package}").__all__ if name not in code] == []
+
+
 @pytest.mark.slow
 def test_the_site_is_built_without_a_warning_and_has_every_public_name(tmp_path, monkeypatch):
     pytest.importorskip("sphinx", reason="needs the extra `docs`")

@@ -98,10 +98,16 @@ def test_the_site_is_built_without_a_warning_and_has_every_public_name(tmp_path,
     public = Path(__file__).with_name("public_api.txt").read_text("utf-8").split()
     assert sorted(f"{package}.{name}" for package, name in homes) == public
     assert sorted({f"{home}.{name}" for (_, name), home in homes.items()} - described) == []
-    # whatever is drawn comes from the site itself
-    pages = list((tmp_path / "site").glob("**/*.html"))
+    html = {
+        path: path.read_text("utf-8") for path in (tmp_path / "site").glob("**/*.html") if "_static" not in path.parts
+    }
+    # whatever is drawn comes from the site itself, and every link within it leads to a file
+    elsewhere = re.compile(r'<(?:script|img|link)[^>]*(?:src|href)="https?:')
+    assert [path for path, text in html.items() if elsewhere.search(text)] == []
+    followed = re.compile(r'(?:src|href)="(?!\w+:)([^"#?]+)')
     assert [
-        page.name
-        for page in pages
-        if re.search(r'<(?:script|img|link)[^>]*(?:src|href)="https?:', page.read_text("utf-8"))
+        (path, link)
+        for path, text in html.items()
+        for link in followed.findall(text)
+        if not (path.parent / link).exists()
     ] == []

@@ -47,7 +47,7 @@ def directive(package: str, name: str) -> str:
         kind = "exception" if issubclass(thing, BaseException) else "class"
         return f".. auto{kind}:: {path}\n   :members:\n"
     if isinstance(thing, types.GenericAlias):
-        return f".. py:type:: {path}\n   :canonical: {thing}\n"
+        return f".. py:type:: {name}\n   :canonical: {thing}\n"
     if callable(thing) and hasattr(thing, "__name__"):
         return f".. autofunction:: {path}\n"
     return f".. autodata:: {path}\n   :no-value:\n"

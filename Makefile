@@ -50,8 +50,9 @@ typecheck: $(VENV)/.installed-test  ## check types with mypy
 bench: $(VENV)/.installed-test  ## time the hot paths side by side with their peers
 	$(BIN)/python -m benchmarks
 
+# one process: forks of a process that has imported JAX may hang
 docs: $(VENV)/.installed-docs  ## build the site into build/site; a warning is an error
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --jobs auto --quiet -c docs -d build/doctrees . build/site
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -c docs -d build/doctrees . build/site
 	@printf '\nThe site is %s\n' "$(CURDIR)/build/site/index.html"
 
 clean:  ## remove what the other targets made, the virtual environment included

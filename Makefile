@@ -50,12 +50,13 @@ typecheck: $(VENV)/.installed-test  ## check types with mypy
 bench: $(VENV)/.installed-test  ## time the hot paths side by side with their peers
 	$(BIN)/python -m benchmarks
 
-docs: $(VENV)/.installed-docs  ## build the API reference into docs/api
-	$(BIN)/pdoc --docformat numpy --math --output-directory docs/api $(addprefix hepgrad.,$(PACKAGES))
-	@printf '\nThe reference is %s\n' "$(CURDIR)/docs/api/index.html"
+# one process: forks of a process that has imported JAX may hang
+docs: $(VENV)/.installed-docs  ## build the site into build/site; a warning is an error
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -c docs -d build/doctrees . build/site
+	@printf '\nThe site is %s\n' "$(CURDIR)/build/site/index.html"
 
 clean:  ## remove what the other targets made, the virtual environment included
-	rm -rf $(VENV) build docs/api hepgrad-runs hepgrad.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build docs/reference hepgrad-runs hepgrad.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = sorted(path for pattern in ("*.md", "docs/*.md", "workflows/**/*.md") for path in ROOT.glob(pattern))
+DOCUMENTS = sorted(path for pattern in ("*.md", "docs/**/*.md", "workflows/**/*.md") for path in ROOT.glob(pattern))
 # of the packages and of the rest, in code or not
 PLACE = re.compile(r"(?<![\w/.~-])((?:ragged|analysis|workflows|tests|benchmarks|docs|examples|tools)/[\w/.-]*[\w/])")
 

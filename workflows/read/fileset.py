@@ -36,7 +36,7 @@ class Fileset:
     def load(cls, path: str | Path) -> Fileset:
         """Read a fileset in the layout of the Analysis Grand Challenge.
 
-        For instance
+        For instance::
 
             {"ttbar": {"nominal": {"files": [{"path": "ttbar.root"}], "xsec_pb": 800.0, "sumw_total": 1e6},
                        "scaleup": {"files": ["scaleup/*.root"], "sumw_total": 2e5}}}

@@ -1,0 +1,72 @@
+"""How the site is built: ``make docs``.
+
+The root of the repository is the source folder, so that a relative link is the same on the forge and in the site. The
+pages of the reference are written anew from the public names before each build.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).with_name("_site")))
+
+project = "hepgrad"
+author = "The hepgrad developers"
+copyright = "The hepgrad developers"  # the name that Sphinx looks for
+release = version = installed_version("hepgrad")
+
+root_doc = "docs/index"
+include_patterns = [
+    "*.md",
+    "docs/*.md",
+    "docs/howto/*.md",
+    "docs/migration/*.md",
+    "docs/tutorials/*.md",
+    "docs/reference/*.rst",
+    "workflows/analyses/*/events/README.md",
+]
+exclude_patterns = [".*", "build", "hepgrad-runs", "venv"]
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx_design",
+    "mathml",
+    "public_reference",
+]
+
+# Markdown
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+suppress_warnings = [
+    "myst.header",  # a document may begin with headings of another level, as forges allow
+]
+
+# reference
+default_role = "py:obj"
+autodoc_class_signature = "mixed"
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+maximum_signature_line_length = 100
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+# pages
+html_theme = "pydata_sphinx_theme"
+html_title = "hepgrad"
+html_math_renderer = "mathml"
+templates_path = ["_templates"]
+html_additional_pages = {"index": "to_front_page.html"}
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "collapse_navigation": True,
+    "footer_end": [],
+    "header_links_before_dropdown": 6,
+    "navigation_depth": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_toc_level": 1,
+}

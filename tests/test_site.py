@@ -1,0 +1,113 @@
+"""The sources of the site are complete and consistent; the build itself (slow) turns every warning into an error."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted(path for path in DOCS.glob("**/*.md"))
+TABLES = re.compile(r"```\{toctree\}\n(.*?)```", flags=re.DOTALL)
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def listed(page: Path) -> list[Path]:
+    """Return the pages in the tables of contents of a page, in their order."""
+    entries = [line.strip() for table in TABLES.findall(page.read_text("utf-8")) for line in table.splitlines()]
+    return [(page.parent / entry).resolve() for entry in entries if entry and not entry.startswith(":")]
+
+
+def test_every_page_is_in_one_table_of_contents():
+    contents = [path for page in PAGES for path in listed(page)]
+    assert sorted(path for path in contents if contents.count(path) > 1) == []
+    assert [name(page) for page in PAGES if page.with_suffix("") not in contents] == ["docs/index.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_tables_of_contents_name_pages_that_exist(page):
+    generated = DOCS / "reference"  # written before each build
+    missing = [path for path in listed(page) if not path.with_suffix(".md").exists() and path.parent != generated]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_pages_say_something(page):
+    text = TABLES.sub("", page.read_text("utf-8"))
+    title, _, body = text.partition("\n")
+    assert re.fullmatch(r"# \S.*", title)
+    assert len(re.sub(r"[^A-Za-z]", "", body)) > 60
+
+
+def links(page: Path) -> list[str]:
+    prose = re.sub(r"^(```|~~~).*?^\1", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return [link for link in re.findall(r"\]\(([^)\s]+)\)", prose) if "://" not in link]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of the headings, as forges and MyST make them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_to_a_file_and_a_heading(page):
+    broken = []
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if target.is_relative_to(DOCS / "reference"):
+            continue
+        if not target.is_file() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize("package", ["ragged", "analysis", "workflows"])
+def test_every_public_name_is_used_or_explained_on_a_page(package):
+    """Whoever works from the site alone meets each name, in Python or between backticks, beside the reference."""
+    code = set()
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        pieces = re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+        prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+        code.update(re.findall(r"\w+", " ".join([*pieces, *re.findall(r"`([^`]+)`", prose)])))
+    assert [name for name in importlib.import_module(f"hepgrad.{package}").__all__ if name not in code] == []
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning_and_has_every_public_name(tmp_path, monkeypatch):
+    pytest.importorskip("sphinx", reason="needs the extra `docs`")
+    options = ["--fail-on-warning", "--keep-going", "--quiet", "-c", str(DOCS), "-d", str(tmp_path / "doctrees")]
+    command = [sys.executable, "-m", "sphinx", *options, str(ROOT), str(tmp_path / "site")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    reference = "".join(page.read_text("utf-8") for page in (tmp_path / "site" / "docs" / "reference").glob("*.html"))
+    described = set(re.findall(r'id="(hepgrad\.[\w.]+)"', reference))
+    monkeypatch.syspath_prepend(DOCS / "_site")
+    public_reference = importlib.import_module("public_reference")
+    homes = public_reference.homes(list(public_reference.faces()))
+    public = Path(__file__).with_name("public_api.txt").read_text("utf-8").split()
+    assert sorted(f"{package}.{name}" for package, name in homes) == public
+    assert sorted({f"{home}.{name}" for (_, name), home in homes.items()} - described) == []
+    html = {
+        path: path.read_text("utf-8") for path in (tmp_path / "site").glob("**/*.html") if "_static" not in path.parts
+    }
+    # whatever is drawn comes from the site itself, and every link within it leads to a file
+    elsewhere = re.compile(r'<(?:script|img|link)[^>]*(?:src|href)="https?:')
+    assert [path for path, text in html.items() if elsewhere.search(text)] == []
+    followed = re.compile(r'(?:src|href)="(?!\w+:)([^"#?]+)')
+    assert [
+        (path, link)
+        for path, text in html.items()
+        for link in followed.findall(text)
+        if not (path.parent / link).exists()
+    ] == []

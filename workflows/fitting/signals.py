@@ -66,11 +66,11 @@ class SignalLimits:
         table = Table(Column("signal", no_wrap=True))
         bands = ("-2 sigma", "-1 sigma", "expected", "+1 sigma", "+2 sigma")
         for column in (*self.labels, "observed", *bands):
-            table.add_column(column.replace("[", r"\["), justify="right")
+            table.add_column(column, justify="right")
         for name, *row in self.rows():
             places, numbers = row[: len(self.labels)], row[len(self.labels) :]
             told = ["failed" if np.isnan(number) else f"{number:.3g}" for number in numbers]
-            table.add_row(name.replace("[", r"\["), *map(str, places), *told)
+            table.add_row(name, *map(str, places), *told)
         return table
 
     def rows(self) -> Iterator[tuple[Any, ...]]:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Column, Table
 
 from hepgrad.analysis.statistics.inference import Impacts
 
+from ..messages.terminal import Console
 from .result import FitNumbers
 
 # of `Impacts`, by parameter
@@ -197,7 +197,7 @@ def _impact_table(found: Impacts, poi: str) -> Table:
         pulled = (found.pull, found.constraint) if found.constraint[at] > 0 else ()
         told = [f"{number[at]:.3f}" for number in (*pulled, found.postfit_down, found.postfit_up)]
         mark = "" if found.converged[at] else " (failed)"
-        table.add_row(f"{name}{mark}".replace("[", r"\["), *([""] * (4 - len(told))), *told)
+        table.add_row(f"{name}{mark}", *([""] * (4 - len(told))), *told)
     if len(ranking) > SHOWN:
         table.caption = f"the first {SHOWN} of {len(ranking)} parameters"
     return table
@@ -212,8 +212,7 @@ def _yield_table(result: FitNumbers) -> Table:
         if b == "all":
             prefit, dprefit, postfit, dpostfit = numbers
             told = (f"{prefit:.5g} +- {dprefit:.2g}", f"{postfit:.5g} +- {dpostfit:.2g}")
-            names = (name.replace("[", r"\[") for name in (channel, sample))
-            table.add_row(*names, *told, "" if observed == "" else f"{observed:.5g}")
+            table.add_row(channel, sample, *told, "" if observed == "" else f"{observed:.5g}")
             if sample == TOTAL:
                 table.add_section()
     return table

@@ -146,6 +146,8 @@ def test_it_prints_itself(result):
     for line in ("mu = ", "-2 ln L = ", "significance: ", "95 % CLs limit on mu: ", "goodness of fit (saturated)"):
         assert line in text
     assert text.index("jes") < text.index("lumi")
+    # names are text, not markup
+    assert "mc[0]" in text and "\\" not in text
 
 
 def test_numbers_keep_their_precision_after_the_fit(result):

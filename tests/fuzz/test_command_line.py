@@ -204,12 +204,17 @@ def test_a_pipe_that_is_closed():
     assert done.stdout.startswith("141 hepgrad: the output was closed"), done
 
 
-@pytest.mark.parametrize(("words", "code"), [(["list"], 3), (["--print-completion", "bash"], 3)])
+@pytest.mark.parametrize(
+    ("words", "code"), [(["list"], 3), (["--print-completion", "bash"], 3), (["run", "--help"], 3)]
+)
 def test_a_disk_that_is_full(words, code):
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run([sys.executable, "-c", MAIN, *words], stdout=full, stderr=subprocess.PIPE, text=True)
-    assert done.returncode == code
-    assert done.stderr == "hepgrad: No space left on device; make room, or choose another folder\n"
+    # also without a buffer, where the first character already fails
+    for options in ((), ("-u",)):
+        program = [sys.executable, *options, "-c", MAIN, *words]
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == code
+        assert done.stderr == "hepgrad: No space left on device; make room, or choose another folder\n"
 
 
 def test_streams_that_are_closed():

@@ -97,6 +97,10 @@ class _Parser(argparse.ArgumentParser):
             "--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of what goes wrong"
         )
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print, and raise where there is no room for it: argparse says nothing then."""
+        (file or sys.stderr).write(message)
+
 
 def _ended(found: Failure, arguments: argparse.Namespace, given: Sequence[str]) -> int:
     if getattr(arguments, "debug", False):

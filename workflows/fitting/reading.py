@@ -17,7 +17,7 @@ from hepgrad.analysis.statistics.exchange import configured
 from hepgrad.analysis.statistics.histfactory import Patch, PatchSet, patched
 
 from ..errors import InputError
-from ..read.files.paths import is_remote
+from ..read.files.paths import is_remote, is_web
 
 # a path or URL, with `#NAME` for one of a patch set; a list of operations; a patch
 PatchLike = str | Path | Sequence[Mapping[str, Any]] | Patch
@@ -247,10 +247,12 @@ def read_bytes(path: str | Path, what: str) -> bytes:
         # a pipe would be waited for without end
         raise InputError(f"{path} is no {what}: it is not a file")
     try:
-        with fsspec.open(str(path), compression="infer") as file:
+        with fsspec.open(str(path), compression="infer", **_patience(str(path))) as file:
             content: bytes = file.read()
         return content
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if isinstance(error.__cause__, TimeoutError):  # which fsspec tells as a missing file
+            raise InputError(f"{path} cannot be read: the server does not answer (timeout)") from None
         raise InputError(f"{path} is no {what}: there is no such file") from None
     except ImportError as error:
         extra = "; install hepgrad with its extra `remote`" if is_remote(str(path)) else ""
@@ -258,6 +260,18 @@ def read_bytes(path: str | Path, what: str) -> bytes:
     except Exception as error:  # servers and file systems have errors of their own
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path} cannot be read: {reason}") from None
+
+
+def _patience(path: str) -> dict[str, Any]:
+    """Return options of fsspec with which a web server that says nothing is not waited for without end."""
+    if not is_web(path):
+        return {}
+    # needs a package that only the extra for servers has
+    import aiohttp
+
+    from ..read.servers.web import TIMEOUT
+
+    return {"client_kwargs": {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT, sock_read=TIMEOUT)}}
 
 
 def _patch_set(content: Any, source: str) -> PatchSet:

@@ -256,8 +256,10 @@ def test_new_with_a_name_that_no_module_has(name, command, tmp_path, monkeypatch
 def test_ctrl_c_while_nothing_is_there_to_go_on_with(tmp_path):
     """A real signal to a real process."""
     (tmp_path / "slow.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    # where the tests run in the background, the signal may be ignored by all that they start
+    program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {MAIN}"
     with subprocess.Popen(
-        [sys.executable, "-c", MAIN, "run", "slow:W"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", program, "run", "slow:W"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGINT)

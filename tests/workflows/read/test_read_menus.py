@@ -66,7 +66,7 @@ def test_a_default_stands_for_a_branch_that_a_file_lacks(eras):
     assert not fired[process == 1].any()
 
     how = {"defaults": {column: layout.default(column) for column in BRANCHES if layout.default(column) is not None}}
-    scripted = filling.read_events(eras / "old.root", BRANCHES, **how)
+    scripted = filling.read_events(eras / "old.root", BRANCHES, tree="Events", **how)
     assert scripted.Jet.jetId.tolist() == old.Jet.jetId.tolist()
     assert scripted.HLT.Mu.tolist() == old.HLT.Mu.tolist()
 

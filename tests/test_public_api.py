@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +26,23 @@ def faces() -> Iterator[str]:
 
 def public_api() -> list[str]:
     return sorted(f"{face}.{name}" for face in faces() for name in importlib.import_module(face).__all__)
+
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys, jax
+for name in sys.argv[1:]:
+    for module in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
+        if module.name.rpartition(".")[2] != "__main__":
+            importlib.import_module(module.name)
+# refused once JAX has started its devices
+jax.config.update("jax_num_cpu_devices", 2)
+"""
+
+
+def test_imports_start_no_device():
+    """What runs on several machines has to say so to JAX before."""
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL, *PACKAGES], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_list_is_up_to_date():

@@ -14,13 +14,10 @@ import numpy as np
 
 from .words import Word, of_float, of_integer, word
 
-# Y. Collet, xxHash specification
-_PRIMES = tuple(
-    word(prime)
-    for prime in (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
-)
+# Y. Collet, xxHash specification; numbers, because an import must not start JAX's devices
+_PRIMES = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
 # M. E. O'Neill, PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms, HMC-CS-2014-0905
-_MULTIPLIER, _INCREMENT = word(6364136223846793005), word(1442695040888963407)
+_MULTIPLIER, _INCREMENT = 6364136223846793005, 1442695040888963407
 
 
 def hashed(inputs: Sequence[jax.Array], distribution: str) -> jax.Array:
@@ -44,13 +41,13 @@ def hashed(inputs: Sequence[jax.Array], distribution: str) -> jax.Array:
     held = [jax.lax.stop_gradient(x) for x in inputs]
     words = [of_float(x) if jnp.issubdtype(x.dtype, jnp.inexact) else of_integer(x) for x in held]
     # seeding adds the seed to the increment and makes a step
-    state = _xxh64(words).plus(_INCREMENT)
-    return _DRAWS[distribution](state.times(_MULTIPLIER).plus(_INCREMENT))
+    state = _xxh64(words).plus(word(_INCREMENT))
+    return _DRAWS[distribution](state.times(word(_MULTIPLIER)).plus(word(_INCREMENT)))
 
 
 def _xxh64(words: Sequence[Word]) -> Word:
     """Return the XXH64 hash, with seed 0, of words of 64 bits end to end."""
-    one, two, three, four, five = _PRIMES
+    one, two, three, four, five = map(word, _PRIMES)
     zero, rest = word(0), list(words)
 
     def round_(lane: Word, data: Word) -> Word:
@@ -85,7 +82,7 @@ def _draw(state: Word) -> tuple[jax.Array, Word]:
     mixed = (state ^ state.shifted(18)).shifted(27).low
     turn = state.shifted(59).low
     bits = (mixed >> turn) | (mixed << ((32 - turn) & 31))
-    return bits, state.times(_MULTIPLIER).plus(_INCREMENT)
+    return bits, state.times(word(_MULTIPLIER)).plus(word(_INCREMENT))
 
 
 def _flat(state: Word) -> tuple[jax.Array, Word]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
-import sys
 from typing import Any
 
 from ..errors import InputError
@@ -25,7 +24,10 @@ def is_finite(number: Any) -> bool:
     >>> is_finite(3), is_finite(10**400), is_finite(float("nan"))
     (True, False, False)
     """
-    return bool(abs(number) <= sys.float_info.max)
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,8 +15,8 @@ from hepgrad.workflows import FLAT, Fileset, Layout, Process, Sample
 from hepgrad.workflows.read import LumiMask
 from hepgrad.workflows.settings.deciding import settings
 
-# words and colours; the files count by their names, and the numbers that sources decide say themselves
-WITHOUT_NUMBERS = {"title", "experiment", "data", "source"}
+# words, colours and control plots; the files count by their names, and the numbers that sources decide say themselves
+WITHOUT_NUMBERS = {"title", "experiment", "data", "source", "plots"}
 CHANGES = {
     "name": "other",
     "luminosity": 2.0,

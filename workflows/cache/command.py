@@ -40,6 +40,8 @@ def carry_out(arguments: argparse.Namespace) -> int:
     if arguments.action == "verify":
         return _verify(cache)
     if arguments.action == "export":
+        if arguments.output.exists() and not arguments.output.is_dir():
+            raise InputError(f"{arguments.output} is not a folder; --output names the folder for the files")
         written = [
             path for name, entry in _named(cache.entries()) for path in export_parquet(entry, arguments.output, name)
         ]

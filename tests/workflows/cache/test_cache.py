@@ -458,5 +458,7 @@ def test_samples_of_like_names_are_exported_to_files_of_their_own(tiny, folder, 
     for name in ("a:b", "a/b", "../c"):
         cache.read(dataclasses.replace(sample, name=name), request_of(tiny))
     cache.read(sample, Request(("MET_pt",)))
+    (tmp_path / "file").write_text("mine")
+    assert cli.main(["cache", "export", str(cache.folder), "--output", str(tmp_path / "file")]) == 2
     assert cli.main(["cache", "export", str(cache.folder), "--output", str(tmp_path / "out")]) == 0
     assert len(list((tmp_path / "out").iterdir())) == 2 * len(cache.entries())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 
 import awkward as ak
@@ -56,15 +57,21 @@ class Folds:
         """
         return self._part(self.fold == fold, scaled=False)
 
+    @functools.cached_property
+    def _whole(self) -> np.ndarray:
+        """The sum of the weights of each process."""
+        sumw: np.ndarray = _sums(self.data.weight, self.data.process, len(self.data.processes))[0]
+        return sumw
+
     def _part(self, kept: jax.Array, *, scaled: bool) -> Dataset:
         """Return some events, scaled so that the weights of each process add up to those of all its events."""
         data, processes = self.data, len(self.data.processes)
         weight = jnp.where(kept, data.weight, 0)
         factor, typical = jnp.ones(processes, data.weight.dtype), data.typical_weight
         if scaled:
-            whole, part = (_sums(w, data.process, processes) for w in (data.weight, weight))
-            factor = jnp.asarray(whole[0] / part[0], data.weight.dtype)
-            typical = jnp.asarray(whole[0] * part[1] / part[0] ** 2, typical.dtype)
+            sumw, sumw2 = _sums(weight, data.process, processes)
+            factor = jnp.asarray(self._whole / sumw, data.weight.dtype)
+            typical = jnp.asarray(self._whole * sumw2 / sumw**2, typical.dtype)
         # the process behind the last is that of events that are not there
         weight = weight * factor.at[data.process].get(mode="fill", fill_value=0)
         process = jnp.where(kept, data.process, processes)

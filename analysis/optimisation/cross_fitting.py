@@ -19,7 +19,7 @@ from ..statistics.objectives import Merit
 from ..systematics import Templates
 from .loop import Watcher
 from .programs.of_shards import Fill
-from .result import Outcome, Result, plain_table
+from .result import Outcome, Result, compared, cuts_table, plain_table
 from .search import Search
 
 
@@ -74,26 +74,14 @@ class CrossFit:
             for half in ("train", "held_out"):
                 a, b = (getattr(p, f"hard_{half}").objective for p in (result.start, result.optimum))
                 label = "trained on" if half == "train" else "unseen"
-                table.add_row(f"fold {number}, {label}", *self._told(a, b))
-        table.add_row("all, each unseen", *self._told(self.start.objective, self.optimum.objective), style="bold")
+                table.add_row(f"fold {number}, {label}", *compared(self.merit, a, b))
+        told = compared(self.merit, self.start.objective, self.optimum.objective)
+        table.add_row("all, each unseen", *told, style="bold")
         return table
-
-    def _told(self, start: float, optimum: float) -> tuple[str, str, str]:
-        gain = self.merit.gain(start, optimum)
-        return (
-            self.merit.text(start, ".3f"),
-            self.merit.text(optimum, ".3f"),
-            "-" if np.isnan(gain) else f"{gain:.3f} x",
-        )
 
     def _cuts_table(self) -> Table:
-        folds = tuple(f"fold {number}" for number in range(1, len(self.results) + 1))
-        table = plain_table("Cut values", "parameter", right=("start", *folds, "bounds"), last=("unit",))
-        start = self.results[0].start.parameters
-        for name, spec in start.specs.items():
-            values = (spec.text(parameters[name]) for parameters in (start, *self.parameters))
-            table.add_row(name, *values, spec.limits, spec.unit)
-        return table
+        folds = {f"fold {number}": parameters for number, parameters in enumerate(self.parameters, 1)}
+        return cuts_table({"start": self.results[0].start.parameters, **folds})
 
     def __str__(self) -> str:
         return as_text(*self.tables())

@@ -239,11 +239,8 @@ class Result:
         for reading in ("soft", "hard"):
             for half in ("train", "held_out"):
                 a, b = (getattr(p, f"{reading}_{half}").objective for p in (self.start, self.optimum))
-                gain = self.merit.gain(a, b)
                 style = "bold" if (reading, half) == ("hard", "held_out") else None
-                told = (self.merit.text(value, ".3f") for value in (a, b))
-                better = "-" if math.isnan(gain) else f"{gain:.3f} x"
-                table.add_row(reading, half.replace("_", "-"), *told, better, style=style)
+                table.add_row(reading, half.replace("_", "-"), *compared(self.merit, a, b), style=style)
         return table
 
     def _yields_table(self) -> Table:
@@ -259,11 +256,7 @@ class Result:
         return table
 
     def _cuts_table(self) -> Table:
-        table = plain_table("Cut values", "parameter", right=("start", "optimised", "bounds"), last=("unit",))
-        for name, spec in self.start.parameters.specs.items():
-            a, b = (spec.text(p.parameters[name]) for p in (self.start, self.optimum))
-            table.add_row(name, a, b, spec.limits, spec.unit)
-        return table
+        return cuts_table({"start": self.start.parameters, "optimised": self.optimum.parameters})
 
     def _attempts_table(self) -> Table:
         columns = ("steps", "best after", self.merit.short)
@@ -284,6 +277,36 @@ class Result:
 
     def _repr_html_(self) -> str:
         return as_html(*self.tables())
+
+
+def compared(merit: Merit, before: float, after: float) -> tuple[str, str, str]:
+    """Return two values of an objective and the gain, as tables tell them.
+
+    Parameters
+    ----------
+    merit
+        How the objective is told.
+    before, after
+        The values; NaN where a fit did not converge.
+    """
+    gain = merit.gain(before, after)
+    better = "-" if math.isnan(gain) else f"{gain:.3f} x"
+    return merit.text(before, ".3f"), merit.text(after, ".3f"), better
+
+
+def cuts_table(points: Mapping[str, Parameters]) -> Table:
+    """Return the values of the same parameters at several points, side by side.
+
+    Parameters
+    ----------
+    points
+        By the title of their column.
+    """
+    table = plain_table("Cut values", "parameter", right=(*points, "bounds"), last=("unit",))
+    for name, spec in next(iter(points.values())).specs.items():
+        values = (spec.text(parameters[name]) for parameters in points.values())
+        table.add_row(name, *values, spec.limits, spec.unit)
+    return table
 
 
 def plain_table(title: str, *left: str, right: tuple[str, ...], last: tuple[str, ...] = ()) -> Table:

@@ -267,11 +267,9 @@ def _patience(path: str) -> dict[str, Any]:
     if not is_web(path):
         return {}
     # needs a package that only the extra for servers has
-    import aiohttp
+    from ..read.servers.web import patience
 
-    from ..read.servers.web import TIMEOUT
-
-    return {"client_kwargs": {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT, sock_read=TIMEOUT)}}
+    return {"client_kwargs": {"timeout": patience()}}
 
 
 def _patch_set(content: Any, source: str) -> PatchSet:

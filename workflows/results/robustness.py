@@ -217,10 +217,11 @@ def robustness(
     if not numbers:
         raise ValueError(f"none of the parameters {list(parameters)} is a free number, whose value could be moved")
 
+    pool = Pool.of(sample)
+
     def evaluate(at: Parameters) -> tuple[float, np.ndarray]:
-        pool = Pool.of(sample)
         value = analysis.evaluation(pool.total(Fill(analysis), at, Hard()), pool.about, confirmed=True).believed
-        return float(value), bootstrap(analysis, sample, at, replicas=replicas, seed=seed)
+        return float(value), bootstrap(analysis, pool, at, replicas=replicas, seed=seed)
 
     best, best_replicas = evaluate(parameters)
 

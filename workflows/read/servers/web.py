@@ -69,14 +69,18 @@ class State:
         return any(one != another for one, another in pairs if one and another)
 
 
+def patience() -> Any:
+    """Return aiohttp's time-outs: how long a server may say nothing, however long the whole answer takes."""
+    import aiohttp
+
+    return aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT, sock_read=TIMEOUT)
+
+
 class WebFiles(HTTPFileSystem):  # type: ignore[misc]  # fsspec has no types
     """Files on web servers, of which each answer is checked."""
 
     def __init__(self, **options: Any) -> None:
-        import aiohttp
-
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT, sock_read=TIMEOUT)
-        super().__init__(client_kwargs={"timeout": timeout, "auto_decompress": False}, **options)
+        super().__init__(client_kwargs={"timeout": patience(), "auto_decompress": False}, **options)
         self._known: dict[str, State] = {}
 
     async def state(self, url: str) -> State:

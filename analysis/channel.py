@@ -151,17 +151,8 @@ def fill_channels(
 ) -> Counts:
     """Fill several channels.
 
-    Parameters
-    ----------
-    channels
-        At least one.
-    events, parameters, reading, groups, num_groups
-        As for `Channel.fill`.
-
-    Returns
-    -------
-    Counts
-        Of shape (num_groups, cells): the histograms side by side, in the order of the channels.
+    The result has shape (num_groups, cells): the histograms side by side, in the order of the channels. Arguments are
+    those of `Channel.fill`.
     """
     filled: dict[str, Counts] = {}
     for alike in alike_channels(channels):
@@ -174,13 +165,7 @@ def fill_channels(
 
 
 def alike_channels(channels: Sequence[Channel]) -> list[list[Channel]]:
-    """Return channels in groups that are filled by one program: same kernel, and not too different numbers of bins.
-
-    Parameters
-    ----------
-    channels
-        All of them.
-    """
+    """Return channels in groups that are filled by one program: same kernel, and not too different numbers of bins."""
     groups: list[list[Channel]] = []
     for channel in sorted(channels, key=lambda channel: -channel.cells):
         for group in groups:

@@ -75,21 +75,8 @@ def distances(analysis: Analysis, data: Dataset, parameters: Parameters) -> dict
     """Return how far events and objects lie on the passing side of each threshold, in units of its width.
 
     The stages run once on at most 32 blocks, evenly spread over the data, with thresholds that remember what they are
-    compared with. Nothing is weighted, nothing is left out because an earlier cut rejects it, and NaN is dropped.
-
-    Parameters
-    ----------
-    analysis
-        The stages.
-    data
-        The events.
-    parameters
-        The cut values.
-
-    Returns
-    -------
-    dict
-        By parameter that is compared with something: shape (comparisons,), positive where a hard cut passes.
+    compared with. Nothing is weighted, nothing is left out because an earlier cut rejects it, and NaN is dropped. By
+    parameter that is compared with something they have shape (comparisons,), and are positive where a hard cut passes.
 
     Examples
     --------
@@ -131,12 +118,7 @@ def _known(numbers: Numbers) -> np.ndarray:
 def spread(distance: np.ndarray, reach: float) -> float:
     """Return the distance between the quartiles of what lies within reach of a threshold; NaN where nothing does.
 
-    Parameters
-    ----------
-    distance
-        From `distances`.
-    reach
-        In units of the width: what lies farther away can never be cut.
+    ``reach`` is in units of the width: what lies farther away can never be cut.
     """
     near = distance[np.abs(distance) <= reach]
     return float(np.subtract(*np.quantile(near, (0.75, 0.25)))) if near.size else float("nan")
@@ -188,14 +170,6 @@ def measured_widths(analysis: Analysis, data: Dataset, parameters: Parameters, *
 
 
 def reach_of(parameters: Parameters, name: str) -> float:
-    """Return the range of a parameter's bounds in units of its width (the largest, for an array).
-
-    Parameters
-    ----------
-    parameters
-        Bounds and widths.
-    name
-        Of a `Parameter`.
-    """
+    """Return the range of a parameter's bounds in units of its width (the largest, for an array)."""
     low, high = parameters.specs[name].box()
     return float(np.max((high - low) / np.asarray(parameters.specs[name].width)))

@@ -14,12 +14,7 @@ from rich.table import Table
 def as_text(*tables: Table, width: int = 100) -> str:
     """Return tables as they would be printed to a terminal without colours.
 
-    Parameters
-    ----------
-    *tables
-        One below the other.
-    width
-        Of the terminal, in characters.
+    The width is in characters.
     """
     buffer = io.StringIO()
     # names are text, whatever brackets stand in them
@@ -32,10 +27,7 @@ def as_text(*tables: Table, width: int = 100) -> str:
 def as_html(*tables: Table) -> str:
     """Return tables as HTML, one below the other, as notebooks show them.
 
-    Parameters
-    ----------
-    *tables
-        With plain text in their cells.
+    Cells hold plain text.
 
     Examples
     --------
@@ -68,13 +60,6 @@ def _html_table(table: Table) -> str:
 
 def meant(name: str, known: Iterable[str]) -> str:
     """Return a question about a name that there is not, after one that there is; nothing where none is like it.
-
-    Parameters
-    ----------
-    name
-        That was asked for.
-    known
-        Those that there are.
 
     Examples
     --------

@@ -8,11 +8,5 @@ import jax
 
 
 def is_known(value: Any) -> bool:
-    """Return whether a value is more than a tracer: numbers that can be checked, printed and written.
-
-    Parameters
-    ----------
-    value
-        A number, an array or a pytree.
-    """
+    """Return whether a value is more than a tracer: numbers that can be checked, printed and written."""
     return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))

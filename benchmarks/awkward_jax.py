@@ -18,15 +18,7 @@ VALUE, WITH_VJP = "value", "value + vjp"
 
 
 class Worker:
-    """Runs what a benchmark's ``awkward_jax(size)`` returns, a function of operation and task.
-
-    Parameters
-    ----------
-    benchmark
-        Name of the module in this folder.
-    size
-        How much data there is.
-    """
+    """Runs what a benchmark's ``awkward_jax(size)`` returns, a function of operation and task."""
 
     def __init__(self, benchmark: str, size: int) -> None:
         self.benchmark = benchmark
@@ -36,17 +28,7 @@ class Worker:
     def call(self, operation: str, task: str) -> None:
         """Do the task once.
 
-        Parameters
-        ----------
-        operation
-            The name of the operation.
-        task
-            What of it, such as `VALUE` or `WITH_VJP`.
-
-        Raises
-        ------
-        RuntimeError
-            With the message of an error there, or when the process has died.
+        Raises `RuntimeError` with the message of an error there, or when the process has died.
         """
         answer = self._ask(operation, task)
         if not answer:

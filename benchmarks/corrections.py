@@ -38,14 +38,8 @@ PATIENCE = 0.5
 class Timing:
     """One correction.
 
-    Attributes
-    ----------
-    file, name
-        Where it is.
-    compiling
-        Processor seconds to trace and compile, in single precision.
-    ours, rival
-        Seconds for all points.
+    ``compiling`` are processor seconds to trace and compile, in single precision, ``ours`` and ``rival`` seconds for
+    all points.
     """
 
     file: str
@@ -63,12 +57,7 @@ class Timing:
 def report(size: Size, console: Console) -> list[dict[str, Any]]:
     """Print a line for each file, and return the numbers of each correction.
 
-    Parameters
-    ----------
-    size
-        Quick takes one correction in ten.
-    console
-        Where to print.
+    Quick takes one correction in ten.
     """
     table = Table(
         "file", "corrections", title=f"{POINTS:,} points, single precision beside correctionlib; medians and worst"

@@ -46,14 +46,7 @@ class Cluster:
     def step(self, events: float, histograms: float, bytes_per_event: float = 0.0) -> float:
         """Return the seconds that a step takes.
 
-        Parameters
-        ----------
-        events
-            How many.
-        histograms
-            Their size in bytes.
-        bytes_per_event
-            Of the columns that are read.
+        Histograms are in bytes; ``bytes_per_event`` is of the columns that are read.
 
         Examples
         --------

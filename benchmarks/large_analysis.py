@@ -37,10 +37,7 @@ def select(events: Events, cut: Cuts) -> Events:
 def regions_of(number: int) -> AnyStage:
     """Return a stage that divides events by the numbers of jets and of b-tagged jets.
 
-    Parameters
-    ----------
-    number
-        Of regions, named ``region0``, ``region1``, ...
+    They are named ``region0``, ``region1``, ...
     """
 
     @stage(reads=("Jet_pt", "Jet_btag"))
@@ -57,13 +54,7 @@ def regions_of(number: int) -> AnyStage:
 
 @dataclasses.dataclass(frozen=True)
 class JetUncertainty:
-    """A relative uncertainty of jet momenta, another for every source.
-
-    Attributes
-    ----------
-    number
-        Of the source.
-    """
+    """A relative uncertainty of jet momenta, another for every source."""
 
     number: int
 
@@ -76,12 +67,7 @@ class JetUncertainty:
 class EventFactor:
     """A factor on event weights, another for every source.
 
-    Attributes
-    ----------
-    number
-        Of the source.
-    sign
-        +1 or -1.
+    The sign is +1 or -1.
     """
 
     number: int

@@ -33,12 +33,7 @@ LARGE = {"quick": [(5, 10, 4, 20)], "full": [(20, 30, 10, 150), (50, 50, 12, 300
 def comparisons(size: Size, workspaces: Sequence[Path] = ()) -> Iterator[Comparison]:
     """Yield fit, test and limit of each workspace, then the large likelihoods.
 
-    Parameters
-    ----------
-    size
-        "quick" or "full".
-    workspaces
-        Files to read instead of the workspace that is made here.
+    ``workspaces`` are read instead of the one that is made here.
     """
     for path in workspaces:
         yield from against_pyhf(path.stem, json.loads(path.read_text(encoding="utf-8")))

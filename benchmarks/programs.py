@@ -55,16 +55,7 @@ def processor_seconds() -> float:
 def measured(name: str, function: jax.stages.Wrapped, *arguments: Any, runs: int = 0) -> Program:
     """Compile a function.
 
-    Parameters
-    ----------
-    name
-        What it does.
-    function
-        From `jax.jit`.
-    *arguments
-        Its arguments.
-    runs
-        How often it is called.
+    It is called ``runs`` times.
     """
     begin = processor_seconds()
     traced = function.trace(*arguments)
@@ -84,15 +75,7 @@ def measured(name: str, function: jax.stages.Wrapped, *arguments: Any, runs: int
 
 
 def programs(analysis: Analysis, parameters: Parameters, data: Dataset, *, runs: int = 0) -> Iterator[Program]:
-    """Yield the programs of an optimisation: a step, and a check with hard cuts, which is two.
-
-    Parameters
-    ----------
-    analysis, parameters, data
-        What is optimised.
-    runs
-        How often each is called.
-    """
+    """Yield the programs of an optimisation: a step, and a check with hard cuts, which is two."""
     descent = Descent(Goal(analysis), parameters, optax.adam(0.1), Projection())
     # no step is made that the next call would not make again
     arguments = (descent.start(parameters), data, jnp.ones((1, 2), float), np.int32(1))
@@ -105,13 +88,7 @@ def programs(analysis: Analysis, parameters: Parameters, data: Dataset, *, runs:
 
 
 def equations(jaxpr: Any) -> int:
-    """Return how many equations there are in JAX's representation of a function, in inner functions too.
-
-    Parameters
-    ----------
-    jaxpr
-        With ``eqns``.
-    """
+    """Return how many equations there are in JAX's representation of a function, in inner functions too."""
     number = 0
     for equation in jaxpr.eqns:
         inner = jax.tree.leaves(list(equation.params.values()), is_leaf=lambda x: hasattr(x, "eqns"))

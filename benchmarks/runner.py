@@ -64,12 +64,7 @@ def benchmarks() -> list[str]:
 def run(benchmark: str, size: Size, **settings: Any) -> Iterator[tuple[list[Timing], list[str]]]:
     """Run a benchmark, with settings of its own, one comparison after the other.
 
-    Yields
-    ------
-    timings
-        One for each of our ways and rival.
-    notes
-        Which rivals cannot do what, and why.
+    Timings are one for each of our ways and rival; notes say which rivals cannot do what, and why.
     """
     comparisons: Iterable[Comparison] = importlib.import_module(f"benchmarks.{benchmark}").comparisons(size, **settings)
     for comparison in comparisons:

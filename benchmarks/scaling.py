@@ -80,13 +80,7 @@ def shards_on_disk(folder: Path, events: int) -> StoredShards:
 
 
 class Emulated:
-    """A process with several devices, which all are this machine's cores.
-
-    Parameters
-    ----------
-    devices
-        How many.
-    """
+    """A process with several devices, which all are this machine's cores."""
 
     def __init__(self, devices: int) -> None:
         self._flags = f"--xla_force_host_platform_device_count={devices}"
@@ -107,12 +101,7 @@ class Emulated:
     def step(self, devices: int, events: int) -> None:
         """Make a step there.
 
-        Parameters
-        ----------
-        devices
-            The first so many are used.
-        events
-            How many.
+        The first so many devices are used.
         """
         assert self._pool is not None
         self._pool.submit(_step_there, devices, events).result()

@@ -31,12 +31,7 @@ QUICK = (*WORKFLOWS[:1], *SYNTHETIC[:1])
 def report(size: Size, console: Console) -> list[dict[str, Any]]:
     """Print and return times and sizes.
 
-    Parameters
-    ----------
-    size
-        Quick looks at two of the analyses.
-    console
-        Where to print.
+    Quick looks at two of the analyses.
     """
     rows = []
     for name in QUICK if size == "quick" else (*WORKFLOWS, *SYNTHETIC, PLAIN):

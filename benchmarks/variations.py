@@ -25,12 +25,7 @@ EVENTS = {"quick": 10_000, "full": 100_000}
 def report(size: Size, console: Console) -> list[dict[str, Any]]:
     """Print and return times and sizes of a step.
 
-    Parameters
-    ----------
-    size
-        Quick takes fewer events and sources.
-    console
-        Where to print.
+    Quick takes fewer events and sources.
     """
     table = Table("weight sources", "kinematic", title="A step against the number of two-sided sources")
     for heading in ("equations", "HLO instructions", "compile / processor s", "step / ms", "of that without sources"):

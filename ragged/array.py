@@ -271,12 +271,7 @@ def _take_lengths(records: RecordArray) -> None:
 def with_length(content: Any, length: Any) -> Any:
     """Return content as an array that knows how many of its rows are real.
 
-    Parameters
-    ----------
-    content
-        Flat, nested or record content, whose own number of rows is that of its buffer.
-    length
-        int32 scalar, or None when all rows are real.
+    Without a ``length`` (int32 scalar) all rows are real.
     """
     if isinstance(content, RaggedArray | RecordArray):
         return content if length is None else dataclasses.replace(content, length=length)
@@ -289,10 +284,7 @@ def with_length(content: Any, length: Any) -> Any:
 def content_of(array: Any) -> Any:
     """Return the buffer of a flat array, or a ragged or record array whose rows count as real, all of them.
 
-    Parameters
-    ----------
-    array
-        Any array of the family; anything else is returned unchanged.
+    Anything else is returned unchanged.
     """
     if isinstance(array, FlatArray):
         return array.content
@@ -302,13 +294,7 @@ def content_of(array: Any) -> Any:
 
 
 def content_length(content: Content) -> int:
-    """Return the number of items along the first axis of the buffer (static).
-
-    Parameters
-    ----------
-    content
-        A flat array, a `RaggedArray` (its rows) or a `RecordArray`.
-    """
+    """Return the number of items along the first axis of the buffer (static)."""
     if isinstance(content, RaggedArray | FlatArray):
         return content.rows
     if isinstance(content, RecordArray):
@@ -319,14 +305,8 @@ def content_length(content: Content) -> int:
 def as_array(x: Any, dtype: Any = None) -> jax.Array:
     """Return a JAX array; memory that JAX can use as it is (on a CPU: aligned to 64 bytes) is not copied.
 
-    Known values stay known while ``jit`` is tracing, whereas ``jnp.asarray`` would make a tracer of them.
-
-    Parameters
-    ----------
-    x
-        A JAX or NumPy array, a list, or anything that speaks DLPack.
-    dtype
-        The wanted type.
+    Known values stay known while ``jit`` is tracing, whereas ``jnp.asarray`` would make a tracer of them. ``x`` may be
+    anything that speaks DLPack.
     """
     if isinstance(x, FlatArray):
         x = x.buffer("conversion to a jax.Array")
@@ -341,12 +321,7 @@ def as_array(x: Any, dtype: Any = None) -> jax.Array:
 def row_ids_from_offsets(offsets: jax.Array, capacity: int) -> jax.Array:
     """Return the row of each item of a buffer, and the number of rows behind the last item.
 
-    Parameters
-    ----------
-    offsets
-        int32, shape (rows + 1,).
-    capacity
-        The length of the buffer.
+    Offsets are int32, of shape (rows + 1,); ``capacity`` is the length of the buffer.
 
     Examples
     --------

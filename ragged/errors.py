@@ -38,22 +38,9 @@ def concrete(x: Any) -> np.ndarray | None:
 def check_capacity(value: jax.Array, *, needed: jax.Array, capacity: int, operation: str) -> jax.Array:
     """Return ``value`` (integers); raise when ``needed`` items do not fit into ``capacity``.
 
-    Parameters
-    ----------
-    value
-        Integer array that the result depends on (its offsets), so that the check cannot be optimised away.
-    needed
-        Scalar: the number of items the result has.
-    capacity
-        The number of items it may have.
-    operation
-        Name of the operation, for the message.
-
-    Raises
-    ------
-    CapacityError
-        At once when ``needed`` is known; from the running program, as a runtime error of JAX that carries the same
-        message, when it is not.
+    The result has to depend on ``value`` (its offsets), so that the check cannot be optimised away. Raises
+    `CapacityError` at once when ``needed`` is known; from the running program, as a runtime error of JAX that carries
+    the same message, when it is not.
     """
 
     def fail(needed: int) -> None:
@@ -73,10 +60,8 @@ def check_capacity(value: jax.Array, *, needed: jax.Array, capacity: int, operat
 def check_same_offsets(a: jax.Array, b: jax.Array, *, operation: str) -> jax.Array:
     """Return offsets ``a``; raise when ``b`` describes other rows.
 
-    Raises
-    ------
-    StructureError
-        When the number of rows or the length of a row differs (inside ``jit`` as for `check_capacity`).
+    Raises `StructureError` when the number of rows or the length of a row differs (inside ``jit`` as for
+    `check_capacity`).
     """
     if a is b or a.shape == b.shape == (1,):  # the same, or no rows at all
         return a
@@ -107,21 +92,8 @@ def _first_difference(a: Any, b: Any) -> tuple[Any, Any, Any]:
 def check_same_length(length: jax.Array, other: Any, offsets: Any, *, operation: str) -> tuple[jax.Array, Any]:
     """Return a number of rows, and offsets that go with it; raise when ``other`` is another number.
 
-    Parameters
-    ----------
-    length
-        int32 scalar, traced.
-    other
-        The number that it has to be.
-    offsets
-        Returned in a way that depends on the check as well; may be None.
-    operation
-        Name of the operation, for the message.
-
-    Raises
-    ------
-    StructureError
-        When the numbers differ (inside ``jit`` as for `check_capacity`).
+    ``length`` is traced; ``offsets``, which may be None, are returned in a way that depends on the check as well.
+    Raises `StructureError` when the numbers differ (inside ``jit`` as for `check_capacity`).
     """
 
     def fail(length: int, other: int) -> None:

@@ -194,12 +194,7 @@ _LOOKING = ("typeof", "shaped_abstractify")
 def flat(values: Any, length: Any = None) -> Any:
     """Return values with rows as a `FlatArray`; a number stays what it is.
 
-    Parameters
-    ----------
-    values
-        A `jax.Array` of any shape.
-    length
-        How many rows are real: None for all; a known number cuts the values.
+    A known ``length`` cuts the values; None means that all rows are real.
     """
     if values.ndim == 0:
         return values

@@ -20,10 +20,7 @@ _OWNERS: dict[str, Callable[..., Any]] = {}
 def owner(function: Function) -> Function:
     """Make a function the one that the methods of arrays forward to under its name.
 
-    Parameters
-    ----------
-    function
-        Of an array, and of what the method is given.
+    It takes an array, and what the method is given.
     """
     _OWNERS[function.__name__] = function
     return function

@@ -29,11 +29,6 @@ _ROWS_IN_HTML = 10
 def describe(array: Any) -> str:
     """Return one line with the values, shortened, and the type.
 
-    Parameters
-    ----------
-    array
-        A `RaggedArray` or `RecordArray` with any leaves.
-
     Examples
     --------
     >>> import hepgrad.ragged as rg
@@ -52,13 +47,7 @@ def describe(array: Any) -> str:
 
 @owner
 def describe_html(array: Any) -> str:
-    """Return the type and a few rows, one per line, for notebooks.
-
-    Parameters
-    ----------
-    array
-        A `RaggedArray` or `RecordArray` with any leaves.
-    """
+    """Return the type and a few rows, one per line, for notebooks."""
     lines = [f"type: {type_of(array)}"]
     if _has_values(array):
         rows = to_awkward(array)

@@ -32,10 +32,7 @@ def fields(array: Any) -> list[str]:
 def select_fields(array: Any, names: Sequence[str | list[str]]) -> Any:
     """Return a field (of a field, ...), or the records with only the listed fields.
 
-    Raises
-    ------
-    KeyError
-        When there is no such field; the message lists the fields there are.
+    Raises `KeyError` when there is no such field; the message lists the fields there are.
     """
     for name in names:
         array = _select(array, name)

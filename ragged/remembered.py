@@ -18,15 +18,6 @@ def remembered(array: RaggedArray, key: Hashable, compute: Callable[[], T]) -> T
 
     Derivatives of the uses are then added up before they go through the computation, instead of each on its own.
 
-    Parameters
-    ----------
-    array
-        What it is computed from.
-    key
-        Names the computation.
-    compute
-        Makes it.
-
     Examples
     --------
     >>> import jax

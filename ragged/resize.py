@@ -49,15 +49,7 @@ def with_capacity(array: RaggedArray, capacity: int) -> RaggedArray:
 
 
 def fit(content: Content, capacity: int) -> Content:
-    """Return content with its buffer cut or lengthened to ``capacity`` items; the data must fit.
-
-    Parameters
-    ----------
-    content
-        Flat, nested or record content.
-    capacity
-        The wanted length of the first axis.
-    """
+    """Return content with its buffer cut or lengthened to ``capacity`` items; the data must fit."""
     if content_length(content) == capacity:
         return content
     if isinstance(content, RecordArray):
@@ -76,14 +68,8 @@ def fit(content: Content, capacity: int) -> Content:
 def first_rows(array: RaggedArray, count: Any, rows: int) -> RaggedArray:
     """Return the first rows in the buffers as they are.
 
-    Parameters
-    ----------
-    array
-        Rows of any depth, without a ``length``.
-    count
-        How many rows are to stay (may be traced); the rows from there to ``rows`` become empty.
-    rows
-        The number of rows of the result (static), at most the array's.
+    ``count`` rows are to stay (it may be traced); those from there to ``rows``, the static number of rows of the
+    result, become empty. The array has no ``length``.
     """
     known, offsets = concrete(count), concrete(array.offsets)
     if known is not None and offsets is not None:
@@ -106,12 +92,7 @@ def _exact(array: RaggedArray, offsets: np.ndarray) -> RaggedArray:
 def middle_rows(array: RaggedArray, start: int, stop: int) -> RaggedArray:
     """Return rows that follow each other.
 
-    Parameters
-    ----------
-    array
-        Rows of any depth, without a ``length``.
-    start, stop
-        The first row, and the one behind the last (static).
+    From ``start`` to before ``stop``, which are static; the array has no ``length``.
     """
     known, ids = concrete(array.offsets), concrete(array.row_ids)
     if known is not None and ids is not None:
@@ -175,13 +156,7 @@ def blank_tail(content: Content, size: jax.Array) -> Content:
 
 
 def settle(array: Any) -> Any:
-    """Return an array without the rows that are not real, where their number is known (outside ``jit``).
-
-    Parameters
-    ----------
-    array
-        Of any kind.
-    """
+    """Return an array without the rows that are not real, where their number is known (outside ``jit``)."""
     length = getattr(array, "length", None) if isinstance(array, FlatArray | RaggedArray | RecordArray) else None
     if length is None:
         return array

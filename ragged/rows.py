@@ -25,12 +25,7 @@ from .resize import fit
 class Rows:
     """How many rows there are.
 
-    Attributes
-    ----------
-    count
-        In the buffer (static).
-    length
-        How many of these are real (int32 scalar); None for all.
+    ``count`` is the number in the buffer (static), ``length`` how many of these are real (int32 scalar; None for all).
     """
 
     count: int
@@ -82,24 +77,9 @@ def is_per_row(x: Any) -> bool:
 def common_rows(rows: Sequence[Rows], *, operation: str, offsets: jax.Array | None = None) -> tuple[Rows, Any]:
     """Return the rows that several arrays have in common.
 
-    Parameters
-    ----------
-    rows
-        Those of each array, without those that are to be repeated (one row for all).
-    operation
-        Name for error messages.
-    offsets
-        Offsets that are to depend on the check as well.
-
-    Returns
-    -------
-    tuple
-        The rows, and the offsets.
-
-    Raises
-    ------
-    StructureError
-        When the numbers of rows differ (inside ``jit`` from the running program).
+    Those that are to be repeated (one row for all) are not among them. ``offsets`` come back such that they depend on
+    the check as well. Raises `StructureError` when the numbers of rows differ (inside ``jit`` from the running
+    program).
     """
     first = next((each for each in rows if each.length is not None), rows[0])
     if first.length is None:
@@ -122,19 +102,8 @@ def common_rows(rows: Sequence[Rows], *, operation: str, offsets: jax.Array | No
 def brought_together(arrays: Sequence[Any], *, operation: str) -> tuple[Rows, list[Any]]:
     """Return the common rows of flat and record arrays and numbers, and the content of each, in buffers of one length.
 
-    Numbers, and arrays of a single row, stay what they are.
-
-    Parameters
-    ----------
-    arrays
-        Of any kind, but of the same number of axes where data decides how many rows there are.
-    operation
-        Name for error messages.
-
-    Raises
-    ------
-    StructureError
-        When the numbers of rows differ.
+    Numbers, and arrays of a single row, stay what they are. They have the same number of axes where data decides how
+    many rows there are. Raises `StructureError` when the numbers of rows differ.
     """
     several = [rows_of(x) for x in arrays if is_per_row(x)]
     if not several:
@@ -146,17 +115,7 @@ def brought_together(arrays: Sequence[Any], *, operation: str) -> tuple[Rows, li
 def joined(columns: Mapping[str, Any], *, operation: str) -> RecordArray:
     """Return records of arrays with the same rows.
 
-    Parameters
-    ----------
-    columns
-        Arrays of any kind, by name.
-    operation
-        Name for error messages.
-
-    Raises
-    ------
-    StructureError
-        When the numbers of rows differ.
+    Raises `StructureError` when the numbers of rows differ.
     """
     rows, _ = common_rows([rows_of(x) for x in columns.values()], operation=operation)
     return RecordArray({name: cut(x, rows) for name, x in columns.items()}, rows.length)
@@ -165,11 +124,6 @@ def joined(columns: Mapping[str, Any], *, operation: str) -> RecordArray:
 def cut(x: Any, rows: Rows) -> Any:
     """Return the content of an array in a buffer with these rows.
 
-    Parameters
-    ----------
-    x
-        An array that is known to have the rows.
-    rows
-        The rows.
+    The array is known to have the rows.
     """
     return fit(content_of(x), rows.count)

@@ -20,11 +20,6 @@ SHORT = 1 << 16
 def running_total(x: Any) -> jax.Array:
     """Return the sums of the first one, two, three, ... of some integers or booleans; int32, shape (n,).
 
-    Parameters
-    ----------
-    x
-        Shape (n,).
-
     Examples
     --------
     >>> import jax.numpy as jnp
@@ -46,11 +41,5 @@ def running_total(x: Any) -> jax.Array:
 
 
 def starts_from_counts(counts: Any) -> jax.Array:
-    """Return where each list begins, and where the last one ends: int32, shape (lists + 1,).
-
-    Parameters
-    ----------
-    counts
-        How many items each list has; shape (lists,).
-    """
+    """Return where each list begins, and where the last one ends: int32, shape (lists + 1,)."""
     return jnp.concatenate([jnp.zeros(1, jnp.int32), running_total(counts)])

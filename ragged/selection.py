@@ -43,17 +43,8 @@ class Selection:
     def of(self, content: Content, *, capacity: int | None = None) -> Content:
         """Return the selected rows of flat, nested or record content.
 
-        Parameters
-        ----------
-        content
-            Content with the rows that the selection was made for.
-        capacity
-            Room for this many items of nested content.
-
-        Raises
-        ------
-        CapacityError
-            When the items do not fit.
+        The content has the rows that the selection was made for; ``capacity`` is room for items of nested content.
+        Raises `CapacityError` when the items do not fit.
         """
         if isinstance(content, RecordArray):
             return RecordArray({name: self.of(column, capacity=capacity) for name, column in content.columns.items()})
@@ -82,19 +73,8 @@ class Selection:
 def select(rows: Rows, head: Any) -> Selection:
     """Return which rows a slice, a mask or a list of row numbers takes.
 
-    Parameters
-    ----------
-    rows
-        The rows that there are.
-    head
-        A slice, or a flat array (or its values) of booleans or integers.
-
-    Raises
-    ------
-    StructureError
-        When a mask has other rows.
-    IndexError
-        For a row that is not there.
+    ``head`` is a slice, or a flat array (or its values) of booleans or integers. Raises `StructureError` when a mask
+    has other rows, `IndexError` for a row that is not there.
     """
     if isinstance(head, slice):
         return _by_slice(rows, head)

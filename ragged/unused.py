@@ -12,15 +12,9 @@ def guard(x: Any, valid: jax.Array | None) -> Any:
     """Return ``x`` unchanged, with no derivative flowing where ``valid`` is False.
 
     Functions applied to the unused end of a buffer may be singular there. The zero cotangent that arrives from behind
-    would become NaN in them (0 * inf) and poison what the buffer was broadcast from. XLA removes the selection from
-    the forward computation, since both branches are the same.
-
-    Parameters
-    ----------
-    x
-        An array whose first axis is the buffer's, or a scalar that is broadcast into it.
-    valid
-        bool, shape (capacity,), or None for no guard.
+    would become NaN in them (0 * inf) and poison what the buffer was broadcast from. XLA removes the selection from the
+    forward computation, since both branches are the same. The first axis of ``x`` is the buffer's, or ``x`` is a scalar
+    that is broadcast into it. ``valid`` is bool, shape (capacity,), or None for no guard.
     """
     if valid is None or not isinstance(x, jax.Array) or not jnp.issubdtype(x.dtype, jnp.inexact):
         return x

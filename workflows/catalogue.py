@@ -22,12 +22,7 @@ DEFAULT = "WORKFLOW"
 class Entry:
     """Where a workflow is defined, so that listing it imports nothing.
 
-    Attributes
-    ----------
-    location
-        ``module:object``.
-    summary
-        One line.
+    A location is ``module:object``.
     """
 
     location: str
@@ -62,18 +57,9 @@ CATALOGUE = {
 def find_workflow(name: str) -> Workflow | Study:
     """Return a workflow by its name in the catalogue, or by its script or ``module:object`` for one's own.
 
-    Modules are also looked for in the present folder. Where a script has several workflows, the one called
-    ``WORKFLOW`` is meant.
-
-    Parameters
-    ----------
-    name
-        For instance ``zprime``, ``my_search``, ``searches/my_search.py`` or ``my_search:WORKFLOW``.
-
-    Raises
-    ------
-    InputError
-        When there is no such workflow.
+    Modules are also looked for in the present folder. Where a script has several workflows, the one called ``WORKFLOW``
+    is meant. A name is for instance ``zprime``, ``my_search``, ``searches/my_search.py`` or ``my_search:WORKFLOW``.
+    Raises `InputError` when there is no such workflow.
     """
     # these take a second to import, which `hepgrad list` should not pay
     from .studies.study import Study

@@ -31,12 +31,7 @@ BEGINNING = (b"PK\x03\x04", b"text.npy")
 class CheckpointFile:
     """The checkpoint of the run that is to fill a run folder; it lies beside the folder, which may hold an older run.
 
-    Attributes
-    ----------
-    folder
-        The run folder.
-    settings
-        What determines the numbers of the run, as JSON can hold it.
+    ``settings`` are what determines the numbers of the run, as JSON can hold it.
     """
 
     folder: Path
@@ -55,15 +50,8 @@ class CheckpointFile:
     def begin(self, *, overwrite: bool) -> None:
         """Make room for a run that does not go on with an earlier one.
 
-        Parameters
-        ----------
-        overwrite
-            Whether the checkpoint of an interrupted run may be lost.
-
-        Raises
-        ------
-        InputError
-            When there is one and it may not, or when the file is something else.
+        ``overwrite`` is whether the checkpoint of an interrupted run may be lost. Raises `InputError` when there is one
+        and it may not, or when the file is something else.
         """
         if not (self.path.exists() or self.path.is_symlink()):
             return
@@ -77,13 +65,7 @@ class CheckpointFile:
         self.remove()
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint over the last one.
-
-        Parameters
-        ----------
-        checkpoint
-            The state between two steps.
-        """
+        """Write a checkpoint over the last one."""
         attempts = (*checkpoint.finished, checkpoint.attempt)
         leaves = jax.tree.leaves((checkpoint.position, [(attempt.start, attempt.best) for attempt in attempts]))
         # JSON keeps floating-point numbers without loss
@@ -96,17 +78,8 @@ class CheckpointFile:
     def load(self, parameters: Parameters, optimizer: optax.GradientTransformation) -> Checkpoint:
         """Read the checkpoint.
 
-        Parameters
-        ----------
-        parameters
-            Where the run started.
-        optimizer
-            The run's optimiser, for the structure of its state.
-
-        Raises
-        ------
-        InputError
-            When there is none, it cannot be read, or it belongs to a run of other settings (names them).
+        ``parameters`` are where the run started; the optimiser is for the structure of its state. Raises `InputError`
+        when there is none, it cannot be read, or it belongs to a run of other settings (names them).
         """
         if not self.path.exists():
             raise InputError(f"there is no interrupted run to go on with: {self.path} does not exist")

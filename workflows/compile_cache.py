@@ -31,10 +31,7 @@ FOLDER_VARIABLE = "HEPGRAD_COMPILE_CACHE"
 class CompileCache:
     """A folder with compiled programs.
 
-    Attributes
-    ----------
-    folder
-        One for each version of the compiler and each kind of processor: a program runs on no other.
+    There is one for each version of the compiler and each kind of processor: a program runs on no other.
     """
 
     folder: Path
@@ -55,13 +52,7 @@ class CompileCache:
         return sum(path.stat().st_size for path in self.programs())
 
     def tidy(self, most_bytes: int) -> int:
-        """Remove what is damaged, and then what was not used for the longest time; return how many files.
-
-        Parameters
-        ----------
-        most_bytes
-            The room that the programs may take.
-        """
+        """Remove what is damaged, and the longest unused beyond so many bytes; return how many files."""
         kept, removed = [], 0
         for path in self.programs():
             if self._is_sound(path):
@@ -79,10 +70,7 @@ class CompileCache:
     def seal(self, since: float) -> None:
         """Write the checksums of programs that this process may have made.
 
-        Parameters
-        ----------
-        since
-            When it began, in seconds of `time.time`.
+        ``since`` is when it began, in seconds of `time.time`.
         """
         for path in self.programs():
             check = self._check_of(path)
@@ -119,10 +107,7 @@ def compile_cache_root() -> Path:
 def compile_caches(root: Path | None = None) -> list[CompileCache]:
     """Return what is kept, one for each version of the compiler and kind of processor.
 
-    Parameters
-    ----------
-    root
-        `compile_cache_root` by default.
+    The root is `compile_cache_root` by default.
     """
     root = root or compile_cache_root()
     return [CompileCache(folder) for folder in sorted(root.glob("*")) if folder.is_dir()]
@@ -177,13 +162,7 @@ def enable_compile_cache(folder: str | Path | None = None, *, most_bytes: int = 
 
 @contextlib.contextmanager
 def compile_cache(*, enabled: bool = True) -> Iterator[None]:
-    """Keep compiled programs while a context lasts, as `enable_compile_cache` does.
-
-    Parameters
-    ----------
-    enabled
-        Whether anything is kept at all.
-    """
+    """Keep compiled programs while a context lasts, as `enable_compile_cache` does."""
     import jax
 
     if not enabled or getattr(jax.config, "jax_compilation_cache_dir", None):

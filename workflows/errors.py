@@ -33,15 +33,7 @@ class InputWarning(UserWarning):
 def blaming(what: str) -> Iterator[None]:
     """Turn whatever goes wrong while something of a stranger's is understood into an `InputError`.
 
-    Parameters
-    ----------
-    what
-        Begins the message: what was read, and what is wrong with it.
-
-    Raises
-    ------
-    InputError
-        With the reason.
+    ``what`` begins the message: what was read, and what is wrong with it.
 
     Examples
     --------

@@ -296,19 +296,8 @@ def examine(
 ) -> Diagnosis:
     """Tell what is wrong with a workflow before it runs.
 
-    Parameters
-    ----------
-    workflow
-        What would be run.
-    data
-        Folder with a ``fileset.json``, or such a file; the workflow's own by default.
-    cache, skip_bad_files, backend
-        As for `run`.
-
-    Raises
-    ------
-    InputError
-        When the data cannot be used.
+    ``data`` is a folder with a ``fileset.json``, or such a file; the workflow's own by default. The rest is as for
+    `run`. Raises `InputError` when the data cannot be used.
     """
     workflow, fileset = located(laid_over(workflow, data=data))
     events = load_events(workflow, fileset, cache=cache, skip_bad_files=skip_bad_files, backend=backend)
@@ -316,13 +305,7 @@ def examine(
 
 
 def located(workflow: Workflow) -> tuple[Workflow, Fileset]:
-    """Return the workflow, at the luminosity of the observed events if it has any, and where its events are.
-
-    Parameters
-    ----------
-    workflow
-        What is run.
-    """
+    """Return the workflow, at the luminosity of the observed events if it has any, and where its events are."""
     if workflow.source is None:
         fileset = Fileset.load(workflow.data).with_cross_sections(workflow.cross_sections)
         return workflow, fileset.with_layouts(workflow.layouts)
@@ -343,14 +326,8 @@ def load_events(
 ) -> Split:
     """Return the events of a workflow.
 
-    Parameters
-    ----------
-    workflow, fileset
-        As from `located`.
-    cache, skip_bad_files, backend
-        As for `run`.
-    watch
-        Is told how far the reading has come.
+    Workflow and fileset are as from `located`, ``watch`` is told how far the reading has come; the rest is as for
+    `run`.
     """
     skim = Loosest(workflow.analysis, workflow.parameters) if isinstance(workflow.skim, str) else workflow.skim
     request = Request(
@@ -369,17 +346,7 @@ def load_events(
 
 
 def run_facts(chosen: dict[str, Any], title: str, seconds: float) -> dict[str, Any]:
-    """Return what it takes to repeat a run, as JSON can hold it.
-
-    Parameters
-    ----------
-    chosen
-        The settings.
-    title
-        Of the workflow.
-    seconds
-        How long it took.
-    """
+    """Return what it takes to repeat a run, as JSON can hold it."""
     return {
         "status": "finished",
         "title": title,

@@ -334,15 +334,7 @@ class ObservedSamples(EventSource):
     def ingredients(self, workflow: Workflow, fileset: Fileset) -> Ingredients:
         """Return what each process is made of.
 
-        Parameters
-        ----------
-        workflow, fileset
-            As for `EventSource.ingredients`.
-
-        Raises
-        ------
-        InputError
-            When a process of the prediction is made of collision data, which would unblind them.
+        Raises `InputError` when a process of the prediction is made of collision data, which would unblind them.
         """
         names = {name: process for process in self.processes for name in process.datasets}
         for process in workflow.processes:
@@ -354,13 +346,7 @@ class ObservedSamples(EventSource):
         return simulated(workflow.processes, fileset, workflow.luminosity)
 
     def observed(self, workflow: Workflow, fileset: Fileset) -> Dataset:
-        """Read the data: the columns of the stages, events of certified luminosity blocks, each of them once.
-
-        Parameters
-        ----------
-        workflow, fileset
-            As for `EventSource.observed`.
-        """
+        """Read the data: the columns of the stages, events of certified luminosity blocks, each of them once."""
         # without the columns of the systematic sources, which only simulation has
         analysis = dataclasses.replace(workflow.analysis, model=CountingModel((DATA,), 0.0), objective="discovery")
         samples = [sample for process in self.processes for sample in process.samples(fileset).values()]

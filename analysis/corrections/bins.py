@@ -37,10 +37,7 @@ class EdgeTable:
     def of(cls, nodes: Sequence[np.ndarray]) -> EdgeTable:
         """Return the table of the edges of each node.
 
-        Parameters
-        ----------
-        nodes
-            Edges, increasing; each at least one.
+        Edges increase; each node has at least one.
         """
         counts = np.array([len(edges) for edges in nodes], np.int32)
         starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int32)
@@ -49,14 +46,7 @@ class EdgeTable:
     def passed(self, node: jax.Array, x: jax.Array) -> jax.Array:
         """Return how many edges of its node each number has reached: 0 below the first, all at and above the last.
 
-        A number that is none has reached all, as for C++'s ``upper_bound``.
-
-        Parameters
-        ----------
-        node
-            Integers, shape (points,).
-        x
-            Floats or integers, shape (points,).
+        A number that is none has reached all, as for C++'s ``upper_bound``. Both have shape (points,).
         """
         edges = at_least_as_precise(self.edges, x.dtype)
         same = len(set(self.counts.tolist())) == 1 and not np.any(
@@ -84,12 +74,7 @@ def _take(table: jax.Array, index: jax.Array) -> jax.Array:
 def at_least_as_precise(edges: np.ndarray, dtype: Any) -> np.ndarray:
     """Return the least numbers of a type that are not below the edges: comparing with them is comparing with the edges.
 
-    Parameters
-    ----------
-    edges
-        float64.
-    dtype
-        Of the numbers that are compared.
+    Edges are float64.
 
     Examples
     --------
@@ -110,17 +95,9 @@ def at_least_as_precise(edges: np.ndarray, dtype: Any) -> np.ndarray:
 def explicit_edges(edges: Any) -> np.ndarray:
     """Return edges as numbers, also of equal bins, which correctionlib finds by arithmetic.
 
-    Each edge is the least number that this arithmetic, ``n * ((x - low) / (high - low))``, puts into the bin.
-
-    Parameters
-    ----------
-    edges
-        A list of numbers (``"inf"`` and ``"-inf"`` among them), or ``{"n": ..., "low": ..., "high": ...}``.
-
-    Raises
-    ------
-    ValueError
-        When edges do not increase, or there is no bin.
+    Each edge is the least number that this arithmetic, ``n * ((x - low) / (high - low))``, puts into the bin. They are
+    a list of numbers (``"inf"`` and ``"-inf"`` among them), or ``{"n": ..., "low": ..., "high": ...}``. Raises
+    `ValueError` when edges do not increase, or there is no bin.
     """
     if isinstance(edges, dict):
         number, low, high = int(edges["n"]), float(edges["low"]), float(edges["high"])

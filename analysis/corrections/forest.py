@@ -95,10 +95,7 @@ class Forest:
     def of(cls, roots: Sequence[Node]) -> Forest:
         """Return the forest of some trees.
 
-        Parameters
-        ----------
-        roots
-            In the order of their numbers.
+        Roots are in the order of their numbers.
         """
         levels, nodes = [], list(roots)
         while any(isinstance(node, CHILDREN) for node in nodes):
@@ -110,14 +107,8 @@ class Forest:
     def evaluate(self, root: jax.Array, inputs: Inputs, dtype: Any) -> tuple[jax.Array, jax.Array]:
         """Return the value at each point, NaN where it is refused, and the leaf that it was found in.
 
-        Parameters
-        ----------
-        root
-            The number of each point's tree, integers of shape (points,).
-        inputs
-            Arrays of shape (points,), by position; None for those of text.
-        dtype
-            Of the values.
+        ``root`` is the number of each point's tree; inputs are by position, None for those of text; all have shape
+        (points,).
         """
         node = root
         for level in self.levels:
@@ -141,30 +132,14 @@ class Forest:
 
 
 def lookup(table: np.ndarray, index: jax.Array) -> jax.Array:
-    """Return the elements of a table at indices that are known to be inside; one number where all are equal.
-
-    Parameters
-    ----------
-    table
-        One-dimensional.
-    index
-        Integers.
-    """
+    """Return the elements of a table at indices that are known to be inside; one number where all are equal."""
     if len(table) == 1 or np.all(table == table[0]):
         return jnp.broadcast_to(jnp.asarray(table[0]), index.shape)
     return jnp.asarray(table).at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
 
 
 def held(x: jax.Array, here: jax.Array) -> jax.Array:
-    """Return numbers through which no derivative passes, except at some points.
-
-    Parameters
-    ----------
-    x
-        Floats or integers.
-    here
-        Booleans, where one does.
-    """
+    """Return numbers through which no derivative passes, except at some points."""
     return jnp.where(here, x, jax.lax.stop_gradient(x)) if jnp.issubdtype(x.dtype, jnp.inexact) else x
 
 
@@ -315,10 +290,7 @@ def _formula_of(form: Formula, inputs: tuple[int, ...], table: np.ndarray) -> Ca
 def floats_of(values: Sequence[Any]) -> Any:
     """Return the type that inputs compute in: that of the floating-point ones, or JAX's default without any.
 
-    Parameters
-    ----------
-    values
-        Arrays; None for inputs of text.
+    Inputs of text are None.
     """
     floats = [x.dtype for x in values if x is not None and jnp.issubdtype(x.dtype, jnp.inexact)]
     return jnp.result_type(*floats) if floats else jnp.result_type(float)

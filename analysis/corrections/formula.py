@@ -58,17 +58,9 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 def parse(expression: str) -> Formula:
     """Return the formula that a text means.
 
-    Parameters
-    ----------
-    expression
-        For instance ``"[0] + [1]*log(max(x, 20))"``: numbers, parameters ``[0]``, variables x, y, z and t, the
-        operators ``== != < > <= >= + - * / ^``, and correctionlib's functions. A minus in front of a name or a
-        parenthesis binds more tightly than ``^``.
-
-    Raises
-    ------
-    ValueError
-        When it cannot be understood; the message shows where.
+    It has numbers, parameters ``[0]``, variables x, y, z and t, the operators ``== != < > <= >= + - * / ^``, and
+    correctionlib's functions: for instance ``"[0] + [1]*log(max(x, 20))"``. A minus in front of a name or a parenthesis
+    binds more tightly than ``^``. Raises `ValueError` when it cannot be understood; the message shows where.
 
     Examples
     --------
@@ -155,19 +147,7 @@ def canonical(formula: Formula, parameters: Sequence[float]) -> tuple[Formula, t
     """Return a formula with every number as a parameter, and their values.
 
     Subtracting a multiple is adding the negative one, which is the same in floating point, so that ``1 - 2*x`` and
-    ``1 + 2*x`` have one form.
-
-    Parameters
-    ----------
-    formula
-        As `parse` returns it.
-    parameters
-        Values of its own parameters.
-
-    Raises
-    ------
-    ValueError
-        When a parameter has no value.
+    ``1 + 2*x`` have one form. Raises `ValueError` when a parameter has no value.
 
     Examples
     --------
@@ -219,14 +199,7 @@ def _flipped(formula: Formula, parameters: Sequence[float]) -> Formula | None:
 def evaluate(formula: Formula, variables: Sequence[Any], parameters: Sequence[Any]) -> Any:
     """Return the value of a formula.
 
-    Parameters
-    ----------
-    formula
-        As `canonical` or `parse` returns it.
-    variables
-        Arrays of one shape, in the order x, y, z, t.
-    parameters
-        Numbers, or arrays of that shape.
+    Variables are arrays of one shape, in the order x, y, z, t; parameters are numbers, or arrays of that shape.
     """
     kind = formula[0]
     if kind == "number":
@@ -268,11 +241,5 @@ def _power(base: Any, exponent: Any) -> Any:
 
 @functools.lru_cache(maxsize=4096)
 def parsed(expression: str) -> Formula:
-    """Return `parse` of a text, which a file repeats for many bins.
-
-    Parameters
-    ----------
-    expression
-        The text.
-    """
+    """Return `parse` of a text, which a file repeats for many bins."""
     return parse(expression)

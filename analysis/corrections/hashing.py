@@ -23,18 +23,8 @@ _MULTIPLIER, _INCREMENT = 6364136223846793005, 1442695040888963407
 def hashed(inputs: Sequence[jax.Array], distribution: str) -> jax.Array:
     """Return a random number for each point.
 
-    Parameters
-    ----------
-    inputs
-        Floats or integers, each of shape (points,).
-    distribution
-        ``"stdflat"`` in [0, 1), or ``"stdnormal"`` or ``"normal"``: two ways to draw from the standard normal
-        distribution.
-
-    Raises
-    ------
-    ValueError
-        For any other distribution.
+    The distribution is ``"stdflat"`` in [0, 1), or ``"stdnormal"`` or ``"normal"``: two ways to draw from the standard
+    normal distribution. Inputs have shape (points,). Raises `ValueError` for any other distribution.
     """
     if distribution not in _DRAWS:
         raise ValueError(f"no distribution {distribution!r} of random numbers; there is {', '.join(_DRAWS)}")

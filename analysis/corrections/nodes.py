@@ -101,12 +101,7 @@ class UnknownWord(KeyError):
 class Tree:
     """What is needed to read a correction's JSON.
 
-    Attributes
-    ----------
-    correction
-        The JSON object of one correction.
-    words
-        Values of the inputs of text, by position.
+    ``words`` are values of the inputs of text, by position.
     """
 
     correction: Mapping[str, Any]
@@ -121,12 +116,8 @@ class Tree:
     def root(self) -> Node:
         """The whole tree.
 
-        Raises
-        ------
-        UnknownWord
-            When a category of text has no such key, nor a default.
-        ValueError
-            When the JSON contradicts itself or has something that is not known.
+        Raises `UnknownWord` when a category of text has no such key, nor a default, `ValueError` when the JSON
+        contradicts itself or has something that is not known.
         """
         return self._node(self.correction["data"])
 

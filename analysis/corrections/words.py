@@ -11,13 +11,7 @@ _LOW = 0xFFFF
 
 
 class Word(NamedTuple):
-    """64 bits.
-
-    Attributes
-    ----------
-    high, low
-        uint32 arrays of one shape.
-    """
+    """64 bits, in two uint32 arrays of one shape."""
 
     high: jax.Array
     low: jax.Array
@@ -50,13 +44,7 @@ class Word(NamedTuple):
 
 
 def word(value: int) -> Word:
-    """Return a constant.
-
-    Parameters
-    ----------
-    value
-        Below 2**64.
-    """
+    """Return a constant below 2**64."""
     return Word(jnp.uint32(value >> 32), jnp.uint32(value & 0xFFFFFFFF))
 
 
@@ -70,13 +58,7 @@ def _product(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def of_float(x: jax.Array) -> Word:
-    """Return the 64 bits of floating-point numbers as double precision, whatever precision they have.
-
-    Parameters
-    ----------
-    x
-        float64, float32 or less.
-    """
+    """Return the 64 bits of floating-point numbers as double precision, whatever precision they have."""
     if x.dtype == jnp.float64:
         bits = jax.lax.bitcast_convert_type(x, jnp.uint32)
         return Word(bits[..., 1], bits[..., 0])
@@ -92,13 +74,7 @@ def of_float(x: jax.Array) -> Word:
 
 
 def of_integer(x: jax.Array) -> Word:
-    """Return the 64 bits of integers, in two's complement.
-
-    Parameters
-    ----------
-    x
-        int32 or int64.
-    """
+    """Return the 64 bits of integers, in two's complement."""
     if x.dtype == jnp.int64:
         bits = jax.lax.bitcast_convert_type(x, jnp.uint32)
         return Word(bits[..., 1], bits[..., 0])

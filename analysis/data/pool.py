@@ -42,28 +42,16 @@ class Pool(abc.ABC):
     def total(self, program: Program, *arguments: Any) -> Any:
         """Return the sum of a function over all shards.
 
-        Parameters
-        ----------
-        program
-            ``program(shard, first, *arguments)`` returns a pytree of arrays; ``first`` is the number of the shard's
-            first block among those of all shards. It is compiled, once for all programs that are equal.
-        *arguments
-            Pytrees of arrays, the same for all shards.
+        ``program(shard, first, *arguments)`` returns a pytree of arrays; ``first`` is the number of the shard's first
+        block among those of all shards. It is compiled, once for all programs that are equal. Arguments are pytrees of
+        arrays, the same for all shards.
         """
 
     @staticmethod
     def of(sample: Dataset | Sequence[Dataset] | Pool) -> Pool:
         """Return the pool of a sample.
 
-        Parameters
-        ----------
-        sample
-            A data set, a sequence of them, or a pool.
-
-        Raises
-        ------
-        ValueError
-            When the sequence is empty, or two shards have different processes.
+        Raises `ValueError` when the sequence is empty, or two shards have different processes.
         """
         if isinstance(sample, Pool):
             return sample
@@ -78,12 +66,7 @@ class Pool(abc.ABC):
 class LocalPool(Pool):
     """Shards of this process: one data set, or a sequence of them that may load each when it is asked for.
 
-    Attributes
-    ----------
-    shards
-        One or more data sets with the same processes.
-    about
-        As in `Pool`.
+    All have the same processes.
     """
 
     shards: Sequence[Dataset]
@@ -97,14 +80,8 @@ class LocalPool(Pool):
 def sum_over(shards: Iterable[Dataset], program: Program, *arguments: Any, first: int = 0) -> Any:
     """Return the sum of a program over shards, of which at most two are in memory at a time.
 
-    Parameters
-    ----------
-    shards
-        At least one; each is asked for when the one before it is being computed.
-    program, *arguments
-        As for `Pool.total`.
-    first
-        The number of the first block of all.
+    Each is asked for when the one before it is being computed; ``first`` is the number of the first block of all. The
+    rest is as for `Pool.total`.
     """
     run = compiled(program)
     total = before = None
@@ -125,23 +102,12 @@ def compiled(program: Program) -> jax.stages.Wrapped:
     """Return a program as a function that JAX compiles, the same one for programs that are equal.
 
     Its results have the highest precision that is enabled, for the sum; with them come its checks.
-
-    Parameters
-    ----------
-    program
-        As for `Pool.total`.
     """
     return jax.jit(rg.with_checks(lambda *arguments: jax.tree.map(precise, program(*arguments))))
 
 
 def add_up(parts: Iterable[Any]) -> Any:
-    """Return the sum of pytrees of one structure.
-
-    Parameters
-    ----------
-    parts
-        At least one.
-    """
+    """Return the sum of pytrees of one structure."""
     return functools.reduce(_add, parts)
 
 
@@ -151,13 +117,7 @@ def _add(a: Any, b: Any) -> Any:
 
 
 def precise(x: jax.Array) -> jax.Array:
-    """Return numbers in the highest precision that is enabled, for a sum over many shards; integers stay as they are.
-
-    Parameters
-    ----------
-    x
-        Of any shape.
-    """
+    """Return floats in the highest precision that is enabled, for a sum over many shards; integers as they are."""
     return x.astype(jnp.promote_types(x.dtype, float)) if jnp.issubdtype(x.dtype, jnp.floating) else x
 
 
@@ -176,15 +136,7 @@ def _about_all(shards: Sequence[Dataset]) -> Dataset:
 
 
 def without_events(processes: Sequence[str], typical_weight: jax.typing.ArrayLike) -> Dataset:
-    """Return a data set that only tells what a statistical model needs to know about the events.
-
-    Parameters
-    ----------
-    processes
-        Names, in order.
-    typical_weight
-        Shape (processes,), as in `Dataset`.
-    """
+    """Return a data set that only tells what a statistical model needs to know about the events."""
     weight, process = jnp.zeros((0, 0), jnp.float32), jnp.zeros((0, 0), jnp.int32)
     return Dataset(rg.RecordArray({}), weight, process, jnp.asarray(typical_weight, jnp.float32), tuple(processes))
 

@@ -10,12 +10,7 @@ import numpy as np
 def largest_beyond(arrays: Iterable[np.ndarray], dtype: np.dtype) -> float | None:
     """Return the largest finite number that is infinite in another type; None when all of them fit.
 
-    Parameters
-    ----------
-    arrays
-        Floating-point numbers; NaN and infinity are left aside.
-    dtype
-        The type that they are to have.
+    NaN and infinity are left aside.
 
     Examples
     --------

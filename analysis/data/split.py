@@ -139,10 +139,7 @@ def split(
 def mixed(numbers: np.ndarray) -> np.ndarray:
     """Return numbers in which every bit depends on all bits of the given ones: the finaliser of splitmix64.
 
-    Parameters
-    ----------
-    numbers
-        uint64, of any shape; sums are modulo ``2**64``.
+    Numbers are uint64; sums are modulo ``2**64``.
 
     Examples
     --------
@@ -160,19 +157,7 @@ def mixed(numbers: np.ndarray) -> np.ndarray:
 def fraction(process: str, numbers: Any, events: int) -> np.ndarray:
     """Return a number in [0, 1) for each event number, as if drawn at random.
 
-    Parameters
-    ----------
-    process
-        Its name, for errors.
-    numbers
-        Integers, shape (events,).
-    events
-        How many.
-
-    Raises
-    ------
-    ValueError
-        When there are not so many, or they are no integers.
+    Raises `ValueError` when there are not so many, or they are no integers.
     """
     numbers = np.asarray(numbers)
     if numbers.shape != (events,) or numbers.dtype.kind not in "iu":

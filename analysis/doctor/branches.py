@@ -20,13 +20,7 @@ from .reach import inputs_that_matter
 
 
 def examine_branches(patient: Patient) -> Iterator[Finding]:
-    """Look for branches that do not reach a histogram although they are declared, or reach one although they are not.
-
-    Parameters
-    ----------
-    patient
-        Who is examined.
-    """
+    """Look for branches that are declared and do not reach a histogram, or reach one without being declared."""
     used = {branch for branch, matters in _branches(_matter(patient)[1].columns) if matters}
     declared = set(patient.analysis.reads)
     for branch in sorted(declared - used):
@@ -48,13 +42,7 @@ def examine_branches(patient: Patient) -> Iterator[Finding]:
 
 
 def examine_use(patient: Patient) -> Iterator[Finding]:
-    """Look for free parameters that no histogram depends on.
-
-    Parameters
-    ----------
-    patient
-        Who is examined.
-    """
+    """Look for free parameters that no histogram depends on."""
     parameters = _matter(patient)[0]
     for name in parameters.free:
         if not any(jax.tree.leaves(parameters[name])):

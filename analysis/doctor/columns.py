@@ -17,13 +17,7 @@ from .patient import Patient
 
 
 def examine_columns(patient: Patient) -> Iterator[Finding]:
-    """Look for NaN and infinities in weights and columns.
-
-    Parameters
-    ----------
-    patient
-        Who is examined.
-    """
+    """Look for NaN and infinities in weights and columns."""
     for sample, data in patient.samples.items():
         counts = {name: int(number) for name, number in _not_finite(data).items() if number}
         for name, number in counts.items():
@@ -47,13 +41,7 @@ def examine_columns(patient: Patient) -> Iterator[Finding]:
 
 
 def examine_processes(patient: Patient) -> Iterator[Finding]:
-    """Look for processes without events, or without a positive sum of weights.
-
-    Parameters
-    ----------
-    patient
-        Who is examined.
-    """
+    """Look for processes without events, or without a positive sum of weights."""
     for sample, data in patient.samples.items():
         weight, process = np.asarray(data.weight), np.asarray(data.process)
         for index, name in enumerate(data.processes):

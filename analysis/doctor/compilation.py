@@ -13,13 +13,7 @@ from .patient import Patient
 
 
 def examine_compilation(patient: Patient) -> Iterator[Finding]:
-    """Look for data sets whose arrays have another shape or type than those of the first one.
-
-    Parameters
-    ----------
-    patient
-        Who is examined.
-    """
+    """Look for data sets whose arrays have another shape or type than those of the first one."""
     first, *others = patient.samples.items()
     expected = _layout(first[1])
     for name, data in others:

@@ -25,13 +25,7 @@ AGREEMENT = 0.02
 
 
 def examine_gradient(patient: Patient) -> Iterator[Finding]:
-    """Look for free parameters without a derivative in the soft reading, and for a fit that fails.
-
-    Parameters
-    ----------
-    patient
-        Who is examined.
-    """
+    """Look for free parameters without a derivative in the soft reading, and for a fit that fails."""
     (value, converged), slope = patient.slope
     if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves((value, slope))):
         culprit = find_culprit(Goal(patient.analysis), Pool.of(patient.data), patient.parameters, Soft())
@@ -73,11 +67,6 @@ def examine_differences(patient: Patient) -> Iterator[Finding]:
 
     Two step sizes tell how far differences can be trusted: a disagreement is reported only where it is larger than
     the difference between the two, than the rounding of the events' precision, and than 2 %.
-
-    Parameters
-    ----------
-    patient
-        Who is examined.
     """
     (value, converged), slope = patient.slope
     if not converged:

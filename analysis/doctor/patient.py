@@ -28,14 +28,7 @@ from ..systematics import AlternativeSample
 class Patient:
     """An analysis with its events and the point where it is to start.
 
-    Attributes
-    ----------
-    analysis
-        Stages, channels, model and objective.
-    parameters
-        The cut values.
-    samples
-        By name, the data sets there are; most examinations look at the first one.
+    Most examinations look at the first of the samples.
     """
 
     analysis: Analysis
@@ -44,17 +37,7 @@ class Patient:
 
     @classmethod
     def of(cls, analysis: Analysis, data: Split | Dataset, parameters: Parameters) -> Patient:
-        """Return the patient.
-
-        Parameters
-        ----------
-        analysis
-            Stages, channels, model and objective.
-        data
-            The events.
-        parameters
-            The cut values.
-        """
+        """Return the patient."""
         if isinstance(data, Dataset):
             return cls(analysis, parameters, {"train": data})
         parts = {"train": data.train, "validation": data.validation, "held-out": data.held_out}
@@ -90,15 +73,7 @@ class Patient:
         return Evaluation(*evaluation), slope
 
     def soft_objective(self, parameters: Parameters, data: Dataset) -> Evaluation:
-        """Return the objective in the soft reading, and whether its fits converged.
-
-        Parameters
-        ----------
-        parameters
-            The cut values.
-        data
-            The events.
-        """
+        """Return the objective in the soft reading, and whether its fits converged."""
         return self.analysis.evaluation(self.analysis.histograms(data, parameters, Soft()), data)
 
     @functools.cached_property

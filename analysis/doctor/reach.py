@@ -15,20 +15,8 @@ LOOPS = {"scan", "while", "cond"}
 def inputs_that_matter(function: Callable[..., Any], *arguments: Any) -> Any:
     """Return for each array among the arguments whether any output is computed from it.
 
-    The function is traced, not run, and its operations are followed back from the outputs. A loop or a branch counts
-    as using everything that it is given.
-
-    Parameters
-    ----------
-    function
-        Of pytrees.
-    *arguments
-        What to trace it with.
-
-    Returns
-    -------
-    tuple
-        The arguments with a bool in place of each array.
+    The function is traced, not run, and its operations are followed back from the outputs. A loop or a branch counts as
+    using everything that it is given. The result is the arguments with a bool in place of each array.
 
     Examples
     --------

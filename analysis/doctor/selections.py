@@ -14,13 +14,7 @@ FEW_EVENTS = 10.0
 
 
 def examine_selections(patient: Patient) -> Iterator[Finding]:
-    """Look for named selections that reject everything or nothing with hard cuts.
-
-    Parameters
-    ----------
-    patient
-        Who is examined.
-    """
+    """Look for named selections that reject everything or nothing with hard cuts."""
     steps, raw = patient.cutflow.steps, np.asarray(patient.cutflow.raw)
     for i, step in enumerate(steps[1:], 1):
         before, after = raw[i - 1], raw[i]
@@ -45,13 +39,7 @@ def examine_selections(patient: Patient) -> Iterator[Finding]:
 
 
 def examine_lost_processes(patient: Patient) -> Iterator[Finding]:
-    """Look for backgrounds of which events are expected, and not one simulated event passes everything.
-
-    Parameters
-    ----------
-    patient
-        Who is examined.
-    """
+    """Look for backgrounds of which events are expected, and not one simulated event passes everything."""
     flow = patient.cutflow
     passing = np.asarray(flow.n_minus_1.raw)[0]  # the first line: all selections are made
     yields, variance, raw = (np.asarray(part)[0] for part in (flow.yields, flow.variance, flow.raw))
@@ -70,13 +58,7 @@ def examine_lost_processes(patient: Patient) -> Iterator[Finding]:
 
 
 def examine_thresholds(patient: Patient) -> Iterator[Finding]:
-    """Look for thresholds on one side of everything that is compared with them.
-
-    Parameters
-    ----------
-    patient
-        Who is examined.
-    """
+    """Look for thresholds on one side of everything that is compared with them."""
     for name, distance in patient.distances.items():
         passing = np.count_nonzero(distance > 0)
         if distance.size and passing in (0, distance.size):
@@ -91,13 +73,7 @@ def examine_thresholds(patient: Patient) -> Iterator[Finding]:
 
 
 def examine_statistics(patient: Patient) -> Iterator[Finding]:
-    """Look for bins with few effective events, ``(sum w)**2 / sum w**2``, with hard cuts.
-
-    Parameters
-    ----------
-    patient
-        Who is examined.
-    """
+    """Look for bins with few effective events, ``(sum w)**2 / sum w**2``, with hard cuts."""
     for channel in patient.analysis.channels:
         counts = patient.hard_histograms[channel.name]
         for kind, chosen in (("background", patient.is_background), ("signal", patient.is_signal)):

@@ -15,26 +15,13 @@ SLOW_SCATTER = ((0, 10, 2), (0, 11, 1))
 
 
 def examine_versions(patient: Patient) -> Iterator[Finding]:
-    """Look for a compiler with which a GPU takes much too long.
-
-    Parameters
-    ----------
-    patient
-        Who is examined.
-    """
+    """Look for a compiler with which a GPU takes much too long."""
     (device,) = jnp.zeros(()).devices()
     yield from compiler_findings(device.platform, version("jaxlib"))
 
 
 def compiler_findings(platform: str, jaxlib: str) -> Iterator[Finding]:
     """Yield what is known of a version of the compiler on a kind of device.
-
-    Parameters
-    ----------
-    platform
-        ``"cpu"``, ``"gpu"``, ...
-    jaxlib
-        Its version.
 
     Examples
     --------

@@ -17,13 +17,7 @@ TOO_FEW = 20
 
 
 def examine_widths(patient: Patient) -> Iterator[Finding]:
-    """Look for widths larger than the spread of the data, or so small that hardly anything lies within them.
-
-    Parameters
-    ----------
-    patient
-        Who is examined.
-    """
+    """Look for widths larger than the spread of the data, or so small that hardly anything lies within them."""
     for name, distance in patient.distances.items():
         spec = patient.parameters.specs[name]
         if spec.frozen:

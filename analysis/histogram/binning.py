@@ -39,17 +39,8 @@ class Binning:
     def of(cls, axis: AnyEdges, dtype: np.dtype) -> Binning:
         """Return an axis, or edges as an array, in working precision.
 
-        Parameters
-        ----------
-        axis : Axis or array
-            The axis, or edges of shape ``(bins + 1,)``.
-        dtype : numpy.dtype
-            Working precision.
-
-        Raises
-        ------
-        ValueError
-            If edges given as an array are not one-dimensional or fewer than two.
+        An array of edges has shape ``(bins + 1,)``. Raises `ValueError` if edges given as an array are not
+        one-dimensional or fewer than two.
         """
         if not isinstance(axis, Axis):
             if np.ndim(axis) != 1 or np.shape(axis)[0] < 2:
@@ -66,36 +57,14 @@ class Binning:
         return self.edges.shape[0]
 
     def nearly(self, values: jax.Array) -> jax.Array:
-        """Return the bin of each value, right unless an edge is as near as rounding errors.
-
-        Parameters
-        ----------
-        values : jax.Array
-            Shape ``(n,)``, without NaN.
-
-        Returns
-        -------
-        jax.Array
-            int32, shape ``(n,)``.
-        """
+        """Return the bin (int32) of each value (no NaN), right unless an edge is as near as rounding errors."""
         if not self.is_regular:
             return self._search(values)
         per_unit = (self.number - 1) / (self.edges[-1] - self.edges[0])
         return jnp.clip(jnp.floor((values - self.edges[0]) * per_unit) + 1, 0, self.number).astype(jnp.int32)
 
     def exactly(self, values: jax.Array) -> jax.Array:
-        """Return the bin of each value, which is the number of edges at or below it.
-
-        Parameters
-        ----------
-        values : jax.Array
-            Shape ``(n,)``, without NaN.
-
-        Returns
-        -------
-        jax.Array
-            int32, shape ``(n,)``.
-        """
+        """Return the bin (int32) of each value (no NaN), which is the number of edges at or below it."""
         if not self.is_regular or self.number <= COMPARED_EDGES:
             return self._search(values)
         bins = self.nearly(values)
@@ -109,19 +78,9 @@ class Binning:
     def distances(self, values: jax.Array, bins: jax.Array, number: int) -> list[jax.Array]:
         """Return ``edge - value`` for consecutive edges; outside of the axis these are infinite.
 
-        Parameters
-        ----------
-        values : jax.Array
-            Finite, shape ``(n,)``.
-        bins : jax.Array
-            The bin whose lower edge is the first one, in ``[0, number of edges + 2]``, int32, shape ``(n,)``.
-        number : int
-            How many edges.
-
-        Returns
-        -------
-        list of jax.Array
-            Each of shape ``(n,)``, with an error of a rounding of the distance, not of the value.
+        Values are finite, shape ``(n,)``; ``bins`` (int32, shape ``(n,)``) is the bin whose lower edge is the first
+        one, in ``[0, number of edges + 2]``. There are ``number`` results of shape ``(n,)``, with an error of a
+        rounding of the distance, not of the value.
         """
         arrays = [jnp.pad(self.edges, (1, number + 2), constant_values=(-jnp.inf, jnp.inf))]
         if self.rest is not None:
@@ -137,17 +96,7 @@ class Binning:
     def touches_more(self, span: jax.Array, bins: int) -> jax.Array:
         """Return whether an interval can touch more bins than a number.
 
-        Parameters
-        ----------
-        span : jax.Array
-            Length of the interval, ends included.
-        bins : int
-            At least two.
-
-        Returns
-        -------
-        jax.Array
-            Boolean scalar.
+        The span includes its ends; there are at least two bins.
         """
         return jnp.any(self.edges[bins - 1 :] - self.edges[: 1 - bins] <= span)
 
@@ -155,11 +104,6 @@ class Binning:
 def most_touched(edges: np.ndarray, span: float) -> int:
     """Return the largest number of bins that an interval can touch.
 
-    Parameters
-    ----------
-    edges : numpy.ndarray
-        Shape ``(bins + 1,)``.
-    span : float
-        Length of the interval, ends included.
+    The span includes its ends.
     """
     return int(np.max(np.searchsorted(edges, edges + span, side="right") - np.arange(edges.size))) + 1

@@ -23,26 +23,10 @@ def deposit(
     """Add columns of weights, split into fractions, to neighbouring bins.
 
     Entries take turns in several copies of the histogram, which are added in the end: long float32 sums are not
-    accurate, and a processor waits when it adds to the same bin twice in a row.
-
-    Parameters
-    ----------
-    columns : sequence of jax.Array
-        What to add, each of shape ``(n,)``.
-    first : jax.Array
-        The first bin that an entry touches, int32, shape ``(n,)``, in range.
-    fractions : sequence of jax.Array or float
-        The fractions in that bin and the ones after it, each of shape ``(n,)``. What lies beyond the last bin is left
-        out.
-    group : jax.Array or int
-        Which histogram to add to, int32, shape ``(n,)``, in range.
-    shape : tuple of int
-        Number of histograms and of their bins.
-
-    Returns
-    -------
-    jax.Array
-        Shape ``(len(columns), *shape)``.
+    accurate, and a processor waits when it adds to the same bin twice in a row. Columns have shape ``(n,)``. ``first``
+    (int32, in range) is the first bin that an entry touches, and fractions are those in that bin and the ones after it;
+    what lies beyond the last bin is left out. ``group`` (int32, in range) is the histogram to add to, ``shape`` the
+    number of histograms and of their bins. The result has shape ``(len(columns), *shape)``.
     """
     number, bins = shape
     (size,) = first.shape

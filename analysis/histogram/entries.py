@@ -49,23 +49,8 @@ class Entries:
     ) -> Entries:
         """Bring what users give into shape.
 
-        Parameters
-        ----------
-        values : sequence of jax.Array
-            One array for each axis, all of the same shape.
-        weight, probability, groups, num_groups
-            As in `fill_soft`.
-        dtype : numpy.dtype
-            Working precision.
-
-        Returns
-        -------
-        Entries
-
-        Raises
-        ------
-        ValueError
-            If shapes or group arguments do not fit together.
+        There is one array of values for each axis, all of the same shape; the rest is as in `fill_soft`. Raises
+        `ValueError` if shapes or group arguments do not fit together.
         """
         shape = jnp.shape(values[0])
         # NaN counts as +inf, and the infinities as the largest numbers: they are out of reach of every edge, and
@@ -102,12 +87,7 @@ class Entries:
 def working_dtype(axes: Sequence[AnyEdges], *others: jax.Array | float | None) -> np.dtype:
     """Return the float dtype to compute in: float32, or wider if an input is.
 
-    Parameters
-    ----------
-    axes : sequence of Axis or array
-        The edges of an `Axis` do not widen the dtype, those of an array do.
-    *others : array, float or None
-        Inputs that may widen it; Python numbers do not.
+    The edges of an `Axis` do not widen the dtype, those of an array do; Python numbers do not.
     """
     arrays: list[Any] = [other for other in (*axes, *others) if not (other is None or isinstance(other, Axis))]
     return np.dtype(jnp.promote_types(jnp.result_type(*arrays), jnp.float32))
@@ -118,25 +98,7 @@ def sum_blocks(block_sums: Callable[[Entries], jax.Array], entries: Entries, *, 
 
     What a block needs fits into a CPU core's cache, and the derivative computes it again block by block, so memory
     stays O(entries). Blocks are summed pairwise: a running float32 sum over a million entries would be off by 1e-4.
-
-    Parameters
-    ----------
-    block_sums : callable
-        Returns the sums over its entries.
-    entries : Entries
-        All of them.
-    block_size : int
-        Entries per block.
-
-    Returns
-    -------
-    jax.Array
-        As `block_sums` returns it.
-
-    Raises
-    ------
-    ValueError
-        If `block_size` is not positive.
+    Raises `ValueError` if `block_size` is not positive.
     """
     if block_size < 1:
         raise ValueError(f"block_size must be at least 1, got {block_size}")

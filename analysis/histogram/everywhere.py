@@ -14,17 +14,7 @@ from .kernel import Kernel, part_below
 
 
 def entries_at_once(block_size: int, binnings: Sequence[Binning], number: int) -> int:
-    """Return how many entries to fill at once, so that a block needs no more memory than `fill_nearby` does.
-
-    Parameters
-    ----------
-    block_size : int
-        Entries per block there.
-    binnings : sequence of Binning
-        One for each axis.
-    number : int
-        Number of groups.
-    """
+    """Return how many entries to fill at once, so that a block needs no more memory than `fill_nearby` does."""
     *others, last = [binning.number + 1 for binning in binnings]
     return max(16 * block_size // (last + 2 * number * math.prod(others)), 1)
 
@@ -39,23 +29,8 @@ def fill_everywhere(
 ) -> jax.Array:
     """Return the sums over entries of their weights times their fractions in all bins.
 
-    Parameters
-    ----------
-    entries : Entries
-        So few that ``bins * entries`` numbers stay in the cache.
-    binnings : sequence of Binning
-        One for each axis.
-    bandwidths : sequence of jax.Array
-        Scalars, one for each axis.
-    kernel : Kernel
-        What entries are smeared with.
-    number : int
-        Number of groups.
-
-    Returns
-    -------
-    jax.Array
-        Shape ``(2, number, bins + 2, ...)``: sums of weights, and their variances.
+    Entries are so few that ``bins * entries`` numbers stay in the cache; ``number`` is that of groups. The result has
+    shape ``(2, number, bins + 2, ...)``: sums of weights, and their variances.
     """
     columns = jnp.stack(entries.columns)
     if entries.group is not None:

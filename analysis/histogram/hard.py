@@ -98,16 +98,7 @@ def _fill(entries: Entries, binnings: tuple[Binning, ...], *, number: int, block
 def sums_of_hard(entries: Entries, binnings: tuple[Binning, ...], *, number: int, block_size: int) -> jax.Array:
     """Return the sums of weights and of their variances, shape (2, number, bins + 2, ...).
 
-    Parameters
-    ----------
-    entries
-        What is filled.
-    binnings
-        One for each axis, as `binning_of` makes them.
-    number
-        The number of groups.
-    block_size
-        Entries per block.
+    ``number`` is that of groups; binnings are as `binning_of` makes them.
     """
     *others, last = [binning.number + 1 for binning in binnings]
 
@@ -137,12 +128,7 @@ def _leading_digits(column: jax.Array) -> jax.Array:
 def binning_of(axis: AnyEdges, dtype: np.dtype) -> Binning:
     """Return the edges of an axis such that comparing values with them puts these where boost-histogram does.
 
-    Parameters
-    ----------
-    axis
-        The axis, or an array of edges, through which no derivative goes.
-    dtype
-        Working precision.
+    No derivative goes through an array of edges.
     """
     binning = Binning.of(axis, dtype)
     if not isinstance(axis, Axis):

@@ -115,21 +115,8 @@ class Gaussian(Kernel):
 def part_below(kernel: Kernel, size: jax.Array, distance: jax.Array) -> jax.Array:
     """Return the part of a kernel below a distance from its centre.
 
-    Neither infinite distances nor tiny kernels make a derivative NaN.
-
-    Parameters
-    ----------
-    kernel : Kernel
-        Its shape.
-    size : jax.Array
-        The kernel's own unit, in the unit of the axis; a scalar.
-    distance : jax.Array
-        Any shape, in the unit of the axis.
-
-    Returns
-    -------
-    jax.Array
-        The shape of `distance`.
+    Neither infinite distances nor tiny kernels make a derivative NaN. ``size`` is the kernel's own unit, in the unit of
+    the axis, a scalar; the result has the shape of ``distance``.
     """
     return kernel.below(_scaled(kernel, size, distance))
 

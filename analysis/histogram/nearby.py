@@ -23,21 +23,7 @@ AT_ONCE = 8
 def reach(kernel: Kernel, bandwidth: Any, edges: Any, dtype: np.dtype) -> Any:
     """Return how far from a value an edge matters, errors in the search for it included.
 
-    Parameters
-    ----------
-    kernel : Kernel
-        What entries are smeared with.
-    bandwidth : jax.Array or float
-        Its standard deviation.
-    edges : jax.Array or numpy.ndarray
-        Shape ``(bins + 1,)``.
-    dtype : numpy.dtype
-        Working precision.
-
-    Returns
-    -------
-    jax.Array or float
-        Scalar, in the unit of the axis.
+    The bandwidth is the kernel's standard deviation; the result is in the unit of the axis.
     """
     precision = float(np.finfo(dtype).eps)
     # edges at infinity are those that a binning lacks to the length of others
@@ -56,25 +42,9 @@ def fill_nearby(
 ) -> jax.Array:
     """Return the sums over entries of their weights times their fractions in the bins that they touch.
 
-    Parameters
-    ----------
-    entries : Entries
-        A block.
-    binnings : sequence of Binning
-        One for each axis.
-    bandwidths : sequence of jax.Array
-        Scalars, one for each axis.
-    kernel : Kernel
-        What entries are smeared with.
-    number : int
-        Number of groups.
-    touched : sequence of int
-        The largest number of bins of each axis that are within reach of an entry, at least two.
-
-    Returns
-    -------
-    jax.Array
-        Shape ``(2, number, bins + 2, ...)``: sums of weights, and their variances.
+    ``touched`` is the largest number of bins of each axis that are within reach of an entry, at least two, and
+    ``number`` that of groups. The result has shape ``(2, number, bins + 2, ...)``: sums of weights, and their
+    variances.
     """
     loops = [-(-bins // AT_ONCE) for bins in touched]
     widths = [-(-bins // loop) for bins, loop in zip(touched, loops, strict=True)]

@@ -47,26 +47,14 @@ class Observables:
     def dtype(self, axes: Sequence[AnyEdges], *others: jax.Array | float) -> np.dtype:
         """Return the float dtype to compute in.
 
-        Parameters
-        ----------
-        axes
-            Axes, or arrays of edges.
-        *others
-            What may widen it; Python numbers do not.
+        Python numbers do not widen it.
         """
         return working_dtype(axes, self.values, self.weight, self.probability, *others)
 
     def map(self, fill: Filler, dtype: np.dtype, *more: object) -> jax.Array:
         """Return the sums of each axis, shape (axes, 2, groups, cells), in a loop over the axes.
 
-        Parameters
-        ----------
-        fill
-            ``fill(entries, *more)`` for one axis.
-        dtype
-            Working precision.
-        *more
-            Pytrees with a leading dimension for the axes.
+        ``fill(entries, *more)`` is for one axis; ``more`` are pytrees with a leading dimension for the axes.
         """
 
         def one(each: tuple[jax.Array, jax.Array, tuple[object, ...]]) -> jax.Array:
@@ -80,19 +68,7 @@ class Observables:
 def fill_hard_each(observables: Observables, axes: Sequence[AnyEdges], *, block_size: int = CPU_BLOCK) -> list[Counts]:
     """Fill ordinary histograms, each as `fill_hard` does.
 
-    Parameters
-    ----------
-    observables
-        What is filled.
-    axes
-        One for each row of the observables.
-    block_size
-        Entries per block.
-
-    Returns
-    -------
-    list of Counts
-        For each axis, of shape (groups, bins + 2).
+    There is one axis for each row of the observables; the results have shape (groups, bins + 2).
     """
     dtype = observables.dtype(axes)
     binning = _stacked([binning_of(axis, dtype) for axis in axes])
@@ -113,19 +89,7 @@ def fill_soft_each(
 ) -> list[Counts]:
     """Fill histograms with each entry smeared by a kernel, each as `fill_soft` does.
 
-    Parameters
-    ----------
-    observables, axes, block_size
-        As for `fill_hard_each`.
-    bandwidths
-        Positive scalars, one for each axis.
-    kernel
-        What entries are smeared with.
-
-    Returns
-    -------
-    list of Counts
-        As for `fill_hard_each`.
+    Bandwidths are positive scalars, one for each axis; the rest is as for `fill_hard_each`.
     """
     dtype = observables.dtype(axes, *bandwidths)
     binnings, sizes = [Binning.of(axis, dtype) for axis in axes], [jnp.asarray(h, dtype) for h in bandwidths]

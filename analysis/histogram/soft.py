@@ -168,14 +168,7 @@ def _programs(
 def programs_to_choose_from(bins: Sequence[int], kernel: Kernel, dtype: np.dtype) -> Programs:
     """Return the programs of which a running one takes that for as many bins as are touched, the fewest first.
 
-    Parameters
-    ----------
-    bins
-        Of each axis, under- and overflow included.
-    kernel
-        What entries are smeared with.
-    dtype
-        Working precision.
+    Bins are those of each axis, under- and overflow included.
     """
     half_a_bin = math.ceil(reach(kernel, 1.0, np.zeros(1), dtype)) + 1
     rungs = [tuple(min(half_a_bin * STEP**i, each) for each in bins) for i in range(max(bins).bit_length())]
@@ -217,14 +210,8 @@ def sums_of_soft(
 ) -> jax.Array:
     """Return the sums of smeared entries, shape (2, number, bins + 2, ...).
 
-    Parameters
-    ----------
-    entries, binnings, bandwidths, kernel, number
-        As for `fill_nearby`.
-    touched
-        The largest number of bins of each axis within reach of an entry; None for all bins.
-    block_size
-        Entries per block.
+    ``touched`` is the largest number of bins of each axis within reach of an entry, None for all bins; the rest is as
+    for `fill_nearby`.
     """
     common: dict[str, Any] = {"binnings": binnings, "bandwidths": bandwidths, "kernel": kernel, "number": number}
     if touched is None:
@@ -242,16 +229,8 @@ def choose(
 ) -> jax.Array:
     """Return what the first program makes that suits all cases.
 
-    Parameters
-    ----------
-    run
-        From the number of touched bins to sums.
-    programs
-        As `programs_to_choose_from` returns them.
-    cases
-        Binnings and bandwidths of the axes of each histogram.
-    kernel
-        What entries are smeared with.
+    ``run`` goes from the number of touched bins to sums; ``cases`` are binnings and bandwidths of the axes of each
+    histogram.
     """
     if len(programs) == 1:
         return run(programs[0])

@@ -10,34 +10,15 @@ CARTESIAN = (("px", "py", "pz", "energy"), ("px", "py", "pz", "E"))
 
 
 def has_fields(particle: Any, names: tuple[str, ...]) -> bool:
-    """Return whether records or a collection have all these fields.
-
-    Parameters
-    ----------
-    particle
-        Anything.
-    names
-        Names of fields.
-    """
+    """Return whether records or a collection have all these fields."""
     return set(names) <= set(getattr(particle, "fields", ()))
 
 
 def take_fields(particle: Any, names: tuple[str, ...], *, operation: str) -> tuple[Any, ...]:
     """Return the values of some fields.
 
-    Parameters
-    ----------
-    particle
-        Ragged records, a record per event, a collection, or anything with such attributes.
-    names
-        Names of fields.
-    operation
-        Who asks, for the error message.
-
-    Raises
-    ------
-    TypeError
-        When a field is missing; says which, and which there are.
+    Particles are ragged records, a record per event, a collection, or anything with such attributes. Raises `TypeError`
+    when a field is missing; says which, and which there are.
     """
     values = tuple(getattr(particle, name, None) for name in names)
     missing = [name for name, value in zip(names, values, strict=True) if value is None]

@@ -42,11 +42,5 @@ def safe_divide(x: jax.Array, y: jax.Array) -> jax.Array:
 
 
 def norm(*components: jax.Array) -> jax.Array:
-    """Return ``sqrt(x**2 + y**2 + ...)`` with derivative 0 at the origin.
-
-    Parameters
-    ----------
-    *components
-        Real numbers, broadcastable.
-    """
+    """Return ``sqrt(x**2 + y**2 + ...)`` with derivative 0 at the origin."""
     return safe_sqrt(sum((x**2 for x in components[1:]), components[0] ** 2))

@@ -146,11 +146,5 @@ class Attempt:
 
 
 def best_of(attempts: Sequence[Attempt]) -> Attempt:
-    """Return the attempt with the largest goal on the events that choose, the first of several.
-
-    Parameters
-    ----------
-    attempts
-        At least one.
-    """
+    """Return the attempt with the largest goal on the events that choose, the first of several."""
     return max(attempts, key=lambda attempt: attempt.best_value)

@@ -34,17 +34,6 @@ def find_culprit(goal: Goal, pool: Pool, parameters: Parameters, reading: Readin
 
     Forward, the stages are run one by one on each block, then the channels, then the objective. If all values are
     finite, derivatives are followed in the other direction.
-
-    Parameters
-    ----------
-    goal
-        What is not finite.
-    pool
-        The events.
-    parameters
-        Where.
-    reading
-        How cuts are read.
     """
     suspects = _suspects(goal, pool, parameters, reading)
     return next(suspects, "every part of it is finite on its own, so that their sum or product is too large a number")
@@ -53,10 +42,7 @@ def find_culprit(goal: Goal, pool: Pool, parameters: Parameters, reading: Readin
 def find_failure(goal: Goal, pool: Pool, parameters: Parameters, reading: Reading) -> str:
     """Return a sentence about the fit that does not converge: where it ended, and the largest slopes there.
 
-    Parameters
-    ----------
-    goal, pool, parameters, reading
-        As for `find_culprit`; what makes histograms infinite makes their fit fail.
+    What makes histograms infinite makes their fit fail.
     """
     analysis, about = goal.analysis, pool.about
     histograms = pool.total(Fill(analysis), parameters, reading)

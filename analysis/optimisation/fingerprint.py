@@ -67,10 +67,7 @@ def fingerprint(analysis: Analysis, parameters: Parameters) -> dict[str, Any]:
 def description(value: Any) -> Any:
     """Return what stands for a value in a `fingerprint`, as JSON can hold it.
 
-    Parameters
-    ----------
-    value
-        Numbers, text, arrays, dataclasses, functions, and containers of these.
+    Values are numbers, text, arrays, dataclasses, functions, and containers of these.
     """
     return _describe(value, ())
 

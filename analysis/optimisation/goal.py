@@ -19,15 +19,7 @@ from .programs.of_shards import Fill
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """The objective of an analysis, less penalties.
-
-    Attributes
-    ----------
-    analysis
-        Stages, channels, model and objective.
-    penalties
-        What is taken off.
-    """
+    """The objective of an analysis, less penalties."""
 
     analysis: Analysis
     penalties: tuple[Penalty, ...] = ()
@@ -37,16 +29,8 @@ class Goal:
     ) -> Evaluation:
         """Return the goal for given histograms (larger is better), and whether to believe it.
 
-        Parameters
-        ----------
-        histograms
-            By channel.
-        parameters
-            The cut values that they are filled with.
-        about
-            The events that they are filled from, for their processes and typical weights.
-        confirmed
-            As for `Analysis.evaluation`.
+        ``about`` are the events that histograms are filled from, for their processes and typical weights; ``confirmed``
+        is as for `Analysis.evaluation`.
         """
         merit = self.analysis.evaluation(histograms, about, confirmed=confirmed)
         cost = (penalty(self.analysis, about.processes, histograms, parameters) for penalty in self.penalties)
@@ -54,16 +38,6 @@ class Goal:
         return Evaluation(value, merit.converged & jnp.isfinite(value))
 
     def evaluate(self, pool: Pool, parameters: Parameters, reading: Reading) -> Evaluation:
-        """Return the goal for given events (larger is better), to be compared, and whether to believe it.
-
-        Parameters
-        ----------
-        pool
-            The events.
-        parameters
-            The cut values.
-        reading
-            What a cut means.
-        """
+        """Return the goal for given events (larger is better), to be compared, and whether to believe it."""
         histograms = pool.total(Fill(self.analysis), parameters, reading)
         return self.of_histograms(histograms, parameters, pool.about, confirmed=True)

@@ -43,22 +43,7 @@ class Watcher(Protocol):
 class Course:
     """Everything that does not change from step to step.
 
-    Attributes
-    ----------
-    descent
-        How a step is made.
-    plan
-        When what happens.
-    advance
-        Makes steps.
-    train
-        The training events.
-    validation
-        The events on which hard cuts are compared, if they are not the training events.
-    watchers
-        Told of every step.
-    save
-        Called with checkpoints.
+    Hard cuts are compared on the ``validation`` events, if these are not the training events.
     """
 
     descent: Descent
@@ -77,17 +62,8 @@ class Course:
     def begin(self, start: Parameters, finished: tuple[Attempt, ...] = ()) -> Checkpoint:
         """Return the state before the first step.
 
-        Parameters
-        ----------
-        start
-            Where to start.
-        finished
-            Descents from earlier starts.
-
-        Raises
-        ------
-        FloatingPointError
-            When the goal with hard cuts is not finite there. A fit that fails is counted; the steps may lead away.
+        Raises `FloatingPointError` when the goal with hard cuts is not finite there. A fit that fails is counted; the
+        steps may lead away.
         """
         pool = self.choosing
         goal = self.hard(pool, start)
@@ -99,17 +75,8 @@ class Course:
     def to_the_end(self, now: Checkpoint) -> Checkpoint:
         """Return the state after the last step.
 
-        Parameters
-        ----------
-        now
-            The state before some step.
-
-        Raises
-        ------
-        FloatingPointError
-            When the goal or a derivative is not finite.
-        FitError
-            When a fit does not converge from any of its starts.
+        Raises `FloatingPointError` when the goal or a derivative is not finite, `FitError` when a fit does not converge
+        from any of its starts.
         """
         while not self.plan.is_over(now.attempt):
             done = len(now.attempt.history)
@@ -122,13 +89,7 @@ class Course:
         return now
 
     def onwards(self, now: Checkpoint) -> Checkpoint:
-        """Return the state at the next pause.
-
-        Parameters
-        ----------
-        now
-            The state before some step.
-        """
+        """Return the state at the next pause."""
         first = len(now.attempt.history)
         last = self.plan.pause(first)
         factors = self.plan.factors(first, last)
@@ -145,15 +106,7 @@ class Course:
         return Checkpoint(position, attempt, now.finished)
 
     def hard(self, pool: Pool, parameters: Parameters) -> Evaluation:
-        """Return the goal with hard cuts, and whether to believe it.
-
-        Parameters
-        ----------
-        pool
-            The events.
-        parameters
-            The cut values.
-        """
+        """Return the goal with hard cuts, and whether to believe it."""
         return self.descent.goal.evaluate(pool, parameters, Hard())
 
     def _records(self, first: int, factors: np.ndarray, trace: Trace) -> list[Record]:
@@ -183,30 +136,12 @@ class Course:
 def not_finite(
     where: str, value: float, goal: Goal, pool: Pool, parameters: Parameters, reading: Reading
 ) -> FloatingPointError:
-    """Return the error to raise where a goal or a derivative is NaN or infinite; it names the culprit.
-
-    Parameters
-    ----------
-    where
-        At which step, or point.
-    value
-        The goal.
-    goal, pool, parameters, reading
-        As for `find_culprit`.
-    """
+    """Return the error to raise where a goal or a derivative is NaN or infinite; it names the culprit."""
     culprit = find_culprit(goal, pool, parameters, reading)
     return FloatingPointError(f"{where}: the objective is {value:g}; {culprit}; at {parameters!r}")
 
 
 def failed(where: str, goal: Goal, pool: Pool, parameters: Parameters, reading: Reading) -> FitError:
-    """Return the error to raise where a fit failed from all its starts; it says where the fit ended.
-
-    Parameters
-    ----------
-    where
-        At which step, or point.
-    goal, pool, parameters, reading
-        As for `find_failure`.
-    """
+    """Return the error to raise where a fit failed from all its starts; it says where the fit ended."""
     reason = find_failure(goal, pool, parameters, reading)
     return FitError(f"{where}: there is no figure of merit, because a fit failed: {reason}; at {parameters!r}")

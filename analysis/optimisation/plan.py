@@ -52,44 +52,23 @@ class Plan:
                 raise ValueError(f"{name} must be positive, got {number}")
 
     def pause(self, done: int) -> int:
-        """Return after how many steps Python has to look again.
-
-        Parameters
-        ----------
-        done
-            How many were made.
-        """
+        """Return after how many steps Python has to look again."""
         pauses = [self.steps, done + self.steps_per_call]
         pauses += [(done // every + 1) * every for every in (self.check_every, self.save_every)]
         return min(pauses)
 
     def checks(self, done: int) -> bool:
-        """Return whether hard cuts are evaluated after so many steps.
-
-        Parameters
-        ----------
-        done
-            How many were made.
-        """
+        """Return whether hard cuts are evaluated after so many steps."""
         return done % self.check_every == 0 or done == self.steps
 
     def saves(self, done: int) -> bool:
-        """Return whether a checkpoint is saved after so many steps.
-
-        Parameters
-        ----------
-        done
-            How many were made.
-        """
+        """Return whether a checkpoint is saved after so many steps."""
         return done % self.save_every == 0 or done == self.steps
 
     def factors(self, first: int, last: int) -> np.ndarray:
         """Return the factors on widths and bandwidths of steps ``first`` to ``last - 1``, shape (last - first, 2).
 
-        Parameters
-        ----------
-        first, last
-            From 0.
+        Steps are counted from 0.
         """
         schedules = (self.width, self.bandwidth)
         return np.array([[schedule(i, self.steps) for schedule in schedules] for i in range(first, last)], float)
@@ -97,21 +76,12 @@ class Plan:
     def reading(self, step: int) -> Soft:
         """Return the soft reading of one step.
 
-        Parameters
-        ----------
-        step
-            From 0.
+        Steps are counted from 0.
         """
         return Soft(*jnp.asarray(self.factors(step, step + 1)[0], float))
 
     def is_over(self, attempt: Attempt) -> bool:
-        """Return whether an attempt has made all its steps, or has not become better for too long.
-
-        Parameters
-        ----------
-        attempt
-            So far.
-        """
+        """Return whether an attempt has made all its steps, or has not become better for too long."""
         done = len(attempt.history)
         late = [record for record in attempt.history[attempt.best_step :] if record.checks]
         return done >= self.steps or (self.patience is not None and len(late) >= self.patience)

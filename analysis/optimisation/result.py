@@ -282,12 +282,7 @@ class Result:
 def compared(merit: Merit, before: float, after: float) -> tuple[str, str, str]:
     """Return two values of an objective and the gain, as tables tell them.
 
-    Parameters
-    ----------
-    merit
-        How the objective is told.
-    before, after
-        The values; NaN where a fit did not converge.
+    NaN is where a fit did not converge.
     """
     gain = merit.gain(before, after)
     better = "-" if math.isnan(gain) else f"{gain:.3f} x"
@@ -295,13 +290,7 @@ def compared(merit: Merit, before: float, after: float) -> tuple[str, str, str]:
 
 
 def cuts_table(points: Mapping[str, Parameters]) -> Table:
-    """Return the values of the same parameters at several points, side by side.
-
-    Parameters
-    ----------
-    points
-        By the title of their column.
-    """
+    """Return the values of the same parameters at several points, by the title of their column, side by side."""
     table = plain_table("Cut values", "parameter", right=(*points, "bounds"), last=("unit",))
     for name, spec in next(iter(points.values())).specs.items():
         values = (spec.text(parameters[name]) for parameters in points.values())
@@ -312,12 +301,7 @@ def cuts_table(points: Mapping[str, Parameters]) -> Table:
 def plain_table(title: str, *left: str, right: tuple[str, ...], last: tuple[str, ...] = ()) -> Table:
     """Return an empty table.
 
-    Parameters
-    ----------
-    title
-        Above it.
-    *left, right, last
-        The names of its columns, in this order; those of ``right`` hold numbers.
+    Columns are in this order; those of ``right`` hold numbers.
     """
     table = Table(title=title, title_justify="left")
     for column in (*left, *right, *last):

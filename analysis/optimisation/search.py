@@ -30,17 +30,7 @@ from .steps import Advance, Descent, program_of_steps
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """Everything of an optimisation but its events.
-
-    Attributes
-    ----------
-    analysis
-        What is optimised.
-    descent
-        How a step is made.
-    plan
-        When what happens.
-    """
+    """Everything of an optimisation but its events."""
 
     analysis: Analysis
     descent: Descent
@@ -65,16 +55,7 @@ class Search:
     ) -> Search:
         """Return the search with the arguments of `optimize`.
 
-        Parameters
-        ----------
-        analysis, parameters, optimizer, bounds, penalties, steps, anneal, anneal_bandwidth, check_every, patience, \
-        steps_per_call, save_every
-            As for `optimize`.
-
-        Raises
-        ------
-        ValueError
-            When every parameter is frozen, or a number of steps is not positive.
+        Raises `ValueError` when every parameter is frozen, or a number of steps is not positive.
         """
         if not parameters.free:
             raise ValueError("every parameter is frozen; there is nothing to optimise")
@@ -94,15 +75,8 @@ class Search:
     def steps_on(self, train: Part) -> Callable[[Any], Advance]:
         """Return a function from training events to one that makes steps on them; it begins to compile at once.
 
-        Parameters
-        ----------
-        train
-            Some events: data sets of the same shape share one program.
-
-        Raises
-        ------
-        ValueError
-            When several steps per call are to go over shards.
+        Data sets of the same shape share one program. Raises `ValueError` when several steps per call are to go over
+        shards.
         """
         if isinstance(train, Dataset):
             start = self.descent.start(self.descent.parameters)
@@ -126,17 +100,8 @@ class Search:
     ) -> Result:
         """Return where the objective is largest; see `optimize`.
 
-        Parameters
-        ----------
-        data, begin, starts, watchers, save, resume
-            As for `optimize`.
-        steps_on
-            From `steps_on`, for events of these shapes.
-
-        Raises
-        ------
-        FloatingPointError, FitError
-            As `optimize`.
+        ``steps_on`` is from the method of that name, for events of these shapes. Raises `FloatingPointError` or
+        `FitError` as `optimize`.
         """
         descent, parameters = self.descent, self.descent.parameters
         validation = None if data.validation is None else Pool.of(data.validation)

@@ -74,16 +74,7 @@ Advance: TypeAlias = Callable[[Position, np.ndarray], tuple[Position, Trace]]
 class Descent:
     """How one step is made from a gradient.
 
-    Attributes
-    ----------
-    goal
-        What is made large.
-    parameters
-        Names, scales and bounds; the values of free ones are not used.
-    optimizer
-        Any optax transformation that minimises.
-    bounds
-        How parameters stay inside their bounds.
+    Of the parameters names, scales and bounds are used, not the values of free ones.
     """
 
     goal: Goal
@@ -92,39 +83,18 @@ class Descent:
     bounds: Bounds
 
     def at(self, coordinates: Coordinates) -> Parameters:
-        """Return the parameters at some coordinates.
-
-        Parameters
-        ----------
-        coordinates
-            Of all free parameters.
-        """
+        """Return the parameters at some coordinates."""
         return self.bounds.parameters(coordinates, self.parameters)
 
     def start(self, parameters: Parameters) -> Position:
-        """Return the position before the first step.
-
-        Parameters
-        ----------
-        parameters
-            Where to start.
-        """
+        """Return the position before the first step."""
         coordinates = self.bounds.coordinates(parameters)
         return Position(coordinates, self.optimizer.init(coordinates))
 
     def move(self, position: Position, loss: jax.Array, slope: Coordinates, **more: Any) -> Position:
         """Return the position after one update.
 
-        Parameters
-        ----------
-        position
-            Before it.
-        loss
-            The loss there, the goal's negative.
-        slope
-            Its gradient.
-        **more
-            What a line search needs: the loss as ``value_fn``.
+        ``loss`` is the goal's negative, ``slope`` its gradient; a line search needs ``more``: the loss as ``value_fn``.
         """
         optimizer = optax.with_extra_args_support(self.optimizer)
         updates, state = optimizer.update(slope, position.state, position.coordinates, value=loss, grad=slope, **more)
@@ -134,12 +104,7 @@ class Descent:
     def traced(self, coordinates: Coordinates, slope: Coordinates) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
         """Return the values that a history records, those of all free parameters that are not weights, and the slopes.
 
-        Parameters
-        ----------
-        coordinates
-            Of all free parameters.
-        slope
-            The gradient of the loss.
+        ``slope`` is the gradient of the loss.
         """
         values = self.at(coordinates)
         names = [name for name in values.free if isinstance(values[name], jax.Array)]
@@ -149,10 +114,7 @@ class Descent:
 def in_one_program(descent: Descent, data: Dataset, start: Position, most: int) -> Advance:
     """Return a function that makes several steps in one call of one compiled program.
 
-    Parameters
-    ----------
-    descent, data, start, most
-        As for `program_of_steps`.
+    Arguments are those of `program_of_steps`.
     """
     return program_of_steps(descent, data, start, most)(data)
 
@@ -161,18 +123,8 @@ def program_of_steps(descent: Descent, data: Dataset, start: Position, most: int
     """Return a function from events to one that makes several steps on them in one call of one compiled program.
 
     The number of steps is an argument of the program, so that one compilation serves every number, and the result is
-    the same whether steps are made one by one or together. So are the events: data sets of one shape share it.
-
-    Parameters
-    ----------
-    descent
-        How a step is made.
-    data
-        Some events, for their shapes.
-    start
-        Any position.
-    most
-        The largest number of steps in one call.
+    the same whether steps are made one by one or together. So are the events: data sets of one shape share it. ``data``
+    and ``start`` matter for their shapes; ``most`` is the largest number of steps in one call.
     """
     # Compiled ahead of time: a second compilation cannot happen unnoticed, a call that does not fit raises; and while
     # the start is evaluated with hard cuts, for which there are other programs to compile. Its checks are numbers that
@@ -191,13 +143,7 @@ def program_of_steps(descent: Descent, data: Dataset, start: Position, most: int
 
 
 def make_step(descent: Descent) -> jax.stages.Wrapped:
-    """Return the jitted function ``(position, data, factors, number) -> (position, trace)`` behind `in_one_program`.
-
-    Parameters
-    ----------
-    descent
-        How a step is made.
-    """
+    """Return the jitted function ``(position, data, factors, number) -> (position, trace)`` behind `in_one_program`."""
 
     def loss(coordinates: Coordinates, data: Dataset, reading: Soft) -> tuple[jax.Array, jax.Array]:
         parameters = descent.at(coordinates)
@@ -247,11 +193,5 @@ def make_step(descent: Descent) -> jax.stages.Wrapped:
 
 
 def all_finite(tree: Any) -> jax.Array:
-    """Return whether every number of a pytree is finite (bool scalar).
-
-    Parameters
-    ----------
-    tree
-        Of floating-point arrays.
-    """
+    """Return whether every number of a pytree is finite (bool scalar)."""
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))

@@ -158,17 +158,8 @@ class Optimisable(abc.ABC):
 def check_description(spec: Optimisable) -> None:
     """Raise an error when what describes an entry is of another type than it should be.
 
-    Parameters
-    ----------
-    spec
-        The entry.
-
-    Raises
-    ------
-    TypeError
-        For a switch that is no bool, such as the text "False", or a text that is none.
-    ValueError
-        For a scale that is infinite.
+    Raises `TypeError` for a switch that is no bool, such as the text "False", or a text that is none, `ValueError` for
+    a scale that is infinite.
     """
     if not isinstance(spec.frozen, bool | np.bool_):
         raise TypeError(f"frozen must be True or False, got {spec.frozen!r}")
@@ -182,19 +173,7 @@ def check_description(spec: Optimisable) -> None:
 def take_entry(entry: Mapping[str, Any], names: tuple[str, ...], needed: str) -> dict[str, Any]:
     """Return the fields of a JSON object.
 
-    Parameters
-    ----------
-    entry
-        From JSON.
-    names
-        Of all fields there may be.
-    needed
-        The one that must be there.
-
-    Raises
-    ------
-    ValueError
-        When a field is unknown, or the needed one is missing.
+    Raises `ValueError` when a field is unknown, or the needed one is missing.
     """
     unknown = sorted(set(entry) - set(names))
     if unknown or needed not in entry:
@@ -204,13 +183,7 @@ def take_entry(entry: Mapping[str, Any], names: tuple[str, ...], needed: str) ->
 
 
 def hashable(x: Any) -> Any:
-    """Return a number or an array as a float or nested tuples of floats, which can be compared and hashed.
-
-    Parameters
-    ----------
-    x
-        Numbers.
-    """
+    """Return a number or an array as a float or nested tuples of floats, which can be compared and hashed."""
     nested = np.asarray(x, float).tolist()
     return _tuples(nested)
 
@@ -220,11 +193,5 @@ def _tuples(nested: Any) -> Any:
 
 
 def as_words(numbers: Any) -> str:
-    """Return a number, or nested sequences of numbers, with four digits.
-
-    Parameters
-    ----------
-    numbers
-        Floats, lists or tuples.
-    """
+    """Return a number, or nested sequences of numbers, with four digits."""
     return f"[{', '.join(map(as_words, numbers))}]" if isinstance(numbers, list | tuple) else f"{numbers:.4g}"

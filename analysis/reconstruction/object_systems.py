@@ -109,17 +109,7 @@ def joint_systems(first: Objects, second: Objects, *, capacity: int | None = Non
 def limited(objects: Objects, max_objects: int | None) -> Objects:
     """Return the collection with a promise, that is checked, of how many objects an event has.
 
-    Parameters
-    ----------
-    objects
-        A collection.
-    max_objects
-        The most objects that an event may have; None for no promise.
-
-    Raises
-    ------
-    CapacityError
-        When an event has more; inside ``jit`` from the running program.
+    None is no promise. Raises `CapacityError` when an event has more; inside ``jit`` from the running program.
     """
     array = objects.array
     if max_objects is None or (array.longest is not None and array.longest <= max_objects):

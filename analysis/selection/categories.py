@@ -11,19 +11,9 @@ import jax.numpy as jnp
 def exclusive(passes: Mapping[str, jax.Array], *, rest: str) -> dict[str, jax.Array]:
     """Return the probability of each category: that of its pass, and of no pass of a category before it.
 
-    Category k has ``p_k prod_{j < k} (1 - p_j)`` and the rest ``prod_j (1 - p_j)``, which add up to 1.
-
-    Parameters
-    ----------
-    passes
-        The probability of the pass that defines each category, in order of precedence.
-    rest
-        The name of the category of events that pass none.
-
-    Raises
-    ------
-    ValueError
-        Without a category, or when one has the name of the rest.
+    Category k has ``p_k prod_{j < k} (1 - p_j)`` and the rest ``prod_j (1 - p_j)``, which add up to 1. Passes are in
+    order of precedence, ``rest`` is the name of the category of events that pass none. Raises `ValueError` without a
+    category, or when one has the name of the rest.
 
     Examples
     --------

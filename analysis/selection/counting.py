@@ -96,17 +96,7 @@ class Counting(abc.ABC):
 def whole_number(n: Any, what: str) -> int:
     """Return a number of objects as an integer.
 
-    Parameters
-    ----------
-    n
-        The number.
-    what
-        The name of the method, for error messages.
-
-    Raises
-    ------
-    TypeError
-        When it is a parameter, or not a whole number known before the program runs.
+    Raises `TypeError` when it is a parameter, or not a whole number known before the program runs.
     """
     if isinstance(n, Threshold | ThresholdArray):
         raise TypeError(

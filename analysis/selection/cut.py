@@ -148,17 +148,8 @@ class Pass:
 def as_probability(passed: Any, like: Values | None = None) -> Values:
     """Return a pass, or a boolean array, as probabilities.
 
-    Parameters
-    ----------
-    passed
-        A `Pass`, or booleans (ragged or flat).
-    like
-        Gives the floating type of the result; JAX's default one otherwise.
-
-    Raises
-    ------
-    TypeError
-        For anything else: numbers that are not booleans would silently be taken for weights.
+    ``like`` gives the floating type of the result, JAX's default one otherwise. Raises `TypeError` for anything else:
+    numbers that are not booleans would silently be taken for weights.
     """
     if isinstance(passed, Pass):
         return passed.probability

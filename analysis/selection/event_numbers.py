@@ -50,12 +50,7 @@ class Numbers:
 def event_numbers(events: Events, kept: jax.Array) -> dict[str, Numbers]:
     """Return the numbers of a block of events by name: ``Jet.pt``, ``MET.pt``, ``ht``, ``probability``.
 
-    Parameters
-    ----------
-    events
-        At any point of an analysis.
-    kept
-        bool, shape (events,): which of them are data, and not there to fill up the block.
+    ``kept`` (bool, shape (events,)) tells which of them are data, and not there to fill up the block.
 
     Examples
     --------
@@ -79,15 +74,7 @@ def event_numbers(events: Events, kept: jax.Array) -> dict[str, Numbers]:
 
 
 def in_rows(kept: jax.Array, array: rg.RaggedArray) -> jax.Array:
-    """Return which items of a ragged array are data: bool, shape (capacity,).
-
-    Parameters
-    ----------
-    kept
-        bool, shape (rows,): which rows are.
-    array
-        The array.
-    """
+    """Return which items of a ragged array are data, bool of shape (capacity,), from which of its rows are."""
     return kept.at[array.row_ids].get(mode="fill", fill_value=False)
 
 

@@ -24,17 +24,9 @@ RANKING = "objects by falling pt"
 def by_falling(values: np.ndarray, offsets: np.ndarray) -> np.ndarray | None:
     """Return which object of each event has the highest value, which one the second highest, and so on.
 
-    Parameters
-    ----------
-    values
-        Shape (objects,), such as the pT; of equal ones the one stored first comes first, and NaN comes last.
-    offsets
-        Shape (events + 1,): where the objects of each event begin.
-
-    Returns
-    -------
-    numpy.ndarray or None
-        int32, shape (objects,): positions in the event. None when the objects are stored in that order.
+    Of equal values (shape (objects,), such as the pT) the one stored first comes first, and NaN comes last.
+    ``offsets``, shape (events + 1,), tell where the objects of each event begin. The result is int32, shape (objects,):
+    positions in the event; None when the objects are stored in that order.
 
     Examples
     --------
@@ -57,13 +49,7 @@ def by_falling(values: np.ndarray, offsets: np.ndarray) -> np.ndarray | None:
 
 
 def with_ranking(events: ak.Array) -> ak.Array:
-    """Return events in which every collection that has a pt and is not stored by it says which object leads.
-
-    Parameters
-    ----------
-    events
-        One record per event.
-    """
+    """Return events in which every collection that has a pt and is not stored by it says which object leads."""
     for name in events.fields:
         if (order := ranking_of(events[name])) is not None:
             events = ranked(events, name, order)
@@ -71,13 +57,7 @@ def with_ranking(events: ak.Array) -> ak.Array:
 
 
 def ranking_of(collection: ak.Array) -> np.ndarray | None:
-    """Return which object of each event leads, as `by_falling` does; None also for what is no collection with a pt.
-
-    Parameters
-    ----------
-    collection
-        A column of the events.
-    """
+    """Return which object of each event leads, as `by_falling` does; None also for what is no collection with a pt."""
     if collection.ndim < 2 or PT not in collection.fields or collection[PT].ndim != 2:
         return None
     offsets = np.append(0, np.cumsum(ak.to_numpy(ak.num(collection[PT]))))
@@ -87,14 +67,7 @@ def ranking_of(collection: ak.Array) -> np.ndarray | None:
 def ranked(events: ak.Array, name: str, order: np.ndarray | None) -> ak.Array:
     """Return events in which one collection says which object leads.
 
-    Parameters
-    ----------
-    events
-        One record per event.
-    name
-        The collection.
-    order
-        As from `by_falling`: None where objects are stored in that order.
+    The order is as from `by_falling`: None where objects are stored in it.
     """
     collection = events[name]
     counts = ak.num(collection[PT])
@@ -105,12 +78,7 @@ def ranked(events: ak.Array, name: str, order: np.ndarray | None) -> ak.Array:
 def in_order(array: rg.RaggedArray, order: rg.RaggedArray) -> rg.RaggedArray:
     """Return the objects of each event in another order.
 
-    Parameters
-    ----------
-    array
-        The objects.
-    order
-        With the same rows: the position of the object that comes first, of the second, and so on.
+    The order has the same rows: the position of the object that comes first, of the second, and so on.
 
     Examples
     --------

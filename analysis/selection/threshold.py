@@ -181,11 +181,8 @@ class ThresholdArray(_NotANumber):
     def __getitem__(self, index: Any) -> Threshold | ThresholdArray:
         """Return the threshold of one element, of each object or event, or (with a slice) several elements.
 
-        Parameters
-        ----------
-        index
-            Integers or slices, or an array of integers: one per event, or ragged, one per object. Where an index of an
-            array lies outside, the threshold is NaN.
+        An index is integers or slices, or an array of integers: one per event, or ragged, one per object. Where an
+        index of an array lies outside, the threshold is NaN.
         """
 
         def pick(index: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -255,13 +252,7 @@ class Cuts(Mapping[str, Any]):
 
 
 def as_float(x: Any) -> jax.Array:
-    """Return numbers as floats: integers in JAX's default precision, floats in their own.
-
-    Parameters
-    ----------
-    x
-        Numbers of any type.
-    """
+    """Return numbers as floats: integers in JAX's default precision, floats in their own."""
     x = jnp.asarray(x)
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.result_type(float))
 

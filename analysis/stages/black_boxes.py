@@ -22,15 +22,7 @@ OPAQUE = (
 def no_black_boxes(stage: str) -> Iterator[None]:
     """Say in one sentence what to do about code that asks for numbers while there are only symbols for them.
 
-    Parameters
-    ----------
-    stage
-        The name of the stage that runs in the block.
-
-    Raises
-    ------
-    TypeError
-        In place of JAX's own errors.
+    Raises `TypeError` in place of JAX's own errors.
 
     Examples
     --------

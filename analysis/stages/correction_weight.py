@@ -174,28 +174,12 @@ class Column:
 
 
 def columns_of(stage: str, variation: WordVariation) -> tuple[str, str]:
-    """Return the names of the columns with the factors up and down.
-
-    Parameters
-    ----------
-    stage
-        Its name.
-    variation
-        One of its uncertainties.
-    """
+    """Return the names of the columns with the factors up and down."""
     return f"{stage}_{variation.name}_up", f"{stage}_{variation.name}_down"
 
 
 def variation_source(stage: str, variation: WordVariation, processes: Sequence[str] | None) -> WeightVariation:
-    """Return an uncertainty of a stage's weight as a source.
-
-    Parameters
-    ----------
-    stage, variation
-        As for `columns_of`.
-    processes
-        Those it acts on.
-    """
+    """Return an uncertainty of a stage's weight as a source."""
     up, down = columns_of(stage, variation)
     return WeightVariation(f"{stage}_{variation.name}", Column(up), Column(down), processes=processes)
 
@@ -209,18 +193,7 @@ def with_weight(
 ) -> Events:
     """Return events with corrected weights, and columns of what the variations change of them.
 
-    Parameters
-    ----------
-    events
-        A block of events.
-    stage
-        Its name.
-    weight
-        From factors to those of the events.
-    nominal
-        Factors.
-    varied
-        Those up and down.
+    ``weight`` goes from factors to those of the events; ``varied`` are factors up and down.
     """
     base = weight(nominal)
     columns = {
@@ -234,12 +207,7 @@ def with_weight(
 def weight_of(factor: Any, probability: Any, *, objects: bool) -> jax.Array:
     """Return the factor of each event: the expected product over its selected objects.
 
-    Parameters
-    ----------
-    factor, probability
-        Of objects or of events.
-    objects
-        Which of them.
+    Factors and probabilities are of objects or of events.
     """
     if not objects:
         return jnp.asarray(factor)

@@ -241,17 +241,7 @@ class _Compiler:
 def take(source: Any, name: str) -> Any:
     """Return a column of events, or a field of a collection or of records, whatever methods these have.
 
-    Parameters
-    ----------
-    source
-        `Events`, `Objects`, records.
-    name
-        Of the column or the field.
-
-    Raises
-    ------
-    AttributeError
-        When there is none; says which there are.
+    Raises `AttributeError` when there is none; says which there are.
     """
     # a field of a collection may have the name of one of its methods
     return source[name] if isinstance(source, Objects) else getattr(source, name)
@@ -260,15 +250,7 @@ def take(source: Any, name: str) -> Any:
 def several(texts: Iterable[str]) -> tuple[str, ...]:
     """Return expressions as a tuple.
 
-    Parameters
-    ----------
-    texts
-        A list of expressions.
-
-    Raises
-    ------
-    TypeError
-        When it is one text, whose letters would be taken for expressions.
+    Raises `TypeError` when it is one text, whose letters would be taken for expressions.
     """
     if isinstance(texts, str):
         raise TypeError(f"needs a list of expressions; write [{texts!r}]")
@@ -278,17 +260,7 @@ def several(texts: Iterable[str]) -> tuple[str, ...]:
 def all_reads(texts: Iterable[str], collection: str = "") -> tuple[str, ...]:
     """Return the columns that expressions use, as branches are named.
 
-    Parameters
-    ----------
-    texts
-        Expressions.
-    collection
-        The collection that the names are fields of; none for columns of events.
-
-    Raises
-    ------
-    ValueError
-        When one is not understood.
+    Names are fields of the collection; without one, columns of events. Raises `ValueError` when one is not understood.
     """
     return tuple(dict.fromkeys(branch for text in texts for branch in parse(text).reads(collection)))
 
@@ -296,14 +268,6 @@ def all_reads(texts: Iterable[str], collection: str = "") -> tuple[str, ...]:
 def all_parameters(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the names of the parameters that expressions use.
 
-    Parameters
-    ----------
-    texts
-        Expressions.
-
-    Raises
-    ------
-    ValueError
-        When one is not understood.
+    Raises `ValueError` when one is not understood.
     """
     return tuple(dict.fromkeys(name for text in texts for name in parse(text).parameters))

@@ -16,12 +16,8 @@ SHOWN = 20
 def needed_branches(stages: Sequence[AnyStage]) -> dict[str, str]:
     """Return the branches that stages read from files, each with the name of the first stage that needs it.
 
-    Columns that an earlier stage makes are left out, and a field of a copied collection is the original's.
-
-    Parameters
-    ----------
-    stages
-        In the order in which they run.
+    Columns that an earlier stage makes are left out, and a field of a copied collection is the original's. Stages are
+    in the order in which they run.
 
     Examples
     --------
@@ -58,13 +54,7 @@ def _branch(column: str, made: Mapping[str, str]) -> str:
 
 
 def needed_parameters(stages: Sequence[AnyStage]) -> dict[str, str]:
-    """Return the parameters that stages ask for, each with the name of the first stage that needs it.
-
-    Parameters
-    ----------
-    stages
-        In the order in which they run.
-    """
+    """Return the parameters that stages ask for, each with the name of the first stage that needs it."""
     needed: dict[str, str] = {}
     for stage in stages:
         for parameter in stage.parameters:
@@ -73,13 +63,7 @@ def needed_parameters(stages: Sequence[AnyStage]) -> dict[str, str]:
 
 
 def branch_names(columns: Mapping[str, Any]) -> list[str]:
-    """Return the columns of events by the names that stages read them by, such as ``Jet_pt`` and ``genWeight``.
-
-    Parameters
-    ----------
-    columns
-        Collections, records and flat arrays by name, as in `Events`.
-    """
+    """Return the columns of events by the names that stages read them by, such as ``Jet_pt`` and ``genWeight``."""
     return [
         f"{name}_{field}" if field else name
         for name, column in columns.items()
@@ -91,19 +75,8 @@ def branch_names(columns: Mapping[str, Any]) -> list[str]:
 def check_needs(stages: Sequence[AnyStage], *, branches: Iterable[str], parameters: Iterable[str]) -> None:
     """Raise an error when a stage needs a branch or a parameter that is not there.
 
-    Parameters
-    ----------
-    stages
-        In the order in which they run.
-    branches
-        The branches there are, in a file or in events (`branch_names`).
-    parameters
-        The names of the parameters there are.
-
-    Raises
-    ------
-    ValueError
-        Names every stage that lacks something, what it lacks, the name that comes nearest, and what there is.
+    Branches are those of a file, or of events (`branch_names`). Raises `ValueError`, which names every stage that lacks
+    something, what it lacks, the name that comes nearest, and what there is.
 
     Examples
     --------

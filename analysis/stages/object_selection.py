@@ -65,9 +65,6 @@ class ObjectSelection(DeclaredStage):
 def copied(collection: str, into: str) -> tuple[tuple[str, str], ...]:
     """Return what a stage makes that puts objects of a collection into another one.
 
-    Parameters
-    ----------
-    collection, into
-        The two names; nothing is made when they are the same.
+    Nothing is made when both are the same.
     """
     return () if into == collection else ((into, collection),)

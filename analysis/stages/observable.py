@@ -73,16 +73,7 @@ class Observable(DeclaredStage):
 def with_column(events: Events, collection: str, column: str, value: Any) -> Events:
     """Return events with one more column, or with one more field of a collection.
 
-    Parameters
-    ----------
-    events
-        A block of events.
-    collection
-        Name of the collection; none for a column of events.
-    column
-        Name of the column or field.
-    value
-        One per event, or ragged.
+    Without a collection it is a column of events; the value is one per event, or ragged.
     """
     if not collection:
         return events.with_field(**{column: value})

@@ -77,11 +77,6 @@ class ScaleFactors(DeclaredStage):
 def expected_factor(p: jax.Array, factor: jax.Array) -> jax.Array:
     """Return what an object multiplies the weight by on average: its factor when it is selected, and otherwise 1.
 
-    Parameters
-    ----------
-    p
-        The probability that it is.
-    factor
-        May be missing (NaN) where it is not.
+    ``p`` is the probability that it is, and the factor may be missing (NaN) where it is not.
     """
     return 1 - p + p * jnp.where((p == 0) & ~jnp.isfinite(factor), 1, factor)

@@ -149,18 +149,7 @@ class Blueprint:
         return cells, counts
 
     def bins(self, cells: jax.Array) -> jax.Array:
-        """Return the bins that the model sees.
-
-        Parameters
-        ----------
-        cells
-            Shape (..., cells): the channels of the templates, side by side.
-
-        Returns
-        -------
-        jax.Array
-            Shape (..., bins), in the order of the model.
-        """
+        """Return the bins that the model sees, in its order, from the cells (last axis) of channels side by side."""
         index, counts = self.cells_of_bins
         # not a product with a matrix, in which one cell that is NaN would make all bins NaN
         return jnp.sum(jnp.where(counts, cells[..., index], 0), axis=-2)
@@ -299,12 +288,7 @@ class Blueprint:
     def mixed(self, nominal: jax.Array, down: jax.Array, up: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return the templates of each parameter, to which the changes of its sources add up.
 
-        Parameters
-        ----------
-        nominal
-            Shape (samples, bins).
-        down, up
-            Of the sources, shape (sources, samples, bins).
+        ``nominal`` has shape (samples, bins); ``down`` and ``up``, of the sources, shape (sources, samples, bins).
         """
         if self.mixing is None:
             return down, up
@@ -323,12 +307,7 @@ class Blueprint:
     def treated(self, nominal: jax.Array, down: jax.Array, up: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return templates after what each source asks for.
 
-        Parameters
-        ----------
-        nominal
-            Shape (samples, bins).
-        down, up
-            Shape (sources, samples, bins).
+        ``nominal`` has shape (samples, bins); ``down`` and ``up`` shape (sources, samples, bins).
         """
         for shape, sources in self.treatments:
             treat = functools.partial(_treated, shape)

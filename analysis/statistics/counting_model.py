@@ -135,12 +135,7 @@ def one_event(background: Counts, otherwise: jax.Array) -> jax.Array:
 def average_weight(sumw: jax.Array, sumw2: jax.Array, otherwise: jax.Array) -> jax.Array:
     """Return the average weight of selected events.
 
-    Parameters
-    ----------
-    sumw, sumw2
-        Sums of their weights and of the squares of these, any shape.
-    otherwise
-        What the average is where no event is selected.
+    ``otherwise`` is what the average is where no event is selected.
     """
     some = sumw > float(np.finfo(sumw.dtype).tiny) ** 0.5
     return jnp.where(some, sumw2 / jnp.where(some, sumw, 1), otherwise)

@@ -115,12 +115,8 @@ def heaviest_event(typical_weight: jax.Array) -> jax.Array:
     """Return what an event of the process with the heaviest events counts for.
 
     A process whose weights do not add up to a positive number has no typical weight, so that it is left out; where
-    there is no other one, the result is infinite, and with it no figure of merit is finite.
-
-    Parameters
-    ----------
-    typical_weight : jax.Array
-        Of the background processes, shape (processes,).
+    there is no other one, the result is infinite, and with it no figure of merit is finite. Weights are those of the
+    background processes, shape (processes,).
 
     Examples
     --------

@@ -18,16 +18,7 @@ def confined(sources: Sequence[Source], process: jax.Array, processes: Sequence[
     """Return sources whose factors are 1 for the events of the processes that they do not act on.
 
     What such a function makes of other events, which may lack what it looks at, is without consequence: NaN of theirs
-    reaches neither a histogram nor a derivative.
-
-    Parameters
-    ----------
-    sources
-        Of systematic uncertainty.
-    process
-        Integers, shape (events,): index of the process of each event.
-    processes
-        Their names.
+    reaches neither a histogram nor a derivative. ``process`` is the index of the process of each event.
 
     Examples
     --------

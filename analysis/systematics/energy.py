@@ -141,12 +141,7 @@ def scaled(events: Events, collection: str, factor: Any, *, met: str | None) -> 
 def with_momentum(missing: Any, px: Any, py: Any) -> Any:
     """Return the missing momentum with other components.
 
-    Parameters
-    ----------
-    missing
-        A record with ``pt`` and ``phi``.
-    px, py
-        In the unit of ``pt``.
+    It is a record with ``pt`` and ``phi``; components are in the unit of ``pt``.
     """
     missing = rg.with_field(missing, safe_sqrt(px**2 + py**2), "pt")
     # the angle of nothing is 0, with derivative 0

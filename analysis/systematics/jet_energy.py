@@ -60,12 +60,7 @@ MATCHING_WIDTHS = 3.0
 class OfJets:
     """An official correction as a function of jets.
 
-    Attributes
-    ----------
-    correction
-        Of any of the inputs JetPt, JetEta, JetPhi, JetA and Rho, and words.
-    words
-        By name of input.
+    It has any of the inputs JetPt, JetEta, JetPhi, JetA and Rho, and ``words`` by name of input.
     """
 
     correction: AnyCorrection
@@ -74,12 +69,8 @@ class OfJets:
     def __call__(self, jets: Objects, rho: Any = None) -> Any:
         """Return the correction of each jet.
 
-        Parameters
-        ----------
-        jets
-            With ``pt`` and ``eta``, and ``phi`` and ``area`` where asked for.
-        rho
-            The pile-up density of each event.
+        Jets have ``pt`` and ``eta``, and ``phi`` and ``area`` where asked for; ``rho`` is the pile-up density of each
+        event.
         """
         words = dict(self.words)
         fields = {"JetPt": "pt", "JetEta": "eta", "JetPhi": "phi", "JetA": "area"}

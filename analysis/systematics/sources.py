@@ -212,27 +212,13 @@ Source: TypeAlias = Normalisation | FreeNormalisation | ShapeSource
 
 
 def nuisances_of(source: Source) -> tuple[Nuisance, ...]:
-    """Return the parameters that a source moves with: one of its own name unless it says others.
-
-    Parameters
-    ----------
-    source
-        Of systematic uncertainty.
-    """
+    """Return the parameters that a source moves with: one of its own name unless it says others."""
     own = () if isinstance(source, FreeNormalisation) else tuple(source.nuisances)
     return own or (Nuisance(source.name),)
 
 
 def acts_on(source: Source, process: str, channel: str) -> bool:
-    """Tell whether a source acts on a process in a channel.
-
-    Parameters
-    ----------
-    source
-        Of systematic uncertainty.
-    process, channel
-        Their names.
-    """
+    """Tell whether a source acts on a process in a channel."""
     return Nuisance(source.name, 1.0, source.processes, source.channels).acts_on(process, channel)
 
 

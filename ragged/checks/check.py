@@ -39,18 +39,9 @@ def check(
 ) -> jax.Array:
     """Return an integer array unchanged; ``fail(*summary(*facts))`` is called on the host when ``failed`` holds.
 
-    Parameters
-    ----------
-    value
-        Integer array that the result depends on, so that the check cannot be optimised away.
-    failed
-        Boolean scalar.
-    facts
-        What is compared. Where the check is one of many (a loop, ``vmap``) that of the first failure.
-    fail
-        Raises the error; it gets integers.
-    summary
-        Makes integers of the facts for the message; computed only on failure.
+    The result has to depend on ``value``, so that the check cannot be optimised away. ``facts`` are what is compared;
+    where the check is one of many (a loop, ``vmap``) those of the first failure. ``summary`` makes integers of them,
+    only on failure.
     """
     if any(np.size(fact) == 0 for fact in facts):
         return value  # nothing is compared
@@ -60,12 +51,7 @@ def check(
 def first_failure(failed: jax.Array, facts: tuple[jax.Array, ...]) -> tuple[jax.Array, tuple[jax.Array, ...]]:
     """Return a check that stands for several.
 
-    Parameters
-    ----------
-    failed
-        bool, shape (checks,).
-    facts
-        Shape (checks, ...) each.
+    ``failed`` is bool, shape (checks,), each of the ``facts`` of shape (checks, ...).
     """
     if failed.shape[0] == 0:
         return jnp.zeros((), bool), tuple(jnp.zeros(fact.shape[1:], fact.dtype) for fact in facts)

@@ -98,12 +98,7 @@ def items_without_end(tree: Any) -> Any:
 def chosen_arguments(args: tuple[Any, ...], argnums: Argnums, operation: str) -> tuple[int, ...]:
     """Return ``argnums`` as a tuple.
 
-    Raises
-    ------
-    ValueError
-        When there is no such argument.
-    TypeError
-        When an argument holds only integers or booleans.
+    Raises `ValueError` when there is no such argument, `TypeError` when an argument holds only integers or booleans.
     """
     chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for i in chosen:

@@ -31,10 +31,7 @@ from .foreign import refuse_awkward
 def is_operand(x: Any) -> bool:
     """Return whether elementwise functions accept ``x``: numbers, arrays, ragged arrays, lists of numbers.
 
-    Raises
-    ------
-    TypeError
-        For an Awkward array, which has to be converted first.
+    Raises `TypeError` for an Awkward array, which has to be converted first.
     """
     refuse_awkward(x, "arithmetic")
     return isinstance(
@@ -145,17 +142,7 @@ def _apply(function: Callable[..., Any], arrays: Sequence[Any], valid: jax.Array
 def align(arrays: Sequence[Any], *, operation: str) -> tuple[RaggedArray, list[Any]]:
     """Bring arguments, of which at least one is ragged, to common rows; return these rows and each one's content.
 
-    Parameters
-    ----------
-    arrays
-        Ragged arrays, flat arrays with one value per row, scalars.
-    operation
-        Name for error messages.
-
-    Raises
-    ------
-    StructureError
-        When the rows do not fit.
+    Arrays are ragged, flat with one value per row, or scalars. Raises `StructureError` when the rows do not fit.
     """
     arrays = [settle(x) for x in arrays]
     lists = [x for x in arrays if isinstance(x, RaggedArray)]
@@ -179,21 +166,8 @@ def align(arrays: Sequence[Any], *, operation: str) -> tuple[RaggedArray, list[A
 def into_rows(x: Any, rows: RaggedArray, *, operation: str) -> Any:
     """Return the content of ``x`` laid out like the items of ``rows``.
 
-    A ragged array is known to have the same rows; a value per row is repeated along the row; a scalar stays one.
-
-    Parameters
-    ----------
-    x
-        Argument of an elementwise function.
-    rows
-        The array that says how the items lie.
-    operation
-        Name for error messages.
-
-    Raises
-    ------
-    StructureError
-        When ``x`` has another number of rows.
+    A ragged array is known to have the same rows; a value per row is repeated along the row; a scalar stays one. Raises
+    `StructureError` when ``x`` has another number of rows.
     """
     if isinstance(x, RaggedArray):
         return fit(x.content, rows.capacity)
@@ -218,15 +192,7 @@ def into_rows(x: Any, rows: RaggedArray, *, operation: str) -> Any:
 
 
 def repeat_rows(x: jax.Array, rows: RaggedArray) -> jax.Array:
-    """Return one value per row repeated for every item of the row, shape (capacity, ...).
-
-    Parameters
-    ----------
-    x
-        Shape (rows, ...).
-    rows
-        The array that says how many items each row has.
-    """
+    """Return one value per row, shape (rows, ...), repeated for every item of the row, shape (capacity, ...)."""
     if rows.rows == 0:
         return jnp.zeros((rows.capacity, *x.shape[1:]), x.dtype)
     longest = bound(rows)
@@ -248,10 +214,8 @@ _RENAMED = {"divide": "true_divide", "conjugate": "conj", "absolute": "abs"}
 def apply_numpy_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """Apply the JAX twin of a NumPy ufunc: what ``np.sin(x)`` does for a ragged ``x``.
 
-    Raises
-    ------
-    TypeError
-        When JAX has no such function, or for ``ufunc.reduce`` and other methods, ``out=`` and ``where=``.
+    Raises `TypeError` when JAX has no such function, or for ``ufunc.reduce`` and other methods, ``out=`` and
+    ``where=``.
     """
     if method != "__call__" or kwargs:
         asked = f"np.{ufunc.__name__}.{method}" if method != "__call__" else f"np.{ufunc.__name__}(..., {list(kwargs)})"

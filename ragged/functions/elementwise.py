@@ -17,11 +17,6 @@ from .applying import apply
 def elementwise(name: str) -> Callable[..., Any]:
     """Return the function of that name in `jax.numpy`, for ragged arrays as well.
 
-    Parameters
-    ----------
-    name
-        Such as ``"sqrt"``.
-
     Examples
     --------
     >>> import hepgrad.ragged as rg

@@ -17,20 +17,7 @@ from ..flat import FlatArray
 
 
 def refuse_awkward(x: Any, operation: str) -> None:
-    """Raise when ``x`` is an Awkward array, or a list or dict that holds one.
-
-    Parameters
-    ----------
-    x
-        An argument.
-    operation
-        Name for the message.
-
-    Raises
-    ------
-    TypeError
-        For Awkward arrays and records.
-    """
+    """Raise when ``x`` is an Awkward array, or a list or dict that holds one."""
     if isinstance(x, ak.Array | ak.Record):
         raise TypeError(
             f"{operation}: got an Awkward array; convert it once, outside jit, with rg.from_awkward(array) "
@@ -45,13 +32,7 @@ def refuse_awkward(x: Any, operation: str) -> None:
 
 
 def refuse_in_awkward(array_type: type) -> None:
-    """Make Awkward's operators refuse our arrays too: ``awkward + ragged`` would become Awkward's, item by item.
-
-    Parameters
-    ----------
-    array_type
-        A class of arrays.
-    """
+    """Make Awkward's operators refuse our arrays too: ``awkward + ragged`` would become Awkward's, item by item."""
 
     def refuse(array: Any) -> None:
         raise TypeError(
@@ -65,10 +46,7 @@ def refuse_in_awkward(array_type: type) -> None:
 def convert_for_jax(*array_types: type) -> None:
     """Make JAX's primitives (``jax.lax.exp``, ``jax.nn.sigmoid``) convert flat arrays, and refuse others in our words.
 
-    Parameters
-    ----------
-    *array_types
-        Classes of arrays. Those of `jax.numpy` convert by ``__jax_array__``.
+    Those of `jax.numpy` convert by ``__jax_array__``.
     """
 
     def convert(x: Any) -> Any:
@@ -90,15 +68,7 @@ def convert_for_jax(*array_types: type) -> None:
 
 
 def refuse_awkward_arrays(names: dict[str, Any], *, except_for: Sequence[str]) -> None:
-    """Make all public functions of a namespace refuse Awkward arrays.
-
-    Parameters
-    ----------
-    names
-        The namespace, which is changed.
-    except_for
-        Functions to leave alone.
-    """
+    """Make all public functions of a namespace, which is changed, refuse Awkward arrays."""
     for name, function in list(names.items()):
         ours = callable(function) and getattr(function, "__module__", "").startswith(f"{names['__name__']}.")
         if ours and not isinstance(function, type) and not name.startswith("_") and name not in except_for:

@@ -99,17 +99,7 @@ _POSITIONAL = {np.where: ("condition", "x", "y"), np.concatenate: ("arrays", "ax
 def dispatch(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Run the ragged twin of a NumPy function.
 
-    Parameters
-    ----------
-    function
-        The NumPy function.
-    args, kwargs
-        What it was called with.
-
-    Raises
-    ------
-    TypeError
-        When there is no such twin, or it does not understand one of the arguments.
+    Raises `TypeError` when there is no such twin, or it does not understand one of the arguments.
 
     Examples
     --------

@@ -14,21 +14,8 @@ def holding(dtype: Any, value: Any, *, operation: str) -> Any:
 
     As in Awkward, a value is never cut to the type of the items: integers become floating-point numbers where the value
     is one, booleans integers, and small or unsigned integers JAX's default integer where the value does not fit. A
-    Python number that fits leaves the type as it is.
-
-    Parameters
-    ----------
-    dtype
-        The type of the items.
-    value
-        A number, or an array of them (also traced).
-    operation
-        Name for the error message.
-
-    Raises
-    ------
-    OverflowError
-        When no integer type that JAX has now holds both.
+    Python number that fits leaves the type as it is. The value may be traced. Raises `OverflowError` when no integer
+    type that JAX has now holds both.
 
     Examples
     --------

@@ -95,11 +95,6 @@ INSTEAD: dict[str, str] = {
 def explain(name: str) -> str:
     """Return why there is no such name, for the error.
 
-    Parameters
-    ----------
-    name
-        The name that was asked for.
-
     Examples
     --------
     >>> from hepgrad.ragged.functions.unsupported import explain

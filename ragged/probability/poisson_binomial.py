@@ -110,20 +110,7 @@ def at_least_probability(p: Any, n: int) -> Any:
 
 
 def check_number(n: int, operation: str) -> None:
-    """Raise when a number of objects is not a static integer from 0 on.
-
-    Parameters
-    ----------
-    n
-        The number.
-    operation
-        Name for error messages.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When it is not an integer, or negative.
-    """
+    """Raise when a number of objects is not a static integer from 0 on."""
     if not hasattr(n, "__index__"):
         raise TypeError(f"{operation}: n must be an integer known before compilation, not {n!r}")
     if n < 0:
@@ -143,15 +130,7 @@ def _at_least(groups: Groups, p: jax.Array, *, n: int) -> jax.Array:
 
 
 def clean(groups: Groups, p: jax.Array) -> jax.Array:
-    """Return the probabilities as floats of at least 32 bits, and 0 for items that are left out.
-
-    Parameters
-    ----------
-    groups
-        The rows.
-    p
-        Shape (items,).
-    """
+    """Return the probabilities as floats of at least 32 bits, and 0 for items that are left out."""
     return groups.clean(widened(as_float(p)))
 
 
@@ -259,10 +238,7 @@ def _others_walk(n: int, groups: Groups, p: jax.Array) -> State:
 def convolve(a: State, b: State) -> State:
     """Return the probabilities of 0, 1, ... passes in two sets of objects together, from those of each set.
 
-    Parameters
-    ----------
-    a, b
-        The probabilities, equally many.
+    Both have equally many probabilities.
     """
     return tuple(sum((a[i] * b[k - i] for i in range(1, k + 1)), a[0] * b[k]) for k in range(len(a)))
 

@@ -274,19 +274,7 @@ def _exclusive_prod(groups: Groups, values: jax.Array) -> jax.Array:
 def on_rows(function: Callable[[RaggedArray], Any], x: Any, operation: str) -> Any:
     """Apply a function of the innermost rows.
 
-    Parameters
-    ----------
-    function
-        What to do with rows of numbers.
-    x
-        Ragged array of any depth.
-    operation
-        Name for error messages.
-
-    Raises
-    ------
-    TypeError
-        When the items are records or the array is not ragged.
+    Raises `TypeError` when the items are records or the array is not ragged.
     """
     x = settle(x)
     if not isinstance(x, RaggedArray):

@@ -31,23 +31,11 @@ def scan_by_id(
 ) -> Any:
     """Return, for each item, the combination of the items with its id up to and including it.
 
-    Parameters
-    ----------
-    combine
-        Associative function of two pytrees of arrays, shape (n, ...) each: (earlier, later) -> combination.
-    items
-        Pytree of arrays, shape (items, ...).
-    ids
-        int32, shape (items,): equal for the items of one row, which lie next to each other; ``num`` for items to leave
-        out, which keep their value.
-    num
-        The number of rows (static).
-    identity
-        Pytree of numbers that ``combine`` leaves the other side unchanged with.
-    longest
-        No row is longer (static); None when unknown.
-    reverse
-        Combine from the end: each item with those behind it.
+    ``combine(earlier, later)`` is an associative function of two pytrees of arrays, shape (n, ...) each, which leaves
+    the other side unchanged with the numbers ``identity``. ``ids`` (int32, shape (items,)) are equal for the items of
+    one row, which lie next to each other, and ``num``, the static number of rows, for items to leave out, which keep
+    their value. No row is longer than ``longest`` (static; None when unknown). With ``reverse`` each item is combined
+    with those behind it.
     """
     count = ids.shape[0]
 
@@ -74,10 +62,7 @@ def scan_by_id(
 def shift_by_id(items: Any, ids: jax.Array, num: int, *, identity: Any, reverse: bool = False) -> Any:
     """Return, for each item, the one before it (or behind it) with the same id, and the identity where there is none.
 
-    Parameters
-    ----------
-    items, ids, num, identity, reverse
-        As for `scan_by_id`.
+    Arguments are those of `scan_by_id`.
     """
     if ids.shape[0] == 0:
         return items
@@ -91,12 +76,7 @@ def shift_by_id(items: Any, ids: jax.Array, num: int, *, identity: Any, reverse:
 def exclusive_products(values: jax.Array, ids: jax.Array, num: int, longest: int | None) -> jax.Array:
     """Return, for each item, the product of the other items with its id, without a division.
 
-    Parameters
-    ----------
-    values
-        Shape (items, ...).
-    ids, num, longest
-        As for `scan_by_id`.
+    ``values`` have shape (items, ...); the rest is as for `scan_by_id`.
     """
     before = scan_by_id(jnp.multiply, values, ids, num, identity=1, longest=longest)
     behind = scan_by_id(jnp.multiply, values, ids, num, identity=1, longest=longest, reverse=True)

@@ -35,25 +35,9 @@ Grouped: TypeAlias = "tuple[Groups | Whole, jax.Array, Callable[[jax.Array], Any
 def by_axis(x: Any, axis: int | None, *, keepdims: bool, operation: str, index: bool = False) -> Grouped:
     """Return the groups of a reduction, the numbers it works on, and a function that gives the result its structure.
 
-    Parameters
-    ----------
-    x
-        Ragged array of numbers, or a flat array.
-    axis
-        0 is the outermost; negative ones count from the innermost; None for everything.
-    keepdims
-        Leave an axis of length 1.
-    operation
-        Name for error messages.
-    index
-        Whether positions along the axis will be asked for.
-
-    Raises
-    ------
-    TypeError
-        When the items are records, or the axis is not an integer.
-    ValueError
-        When the array has no such axis.
+    Axis 0 is the outermost, negative ones count from the innermost, None is everything. ``index`` tells whether
+    positions along the axis will be asked for. Raises `TypeError` when the items are records, or the axis is not an
+    integer, `ValueError` when the array has no such axis.
     """
     x = settle(x)
     depth = depth_of(x, operation=operation)
@@ -79,17 +63,7 @@ def by_axis(x: Any, axis: int | None, *, keepdims: bool, operation: str, index: 
 def depth_of(x: Any, *, operation: str) -> int:
     """Return the number of axes of an array of numbers.
 
-    Parameters
-    ----------
-    x
-        Ragged or flat array.
-    operation
-        Name for error messages.
-
-    Raises
-    ------
-    TypeError
-        When the items are records.
+    Raises `TypeError` when the items are records.
     """
     if isinstance(x, RaggedArray):
         return 1 + depth_of(x.content, operation=operation)
@@ -101,19 +75,7 @@ def depth_of(x: Any, *, operation: str) -> int:
 def positive_axis(axis: int, depth: int, *, operation: str) -> int:
     """Return the axis counted from the outermost.
 
-    Parameters
-    ----------
-    axis
-        May be negative: -1 is the innermost.
-    depth
-        The number of axes.
-    operation
-        Name for error messages.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When the axis is not an integer, or there is no such axis.
+    Raises `TypeError` or `ValueError` when the axis is not an integer, or there is no such axis.
     """
     if not isinstance(axis, int | np.integer):
         raise TypeError(f"{operation}: axis must be an integer or None, not {axis!r}")
@@ -125,12 +87,7 @@ def positive_axis(axis: int, depth: int, *, operation: str) -> int:
 def with_numbers(x: Any, values: jax.Array) -> Any:
     """Return the structure of ``x`` with other numbers at the bottom.
 
-    Parameters
-    ----------
-    x
-        Ragged or flat array.
-    values
-        As many as there are numbers in the buffer of ``x``.
+    There are as many as in the buffer of ``x``.
     """
     if isinstance(x, RaggedArray):
         return x.with_content(with_numbers(x.content, values))

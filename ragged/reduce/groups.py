@@ -92,12 +92,8 @@ class Groups:
 class Whole:
     """All items in one group, as ``axis=None`` asks; the interface is that of `Groups`, on flat arrays.
 
-    Attributes
-    ----------
-    valid
-        bool, shape (items,): which items to use; None for all.
-    items
-        The number of items in the buffer (static).
+    ``valid`` (bool, shape (items,); None for all) tells which items to use, ``items`` (static) how many the buffer
+    holds.
     """
 
     valid: jax.Array | None
@@ -136,9 +132,6 @@ class Whole:
 def groups_of(rows: RaggedArray) -> Groups:
     """Return the rows of a ragged array as groups.
 
-    Parameters
-    ----------
-    rows
-        Any ragged array; its content is not looked at.
+    Its content is not looked at.
     """
     return Groups(rows.row_ids, rows.offsets, None, rows.rows, bound(rows), rows.exact)

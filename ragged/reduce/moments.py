@@ -175,17 +175,7 @@ def std(
 
 
 def prepared(groups: Groups | Whole, values: jax.Array, weight: jax.Array | None) -> tuple[Any, jax.Array]:
-    """Return the weights and their sums (counts without weights), with the unused end of the buffer set to 0.
-
-    Parameters
-    ----------
-    groups
-        Which items belong together.
-    values
-        What is weighted.
-    weight
-        One for each item, or None.
-    """
+    """Return the weights and their sums (counts without weights), with the unused end of the buffer set to 0."""
     if weight is not None:
         weight = groups.clean(weight)
         return weight, groups.sum(weight)
@@ -194,13 +184,7 @@ def prepared(groups: Groups | Whole, values: jax.Array, weight: jax.Array | None
 
 
 def ratio(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
-    """Return a quotient whose derivative is 0, not NaN, where the denominator is 0.
-
-    Parameters
-    ----------
-    numerator, denominator
-        Of equal shape.
-    """
+    """Return a quotient whose derivative is 0, not NaN, where the denominator is 0."""
     nothing = denominator == 0
     constant = jax.lax.stop_gradient(numerator) / jax.lax.stop_gradient(denominator)
     return jnp.where(nothing, constant, numerator / jnp.where(nothing, 1, denominator))

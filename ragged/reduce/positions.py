@@ -81,17 +81,7 @@ def argmin(array: Any, axis: int | None = None, *, keepdims: bool = False, mask_
 
 
 def arg_without_nan(array: Any, axis: int | None, *, keepdims: bool, operation: str, largest: bool) -> Any:
-    """Return the position of the largest or smallest item that is not NaN; -1 where there is none.
-
-    Parameters
-    ----------
-    array, axis, keepdims
-        As for `argmax`.
-    operation
-        Name for error messages.
-    largest
-        The largest, or the smallest.
-    """
+    """Return the position of the largest or smallest item that is not NaN; -1 where there is none."""
     return reduce_with(
         _arg, array, axis, keepdims=keepdims, operation=operation, index=True, largest=largest, nan_first=False
     )

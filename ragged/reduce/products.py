@@ -40,12 +40,7 @@ def segment_prod(values: jax.Array, rows: RaggedArray) -> jax.Array:
 def prod_in_order(values: jax.Array, ids: jax.Array, num: int, longest: int | None) -> jax.Array:
     """Return the products of the items with the same id, which lie next to each other, in order; shape (num, ...).
 
-    Parameters
-    ----------
-    values, ids, longest
-        As for `sum_in_order`.
-    num
-        The number of products (static).
+    ``num`` is static; the rest is as for `sum_in_order`.
     """
     return _prod(values, ids, num=num, longest=longest)
 
@@ -53,10 +48,7 @@ def prod_in_order(values: jax.Array, ids: jax.Array, num: int, longest: int | No
 def prod_by_id(values: jax.Array, ids: jax.Array, num: int) -> jax.Array:
     """Return the products of the items with the same id, in any order; shape (num, ...).
 
-    Parameters
-    ----------
-    values, ids, num
-        As for `sum_by_id`.
+    Arguments are those of `sum_by_id`.
     """
     order = jnp.argsort(jnp.minimum(ids, num), stable=True)
     return _prod(values[order], jnp.minimum(ids, num)[order], num=num, longest=None)
@@ -94,20 +86,10 @@ def exclusive_by_id(values: jax.Array, product: jax.Array, ids: jax.Array, num: 
     """Return, for each item, the product of the other items with its id; ids in order.
 
     In closed form, product / item, with the zeros counted; the derivative is that of running products from both sides,
-    which holds to any order.
-
-    Parameters
-    ----------
-    values
-        Floats or complex numbers, shape (items, ...).
-    product
-        Shape (num, ...): the products of all items with the same id, which the caller has anyway.
-    ids
-        int32, shape (items,), never decreasing; ``num`` for items to leave out, for which the result is 1.
-    num
-        The number of ids (static).
-    longest
-        At most so many items share an id (static); None when unknown.
+    which holds to any order. ``values`` are floats or complex numbers, shape (items, ...), and ``product``, shape (num,
+    ...), the products of all items with the same id, which the caller has anyway. ``ids`` (int32, shape (items,)) never
+    decrease, and are ``num`` (static) for items to leave out, for which the result is 1. At most ``longest`` items
+    share an id (static; None when unknown).
     """
     values = jnp.where(column(ids < num, values), values, 1)
     is_zero = values == 0

@@ -47,18 +47,9 @@ def reduce_with(
 ) -> Any:
     """Apply a reduction formula along an axis, in one compiled kernel.
 
-    Parameters
-    ----------
-    formula
-        Module-level function of (groups, values, weight, *arguments, **options) that returns one result per group.
-    x, axis, keepdims, operation, index
-        As for `by_axis`.
-    weight
-        Broadcast against ``x``; None for no weight.
-    arguments
-        Further numbers or arrays for the formula, which may be traced.
-    **options
-        Static options of the formula.
+    The formula, a function at the level of a module, takes ``(groups, values, weight, *arguments, **options)`` and
+    returns one result per group. The weight is broadcast against ``x``, ``arguments`` may be traced, ``options`` are
+    static; the rest is as for `by_axis`.
     """
     if weight is not None:
         x, weight = apply(_pair, x, weight, operation=operation)

@@ -91,14 +91,7 @@ def segment_min(values: jax.Array, rows: RaggedArray) -> jax.Array:
 def extreme_by_id(values: jax.Array, ids: jax.Array, num: int, *, largest: bool, ordered: bool = False) -> jax.Array:
     """Return the largest (or smallest) of the items with the same id; NaN is passed over; shape (num, ...).
 
-    Parameters
-    ----------
-    values, ids, num
-        As for `hepgrad.ragged.reduce.sums.sum_by_id`.
-    largest
-        The largest, or the smallest.
-    ordered
-        Whether the ids never decrease.
+    ``ordered`` tells whether the ids never decrease; the rest is as for `hepgrad.ragged.reduce.sums.sum_by_id`.
     """
     return _extreme(values, ids, num=num, largest=largest, ordered=ordered)
 
@@ -107,11 +100,6 @@ def bound(rows: RaggedArray) -> int | None:
     """Return a static bound on the length of a row, or None; the promised one first, as it costs nothing.
 
     Rounded up to a power of two: eager calls on rows of similar lengths share one compiled kernel.
-
-    Parameters
-    ----------
-    rows
-        Any ragged array.
     """
     longest = rows.longest if rows.max_length is None else rows.max_length
     return None if longest is None else 1 << max(int(longest) - 1, 0).bit_length()
@@ -120,17 +108,7 @@ def bound(rows: RaggedArray) -> int | None:
 def identity(dtype: Any, *, largest: bool) -> Any:
     """Return what the maximum (or minimum) of nothing is: -inf or the smallest number of the type.
 
-    Parameters
-    ----------
-    dtype
-        The type of the items.
-    largest
-        For the maximum, or for the minimum.
-
-    Raises
-    ------
-    TypeError
-        For complex numbers, which have no order.
+    Raises `TypeError` for complex numbers, which have no order.
     """
     if jnp.issubdtype(dtype, jnp.floating):
         return -np.inf if largest else np.inf
@@ -145,16 +123,7 @@ def identity(dtype: Any, *, largest: bool) -> Any:
 def spread(per_id: jax.Array, ids: jax.Array, *, fill: Any = 0, ordered: bool = True) -> jax.Array:
     """Return the value of each item's id, and ``fill`` for items that are left out; shape (items, ...).
 
-    Parameters
-    ----------
-    per_id
-        Shape (num, ...).
-    ids
-        int32, shape (items,).
-    fill
-        The value for ids from ``num`` on.
-    ordered
-        Whether the ids never decrease.
+    ``per_id`` has shape (num, ...), ``ids`` are int32, shape (items,); ``ordered`` tells whether they never decrease.
     """
     # widened, since the derivative adds up
     wide = widened(per_id)
@@ -165,12 +134,7 @@ def spread(per_id: jax.Array, ids: jax.Array, *, fill: Any = 0, ordered: bool = 
 def column(mask: jax.Array, like: jax.Array) -> jax.Array:
     """Return a mask of items reshaped so that it broadcasts against values with further dimensions.
 
-    Parameters
-    ----------
-    mask
-        Shape (items,).
-    like
-        Shape (items, ...).
+    Shapes are (items,) and (items, ...).
     """
     return mask.reshape(mask.shape + (1,) * (like.ndim - 1))
 
@@ -208,11 +172,6 @@ def settled(values: jax.Array) -> jax.Array:
     XLA may compute values again in each loop that uses them, and round them otherwise there. Then none of them need be
     equal to the largest one. Only the result of a condition that the compiler cannot foresee is computed once. Two
     equal branches would be no condition: hence NaN for NaN in one of them.
-
-    Parameters
-    ----------
-    values
-        Any shape and type.
     """
     if values.size == 0 or not jnp.issubdtype(values.dtype, jnp.floating):
         return values

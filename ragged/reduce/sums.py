@@ -24,50 +24,24 @@ BLOCK = 1 << 6
 
 
 def sum_dtype(dtype: Any) -> Any:
-    """Return the type of a sum or product: JAX's default integer for booleans and smaller integers.
-
-    Parameters
-    ----------
-    dtype
-        The type of the items.
-    """
+    """Return the type of a sum or product: JAX's default integer for booleans and smaller integers."""
     kind = np.dtype(dtype).kind
     wide = {"b": np.int64, "i": np.int64, "u": np.uint64}.get(kind)
     return dtype if wide is None else jax.dtypes.canonicalize_dtype(wide)
 
 
 def widened(x: jax.Array) -> jax.Array:
-    """Return 16-bit floating-point numbers as float32, in which they can be added up; anything else as it is.
-
-    Parameters
-    ----------
-    x
-        Any shape and type.
-    """
+    """Return 16-bit floating-point numbers as float32, in which they can be added up; anything else as it is."""
     return x.astype(jnp.float32) if _is_half(x.dtype) else x
 
 
 def narrowed(result: jax.Array, dtype: Any) -> jax.Array:
-    """Return a float32 result in the 16-bit type that the items had before `widened`, anything else as it is.
-
-    Parameters
-    ----------
-    result
-        What was computed from widened items.
-    dtype
-        The type of the items.
-    """
+    """Return a float32 result in the 16-bit type that the items had before `widened`, anything else as it is."""
     return result.astype(dtype) if _is_half(dtype) and result.dtype == jnp.float32 else result
 
 
 def as_float(x: jax.Array) -> jax.Array:
-    """Return integers and booleans as JAX's default floating-point numbers, anything else as it is.
-
-    Parameters
-    ----------
-    x
-        Any shape and type.
-    """
+    """Return integers and booleans as JAX's default floating-point numbers, anything else as it is."""
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.result_type(float))
 
 
@@ -78,16 +52,9 @@ def _is_half(dtype: Any) -> bool:
 def sum_in_order(values: jax.Array, ids: jax.Array, offsets: jax.Array, longest: int | None) -> jax.Array:
     """Return the sums of the items with the same id, which lie next to each other, in order; shape (num, ...).
 
-    Parameters
-    ----------
-    values
-        Shape (items, ...).
-    ids
-        int32, shape (items,); ``num`` for items to leave out.
-    offsets
-        int32, shape (num + 1,): where the items of each id begin.
-    longest
-        At most so many items share an id (static); None when unknown.
+    ``values`` have shape (items, ...); ``ids`` are int32, shape (items,), ``num`` for items to leave out; ``offsets``
+    (int32, shape (num + 1,)) tell where the items of each id begin. At most ``longest`` items share an id (static; None
+    when unknown).
     """
     if not _may_be_long(values, longest):
         return _sum_short(values, ids, num=offsets.shape[0] - 1)
@@ -125,12 +92,7 @@ def _sum_long(values: jax.Array, ids: jax.Array, offsets: jax.Array, *, longest:
 def add_in_turn(values: jax.Array, ids: jax.Array, num: int, *, ordered: bool = True) -> jax.Array:
     """Return the sums of the items with the same id, added one after the other; shape (num, ...).
 
-    Parameters
-    ----------
-    values, ids, num
-        As for `sum_by_id`.
-    ordered
-        Whether the ids never decrease.
+    ``ordered`` tells whether the ids never decrease; the rest is as for `sum_by_id`.
     """
     # one sum more for what is left out, so that neither the sum nor its derivative looks whether an id is in range
     zeros = jnp.zeros((num + 1, *values.shape[1:]), sum_dtype(values.dtype))
@@ -170,18 +132,9 @@ def sum_by_id(
 ) -> jax.Array:
     """Return the sums of the items with the same id, in any order; shape (num, ...).
 
-    Parameters
-    ----------
-    values
-        Shape (items, ...).
-    ids
-        int32, shape (items,); items with ids from ``num`` on are left out.
-    num
-        The number of sums (static).
-    longest
-        At most so many items share an id (static); None when unknown.
-    crowd
-        int32 scalar: the same bound when only the running program knows it; None to count.
+    ``values`` have shape (items, ...); ``ids`` are int32, shape (items,), and items with ids from ``num`` (static) on
+    are left out. At most ``longest`` items share an id (static; None when unknown); ``crowd`` (int32 scalar) is the
+    same bound when only the running program knows it, None to count.
     """
     return _sum_unordered(values, ids, crowd, num=num, longest=longest)
 
@@ -228,16 +181,9 @@ def spread_to_items(
 ) -> jax.Array:
     """Return the value of its row for each item; shape (items, ...).
 
-    The derivative adds up what arrives at the items of a row, by blocks where rows are known to be long.
-
-    Parameters
-    ----------
-    per_row
-        Shape (num, ...).
-    ids, offsets, longest
-        As for `sum_in_order`.
-    in_bounds
-        Whether there are no items to leave out; these get the value of the last row.
+    The derivative adds up what arrives at the items of a row, by blocks where rows are known to be long. ``per_row``
+    has shape (num, ...). ``in_bounds`` tells that there are no items to leave out, which get the value of the last row.
+    The rest is as for `sum_in_order`.
     """
     wide = widened(per_row)
     if longest is not None and longest > LONG and wide.dtype in (jnp.float32, jnp.complex64):

@@ -51,25 +51,10 @@ def rows_from_counts(
 ) -> RaggedArray:
     """Return rows of the given lengths, whose items are their own positions in the row: 0, 1, 2, ...
 
-    Parameters
-    ----------
-    counts
-        Integers, shape (rows,), not negative.
-    capacity
-        Room for this many items. By default exactly as many as there are, or ``max_length * rows`` inside ``jit``.
-    max_length
-        A static bound on the counts, if known.
-    certain
-        A promise that the items fit into ``capacity``, which then sets the size inside ``jit`` only, without a check.
-    operation
-        Name for error messages.
-
-    Raises
-    ------
-    CapacityError
-        When the items do not fit.
-    TypeError
-        Inside ``jit`` without ``capacity`` and ``max_length``.
+    ``counts`` are integers, not negative, and ``max_length`` a static bound on them, if known. By default there is room
+    for exactly as many items as there are, or for ``max_length * rows`` inside ``jit``. ``certain`` is a promise that
+    the items fit into ``capacity``, which then sets the size inside ``jit`` only, without a check. Raises
+    `CapacityError` when the items do not fit, `TypeError` inside ``jit`` without ``capacity`` and ``max_length``.
 
     Examples
     --------
@@ -137,20 +122,10 @@ def take(
     """Return items of flat, nested or record content by their index along the first axis.
 
     The gradient of items that are not selected is exactly zero, and what arrives at places that are not ``valid`` is
-    dropped.
-
-    Parameters
-    ----------
-    content
-        The items.
-    index
-        Integers, shape (n,), not negative; those behind the last item are clipped to it.
-    valid
-        bool, shape (n,): which places of the result are data; None for all. Lists at other places become empty.
-    repeats
-        How often an item occurs in ``index`` at most, if known; it bounds the size of nested results inside ``jit``.
-    operation
-        Name for error messages.
+    dropped. ``index`` holds integers, shape (n,), not negative; those behind the last item are clipped to it. ``valid``
+    (bool, shape (n,); None for all) tells which places of the result are data; lists at other places become empty.
+    ``repeats`` is how often an item occurs in ``index`` at most, if known, which bounds the size of nested results
+    inside ``jit``.
 
     Examples
     --------
@@ -191,27 +166,11 @@ def take_rows(
 ) -> RaggedArray:
     """Return rows of a ragged array by their index; a row may be taken several times, or left out.
 
-    Parameters
-    ----------
-    array
-        Rows of any depth.
-    index
-        Integers, shape (n,), from 0 to below the number of rows.
-    valid
-        bool, shape (n,): which rows of the result are real; the others are empty. None for all.
-    repeats
-        How often a row occurs in ``index`` at most, if known (computed where ``index`` is known).
-    capacity
-        Room for this many items (of the outermost level).
-    exact
-        Promise that the result has exactly as many items as the array (``index`` is a permutation).
-    operation
-        Name for error messages.
-
-    Raises
-    ------
-    CapacityError
-        When the items do not fit.
+    ``index`` holds integers, shape (n,), from 0 to below the number of rows. ``valid`` (bool, shape (n,); None for all)
+    tells which rows of the result are real; the others are empty. ``repeats`` is how often a row occurs at most, if
+    known (computed where ``index`` is known), and ``capacity`` room for items of the outermost level. ``exact``
+    promises that the result has exactly as many items as the array (``index`` is a permutation). Raises `CapacityError`
+    when the items do not fit.
 
     Examples
     --------
@@ -267,15 +226,7 @@ def _take_known_rows(
 def compact(flags: Any) -> Any:
     """Return the places where ``flags`` is true, in order; inside ``jit`` the rest of the result is not meaningful.
 
-    Parameters
-    ----------
-    flags
-        bool, shape (n,).
-
-    Returns
-    -------
-    int32 array
-        As many as there are true flags; shape (n,) inside ``jit``.
+    The result is int32: as many as there are true flags, and of shape (n,) inside ``jit``.
     """
     known = concrete(flags)
     if known is not None:

@@ -16,23 +16,10 @@ from ..rows import Rows
 def wrap_index(index: Any, counts: Any, rows: Any, *, valid: Any = None, operation: str) -> Any:
     """Return positions in rows as numbers from 0; NumPy where everything is known.
 
-    Parameters
-    ----------
-    index
-        Integers, shape (n,) or (): positions, negative from the end.
-    counts
-        Integers, shape (n,) or (): the length of the row that each one points into.
-    rows
-        Integers, shape (n,) or (): the row, for the message.
-    valid
-        bool, shape (n,): which of them matter; None for all. The others may be anything.
-    operation
-        Name for the message.
-
-    Raises
-    ------
-    IndexError
-        For a position outside its row (inside ``jit`` from the running program).
+    ``index`` (negative from the end), ``counts``, the length of the row that each one points into, and ``rows``, for
+    the message, are integers of shape (n,) or (). ``valid`` (bool, shape (n,); None for all) tells which of them
+    matter; the others may be anything. Raises `IndexError` for a position outside its row (inside ``jit`` from the
+    running program).
     """
 
     def fail(index: int, count: int, row: int) -> None:
@@ -70,19 +57,8 @@ def _first_row(index: Any, count: Any, bad: Any) -> tuple[Any, Any]:
 def wrap_rows(rows: Rows, index: Any, *, valid: Any = None) -> Any:
     """Return an index of rows as numbers from 0.
 
-    Parameters
-    ----------
-    rows
-        The rows that there are.
-    index
-        Integers, shape (n,) or ().
-    valid
-        bool, shape (n,): which of them matter; None for all. The others become row 0.
-
-    Raises
-    ------
-    IndexError
-        For a row that is not there.
+    Those that are not ``valid`` (bool, shape (n,); None for all) become row 0. Raises `IndexError` for a row that is
+    not there.
     """
 
     def fail(index: int, count: int) -> None:

@@ -21,22 +21,10 @@ from .integers import wrap_index
 def by_ragged(array: RaggedArray, where: RaggedArray) -> RaggedArray:
     """Return ``array[where]`` for a ragged ``where`` with the same rows.
 
-    Parameters
-    ----------
-    array
-        Rows of any depth.
-    where
-        Booleans in the same rows as the array's items (at any depth), or positions in each row, as many as wanted. One
-        position per row may be -1 where the row is empty, as `argmax` says it, and takes nothing there.
-
-    Raises
-    ------
-    StructureError
-        When the rows of a mask are not the array's.
-    IndexError
-        For a position outside its row.
-    TypeError
-        When ``where`` holds neither booleans nor integers.
+    ``where`` holds booleans in the same rows as the array's items (at any depth), or positions in each row, as many as
+    wanted. One position per row may be -1 where the row is empty, as `argmax` says it, and takes nothing there. Raises
+    `StructureError` when the rows of a mask are not the array's, `IndexError` for a position outside its row,
+    `TypeError` when ``where`` holds neither booleans nor integers.
     """
     array, where = settle(array), settle(where)
     if array.rows != where.rows and array.length is None and where.length is None:

@@ -20,19 +20,7 @@ _MANY = np.iinfo(np.int32).max
 def slice_bounds(part: slice, counts: Any) -> tuple[Any, Any, int]:
     """Return where a slice starts, how many items it has, and its step, for rows of the given lengths.
 
-    As ``slice.indices``, item by item, for NumPy and JAX arrays.
-
-    Parameters
-    ----------
-    part
-        The slice.
-    counts
-        Integers of any shape.
-
-    Raises
-    ------
-    ValueError
-        For a step of zero.
+    As ``slice.indices``, item by item, for NumPy and JAX arrays. Raises `ValueError` for a step of zero.
     """
     step = 1 if part.step is None else int(part.step)
     if step == 0:
@@ -53,15 +41,7 @@ def slice_bounds(part: slice, counts: Any) -> tuple[Any, Any, int]:
 
 
 def slice_limit(part: slice, longest: int | None) -> int | None:
-    """Return a static bound on the number of items that a slice leaves in a row; None when there is none.
-
-    Parameters
-    ----------
-    part
-        The slice.
-    longest
-        A bound on the length of the row, if known.
-    """
+    """Return a static bound on the number of items that a slice leaves in a row; None when there is none."""
     start, stop, step = part.start, part.stop, 1 if part.step is None else int(part.step)
     limit = _MANY if longest is None else longest
     if step > 0:
@@ -79,12 +59,7 @@ def slice_limit(part: slice, longest: int | None) -> int | None:
 def slice_rows(array: Content, part: slice) -> Content:
     """Return ``array[part]``.
 
-    Parameters
-    ----------
-    array
-        Flat, nested or record content, all of whose rows are real.
-    part
-        Start, stop and step, known while tracing.
+    All rows of the array are real; start, stop and step are known while tracing.
     """
     if isinstance(array, RecordArray):
         return RecordArray({k: slice_rows(v, part) for k, v in array.columns.items()})

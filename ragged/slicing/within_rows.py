@@ -22,19 +22,8 @@ _ALL = slice(None)
 def each(content: Content, items: tuple[Any, ...], live: Any) -> Content:
     """Apply the parts of an index inside each row.
 
-    Parameters
-    ----------
-    content
-        The rows.
-    items
-        Parts of an index, one per list level.
-    live
-        How many of the rows are real (int32 scalar); None for all. The others are not checked.
-
-    Raises
-    ------
-    IndexError
-        When a row is too short, or there are more parts than list levels.
+    There is one part per list level. Rows from ``live`` on (int32 scalar; None for all) are not real, and not checked.
+    Raises `IndexError` when a row is too short, or there are more parts than list levels.
     """
     if not items:
         return content
@@ -69,19 +58,7 @@ def each(content: Content, items: tuple[Any, ...], live: Any) -> Content:
 
 
 def regular(rows: int, width: int, live: Any, content: Content | None = None) -> RaggedArray:
-    """Return lists of equal length in the rows that are real, and empty ones behind.
-
-    Parameters
-    ----------
-    rows
-        The number of lists.
-    width
-        The length of each.
-    live
-        How many of the rows are real (int32 scalar); None for all.
-    content
-        Their items.
-    """
+    """Return lists of ``width`` items in the rows that are real (``live``; None for all), and empty ones behind."""
     bounds, ids = np.arange(rows + 1, dtype=np.int32), np.repeat(np.arange(rows, dtype=np.int32), width)
     if live is None:
         held = constant(ids)
@@ -94,21 +71,9 @@ def regular(rows: int, width: int, live: Any, content: Content | None = None) ->
 def pick(array: RaggedArray, rows: Any, places: Any, *, live: Any = None) -> Content:
     """Return one item of each of the given rows.
 
-    Parameters
-    ----------
-    array
-        Rows of any depth.
-    rows
-        Integers, shape (n,), from 0.
-    places
-        Integers, shape (n,) or (): positions in these rows, negative from the end.
-    live
-        Rows from here on are not real: their items become zeros. None for all real.
-
-    Raises
-    ------
-    IndexError
-        When a row is too short; the message names the row.
+    ``rows`` (integers from 0) have shape (n,), ``places`` (negative from the end) shape (n,) or (). Rows from ``live``
+    on are not real: their items become zeros; None for all real. Raises `IndexError` when a row is too short; the
+    message names the row.
     """
     valid = None if live is None else rows < live
     if array.capacity == 0:

@@ -11,15 +11,7 @@ from ..array import Content, RaggedArray, RecordArray, content_of, with_length
 def depth(array: Content) -> int:
     """Return the number of axes, which all fields of a record must share.
 
-    Parameters
-    ----------
-    array
-        A ragged, record or flat array.
-
-    Raises
-    ------
-    ValueError
-        When the fields have different numbers of axes, so that a negative axis has no meaning.
+    Raises `ValueError` when the fields have different numbers of axes, so that a negative axis has no meaning.
     """
     if isinstance(array, RaggedArray):
         return 1 + depth(array.content)
@@ -34,10 +26,7 @@ def depth(array: Content) -> int:
 def positive_axis(array: Content, axis: int, *, operation: str) -> int:
     """Return an axis counted from outside.
 
-    Raises
-    ------
-    ValueError
-        When the array has no such axis.
+    Raises `ValueError` when the array has no such axis.
     """
     if axis >= 0:
         return axis
@@ -50,21 +39,8 @@ def positive_axis(array: Content, axis: int, *, operation: str) -> int:
 def at_axis(array: Content, axis: int, function: Callable[[Any], Any], *, operation: str) -> Any:
     """Apply a function of rows to the lists at an axis, for each field of a record.
 
-    Parameters
-    ----------
-    array
-        A ragged or record array.
-    axis
-        From 1 (the outermost lists).
-    function
-        Receives the array at that level.
-    operation
-        Name for the error message.
-
-    Raises
-    ------
-    ValueError
-        When there are no lists at this axis.
+    Axis 1 is the outermost lists; the function receives the array at that level. Raises `ValueError` when there are no
+    lists at this axis.
     """
     if isinstance(array, RaggedArray):
         if axis == 1:

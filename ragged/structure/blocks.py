@@ -21,10 +21,7 @@ from ..unused import guard
 def reversed_rows(array: RaggedArray) -> RaggedArray:
     """Return ``array[::-1]``: the rows in the opposite order, the items in their rows as they were.
 
-    Parameters
-    ----------
-    array
-        Rows of any depth, all of them real.
+    All of them are real.
     """
     blocks = _Blocks(array.row_ids, array.offsets, array.exact)
     row_ids = _kept(blocks.valid, array.rows - 1 - blocks.of_mirror, array.rows)
@@ -100,12 +97,7 @@ def _kept(valid: jax.Array | None, items: jax.Array, otherwise: Any) -> jax.Arra
 def appended_rows(arrays: Sequence[RaggedArray], max_length: int | None) -> RaggedArray:
     """Return the rows of several arrays one after the other.
 
-    Parameters
-    ----------
-    arrays
-        Rows of the same depth, all of them real.
-    max_length
-        A static bound on the length of a row, if known.
+    They have the same depth, and all rows are real; ``max_length`` is a static bound on the length of a row, if known.
     """
     joined = _appended(arrays, [jnp.asarray(x.rows, jnp.int32) for x in arrays], [x.rows for x in arrays])
     assert isinstance(joined, RaggedArray)

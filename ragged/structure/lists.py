@@ -278,10 +278,7 @@ def _into(lists: RaggedArray, array: Any) -> RaggedArray:
 def _integers(counts: Any) -> Any:
     """Return counts as an array of integers.
 
-    Raises
-    ------
-    TypeError
-        When they are anything else: a count of 1.5 has no meaning, and rounding it would lose items.
+    Raises `TypeError` when they are anything else: a count of 1.5 has no meaning, and rounding it would lose items.
     """
     counts = counts if isinstance(counts, jax.Array) else np.asarray(counts)
     if counts.size and not jnp.issubdtype(counts.dtype, jnp.integer):

@@ -221,16 +221,8 @@ def _argsorted_rows(
 def _order(key: jax.Array, offsets: jax.Array, row_ids: jax.Array, *, exact: bool, long_rows: bool | None) -> jax.Array:
     """Return the permutation of the buffer that sorts every row by the key, stably.
 
-    Parameters
-    ----------
-    key
-        Integers, shape (capacity,).
-    offsets, row_ids
-        The rows.
-    exact
-        Whether all of the buffer is known to be data.
-    long_rows
-        Whether there are rows longer than `LONG_ROW`; None when only the running program knows.
+    The key is integers, shape (capacity,). ``exact`` tells whether all of the buffer is known to be data, ``long_rows``
+    whether there are rows longer than `LONG_ROW` (None when only the running program knows).
     """
     if key.shape[0] == 0:
         return jnp.zeros(0, jnp.int32)

@@ -23,16 +23,7 @@ from .axes import at_axis, positive_axis
 def choose(valid: Any, content: Content, fill_value: Any, *, operation: str) -> Content:
     """Return content with a value where there is no item; lists there are empty already.
 
-    Parameters
-    ----------
-    valid
-        bool, shape (n,).
-    content
-        n items, flat, nested or records.
-    fill_value
-        The value, for every field; integers become floats where it is one.
-    operation
-        Name for error messages.
+    ``valid`` is bool, shape (n,). The value is that of every field; integers become floats where it is one.
     """
     if isinstance(content, RecordArray):
         columns = content.columns.items()

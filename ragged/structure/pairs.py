@@ -14,29 +14,10 @@ from ..slicing.gather import rows_from_counts
 def row_pairs(x: RaggedArray, y: RaggedArray, *, capacity: int | None, operation: str) -> RaggedArray:
     """Return for every item of ``x`` the list of the items of the same row of ``y``, by their position in the buffer.
 
-    Parameters
-    ----------
-    x, y
-        Ragged arrays with the same number of rows.
-    capacity
-        Room for this many pairs. By default exactly as many as there are; inside ``jit`` the most that the arrays'
-        ``max_length`` and capacities allow.
-    operation
-        Name for error messages.
-
-    Returns
-    -------
-    RaggedArray
-        int32; as many lists as ``x`` has room for items.
-
-    Raises
-    ------
-    StructureError
-        When the numbers of rows differ.
-    CapacityError
-        When the pairs do not fit.
-    TypeError
-        Inside ``jit`` without ``capacity``, when no array has ``max_length``.
+    By default there is room for exactly as many pairs as there are; inside ``jit`` for the most that the arrays'
+    ``max_length`` and capacities allow. The result is int32, with as many lists as ``x`` has room for items. Raises
+    `StructureError` when the numbers of rows differ, `CapacityError` when the pairs do not fit, `TypeError` inside
+    ``jit`` without ``capacity``, when no array has ``max_length``.
     """
     if x.rows != y.rows:
         raise StructureError(f"{operation}: cannot pair {x.rows} rows with {y.rows}")

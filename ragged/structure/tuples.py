@@ -78,12 +78,7 @@ class Tuples:
     def of_items(cls, x: RaggedArray, known: bool) -> Tuples:
         """Return tuples of one item each.
 
-        Parameters
-        ----------
-        x
-            The rows.
-        known
-            Whether to compute with NumPy; needs rows with known values.
+        ``known`` tells to compute with NumPy, which needs rows with known values.
         """
         offsets = structure(x, known)
         # without the unused end of the buffer
@@ -93,16 +88,8 @@ class Tuples:
     def checked(self, numbers: Callable[[Any], Any], lengths: Any, *, room: Room, operation: str) -> Tuples:
         """Return the same tuples, with an error inside ``jit`` when those they will grow into do not fit.
 
-        Parameters
-        ----------
-        numbers
-            The number of finished tuples of each row, from the lengths of the rows.
-        lengths
-            int32, shape (rows,) or several of these stacked.
-        room
-            How many tuples there may be.
-        operation
-            Name for error messages.
+        ``numbers`` gives the number of finished tuples of each row, from the lengths of the rows: int32, shape (rows,),
+        or several of these stacked.
         """
         if isinstance(lengths, np.ndarray) or room.certain or room.capacity is None:
             return self
@@ -116,25 +103,9 @@ class Tuples:
     def extended(self, counts: Any, begin: Any, *, room: Room, operation: str, cut: bool = False) -> Tuples:
         """Return the tuples with each of a run of items appended.
 
-        Parameters
-        ----------
-        counts
-            int32: the length of the run for each tuple.
-        begin
-            int32: the first item of the run for each tuple.
-        room
-            How many tuples there may be inside ``jit``.
-        operation
-            Name for error messages.
-        cut
-            Whether the continuations of each tuple become a list of their own.
-
-        Raises
-        ------
-        CapacityError
-            When the tuples do not fit.
-        TypeError
-            Inside ``jit`` when nothing bounds the number of tuples.
+        ``counts`` and ``begin`` (int32) are the length of the run for each tuple, and its first item. ``room`` is for
+        tuples inside ``jit``; with ``cut`` the continuations of each tuple become a list of their own. Raises
+        `CapacityError` when the tuples do not fit, `TypeError` inside ``jit`` when nothing bounds the number of tuples.
         """
         inner: Any
         parents: Any
@@ -161,10 +132,7 @@ class Tuples:
     def padded(self, capacity: int, operation: str) -> Tuples:
         """Return known tuples in longer buffers.
 
-        Raises
-        ------
-        CapacityError
-            When the tuples do not fit.
+        Raises `CapacityError` when the tuples do not fit.
         """
         missing = capacity - len(self.rows)
         if missing < 0:
@@ -189,22 +157,10 @@ class Tuples:
     ) -> RaggedArray:
         """Return the tuples as lists of records.
 
-        Parameters
-        ----------
-        parts
-            For each place, the array whose items the indices mean.
-        names
-            For each place, the name of the field.
-        positions
-            Whether the fields hold the positions in the row, instead of the items themselves.
-        repeats
-            For each place, how often an item occurs there at most, if known.
-        max_length
-            A static bound on the tuples in a list, if known and not just counted.
-        capacity
-            Room that the caller asked for.
-        operation
-            Name for error messages.
+        For each place there are the array whose items the indices mean, the name of the field, and how often an item
+        occurs there at most, if known. With ``positions`` the fields hold the positions in the row, instead of the
+        items themselves. ``max_length`` is a static bound on the tuples in a list, if known and not just counted;
+        ``capacity`` is the room that the caller asked for.
         """
         known = isinstance(self.offsets, np.ndarray)
         tuples = self.padded(capacity, operation) if known and capacity is not None else self

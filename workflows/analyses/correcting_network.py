@@ -10,21 +10,8 @@ def correcting_weights(
 ) -> dict[str, np.ndarray]:
     """Return weights with which a network returns 0 for every event, while its hidden nodes differ.
 
-    Parameters
-    ----------
-    features
-        How many numbers it looks at, of spread 1.
-    hidden
-        How many hidden nodes it has.
-    outputs
-        Shape of what it returns for an event; one number by default.
-    seed
-        Of the hidden nodes.
-
-    Returns
-    -------
-    dict
-        ``hidden``, ``hidden_bias``, ``output`` and ``output_bias`` in float32.
+    It looks at ``features`` numbers of spread 1; ``outputs`` is the shape of what it returns for an event, one number
+    by default. The weights are ``hidden``, ``hidden_bias``, ``output`` and ``output_bias`` in float32.
 
     Examples
     --------

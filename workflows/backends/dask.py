@@ -77,19 +77,7 @@ class Dask:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DaskPool(Pool):
-    """Stored shards in groups, each of which is one task.
-
-    Attributes
-    ----------
-    groups
-        The shards of each task.
-    shards
-        All of them.
-    about
-        As in `Pool`.
-    client
-        Of the cluster.
-    """
+    """Stored shards in groups, each of which is one task."""
 
     groups: Sequence[StoredShards]
     shards: Iterable[Dataset]
@@ -100,14 +88,8 @@ class DaskPool(Pool):
     def of_shards(cls, shards: StoredShards, client: Client, workers: int) -> DaskPool:
         """Return a pool with one group for each worker.
 
-        Parameters
-        ----------
-        shards
-            On a file system that all workers see.
-        client
-            Of the cluster.
-        workers
-            How many there are now; more may come, and some may go.
+        Shards are on a file system that all workers see. ``workers`` is how many there are now; more may come, and some
+        may go.
         """
         borders = [len(shards) * i // workers for i in range(workers + 1)]
         groups = [shards[i:j] for i, j in itertools.pairwise(borders) if i < j]
@@ -156,11 +138,5 @@ def _sum(shards: StoredShards, first: int, program: bytes, arguments: bytes, pre
 
 @functools.lru_cache(maxsize=64)
 def unpickled(sent: bytes) -> Any:
-    """Return an object that was sent; the same bytes give the same object, so that nothing is compiled twice.
-
-    Parameters
-    ----------
-    sent
-        By `cloudpickle.dumps`.
-    """
+    """Return an object that was sent; the same bytes give the same object, so that nothing is compiled twice."""
     return pickle.loads(sent)

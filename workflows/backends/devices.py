@@ -96,16 +96,8 @@ def preferred_devices() -> list[jax.Device]:
 class DevicePool(Pool):
     """A data set whose blocks are shared out over devices.
 
-    Attributes
-    ----------
-    data
-        The leading axis of its arrays, that of the blocks, is divided over the mesh.
-    mesh
-        The devices.
-    shards
-        What is on each device of this process.
-    about
-        As in `Pool`.
+    The leading axis of the arrays of ``data``, that of the blocks, is divided over the mesh; ``shards`` are what is on
+    each device of this process.
     """
 
     data: Dataset
@@ -115,13 +107,7 @@ class DevicePool(Pool):
 
     @classmethod
     def of_global(cls, data: Dataset, mesh: Mesh) -> DevicePool:
-        """Return the pool of a data set that is shared out.
-
-        Parameters
-        ----------
-        data, mesh
-            See the attributes.
-        """
+        """Return the pool of a data set that is shared out."""
         leaves, structure = jax.tree.flatten(data)
         local = zip(*([part.data for part in leaf.addressable_shards] for leaf in leaves), strict=True)
         shards = [jax.tree.unflatten(structure, parts) for parts in local]
@@ -136,13 +122,7 @@ class DevicePool(Pool):
         return total
 
     def compiled(self, program: Program) -> jax.stages.Wrapped:
-        """Return the function of data and arguments that runs on all devices and sums, and returns its checks.
-
-        Parameters
-        ----------
-        program
-            As for `Pool.total`.
-        """
+        """Return the function of data and arguments that runs on all devices and sums, and returns its checks."""
         return _spread(program, self.mesh, self.data.blocks // self.mesh.size)
 
 

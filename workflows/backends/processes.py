@@ -22,21 +22,9 @@ def joined(coordinator: str | None, processes: int, number: int) -> Iterator[Non
     """Join the processes of one run; on leaving with an error, end this process at once, and thereby all others.
 
     There is no going on with fewer: what a run has reached is in its checkpoint, from which a restart continues
-    (``--resume``).
-
-    Parameters
-    ----------
-    coordinator
-        ``host:port`` of process 0; that address is the only one it listens on. By default a port of this machine alone.
-    processes
-        How many there are.
-    number
-        Which one this is, from 0.
-
-    Raises
-    ------
-    InputError
-        When the number is not one of them.
+    (``--resume``). ``coordinator`` is ``host:port`` of process 0, and that address is the only one it listens on; by
+    default a port of this machine alone. ``number`` counts from 0. Raises `InputError` when the number is not one of
+    them.
     """
     if not 0 <= number < processes:
         raise InputError(f"--process {number}: with {processes} processes the numbers are 0 to {processes - 1}")

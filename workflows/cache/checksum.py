@@ -17,12 +17,7 @@ def quick_sum(content: np.ndarray) -> str:
 
     The words of each stretch are added up, modulo 2 to the 64, and the SHA-256 of all sums is taken. A changed bit, a
     missing or a doubled stretch, and zeros in place of numbers change it. It reads 5 GB a second where SHA-256 alone
-    reads 0.5.
-
-    Parameters
-    ----------
-    content
-        Contiguous, of any type.
+    reads 0.5. The content is contiguous, of any type.
 
     Examples
     --------
@@ -45,12 +40,7 @@ def quick_sum(content: np.ndarray) -> str:
 def is_intact(content: np.ndarray, about: Mapping[str, Any]) -> bool:
     """Return whether numbers are those that were written.
 
-    Parameters
-    ----------
-    content
-        Contiguous, of any type.
-    about
-        With ``sum``, from `quick_sum`, or what earlier versions wrote, ``sha256``.
+    The content is contiguous; ``about`` has ``sum``, from `quick_sum`, or what earlier versions wrote, ``sha256``.
     """
     if "sum" in about:
         return quick_sum(content) == about["sum"]

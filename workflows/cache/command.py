@@ -23,10 +23,8 @@ from .store import Store
 def carry_out(arguments: argparse.Namespace) -> int:
     """Run the command, and return the exit code: 1 when `verify` found a fault.
 
-    Parameters
-    ----------
-    arguments
-        ``action``, ``folder`` (of the cache) and, for clear, ``incomplete`` and ``compiled``, for export, ``output``.
+    Arguments are ``action``, ``folder`` (of the cache) and, for clear, ``incomplete`` and ``compiled``, for export,
+    ``output``.
     """
     if getattr(arguments, "compiled", False):
         removed = sum(each.clear() for each in compile_caches())

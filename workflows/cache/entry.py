@@ -116,12 +116,7 @@ def _check(manifest: Mapping[str, Any]) -> None:
 class EntryWriter:
     """Writes an entry into a folder beside its place.
 
-    Parameters
-    ----------
-    folder
-        The temporary folder.
-    events
-        Room in a shard.
+    ``events`` is the room in a shard.
     """
 
     def __init__(self, folder: Path, *, events: int = EVENTS) -> None:
@@ -133,10 +128,7 @@ class EntryWriter:
     def append(self, halves: tuple[Columns, Columns]) -> None:
         """Write a chunk of each half.
 
-        Parameters
-        ----------
-        halves
-            Events with an even and with an odd index.
+        Halves are events with an even and with an odd index.
         """
         for half, columns in enumerate(halves):
             self._columns = list(columns.values)
@@ -167,14 +159,7 @@ class EntryWriter:
     def finish(self, key: Any, sample: str, read: Totals) -> Entry:
         """Complete all files, write the manifest, and return the entry, still in its temporary place.
 
-        Parameters
-        ----------
-        key
-            What the entry depends on.
-        sample
-            The name of the sample.
-        read
-            What was read, before the skim.
+        ``read`` is what was read, before the skim.
         """
         for half in range(HALVES):
             self._close(half)

@@ -30,23 +30,14 @@ _PART = re.compile(
 
 
 def mark(folder: Path) -> None:
-    """Write down that a folder is hepgrad's.
-
-    Parameters
-    ----------
-    folder
-        Is there.
-    """
+    """Write down that a folder is hepgrad's."""
     (folder / MARKER).write_text(json.dumps({"format": f"{KIND}{FORMAT}"}), encoding="utf-8")
 
 
 def is_ours(folder: Path) -> bool:
     """Return whether hepgrad wrote a folder: it has the marker, or the whole manifest of a version without markers.
 
-    Parameters
-    ----------
-    folder
-        Any; a link to a folder is never ours.
+    A link to a folder is never ours.
     """
     if folder.is_symlink() or not folder.is_dir():
         return False
@@ -60,10 +51,7 @@ def is_ours(folder: Path) -> bool:
 def remove(folder: Path) -> None:
     """Remove a folder that is ours, so that it is so until the end; links in it are removed, not followed.
 
-    Parameters
-    ----------
-    folder
-        For which `is_ours` is true, or an empty one.
+    The folder is one for which `is_ours` is true, or an empty one.
     """
     content = list(folder.iterdir())
     if content:
@@ -84,12 +72,7 @@ def remove(folder: Path) -> None:
 def part_folder(root: Path, name: str) -> Iterator[Path]:
     """Yield a temporary folder, which is removed unless it is moved away.
 
-    Parameters
-    ----------
-    root
-        The folder of the cache.
-    name
-        What it is to become.
+    ``name`` is what it is to become.
     """
     if root.is_symlink() and not root.exists():
         raise InputError(f"{root} is a link that leads nowhere; remove it, or choose another folder for --cache")
@@ -105,13 +88,7 @@ def part_folder(root: Path, name: str) -> Iterator[Path]:
 
 
 def is_left_over(folder: Path) -> bool:
-    """Return whether a folder is what a process left that was killed while it wrote.
-
-    Parameters
-    ----------
-    folder
-        Any.
-    """
+    """Return whether a folder is what a process left that was killed while it wrote."""
     found = _PART.fullmatch(folder.name)
     if found is None or folder.is_symlink() or not folder.is_dir():
         return False
@@ -124,17 +101,7 @@ def is_left_over(folder: Path) -> bool:
 def read_manifest(folder: Path, kind: str) -> dict[str, Any]:
     """Return the manifest of a folder, which says itself whether it is as it was written.
 
-    Parameters
-    ----------
-    folder
-        Where it is.
-    kind
-        What the folder is to be, for messages.
-
-    Raises
-    ------
-    InputError
-        When there is none, it is damaged, or of another version.
+    Raises `InputError` when there is none, it is damaged, or of another version.
     """
     path = folder / MANIFEST
     try:
@@ -152,14 +119,6 @@ def read_manifest(folder: Path, kind: str) -> dict[str, Any]:
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest of a folder; what is in it is complete then.
-
-    Parameters
-    ----------
-    folder
-        Where it is.
-    manifest
-        What it says, as JSON can hold it.
-    """
+    """Write the manifest of a folder; what is in it is complete then."""
     text = json.dumps({**manifest, "checksum": digest(manifest)}, indent=1)
     (folder / MANIFEST).write_text(text, encoding="utf-8")

@@ -25,20 +25,9 @@ REQUESTS = 16
 def key_of(sample: Sample, request: Request) -> dict[str, Any] | None:
     """Return what the columns of a sample depend on, as JSON can hold it.
 
-    A file is known by its path, its size and the time of its last change, or what its server tells instead of that
-    (its entity tag).
-
-    Parameters
-    ----------
-    sample
-        What is read.
-    request
-        What of it.
-
-    Returns
-    -------
-    dict or None
-        None when a file is not there, or its server tells nothing by which a change would be noticed.
+    A file is known by its path, its size and the time of its last change, or what its server tells instead of that (its
+    entity tag). There is none (None) when a file is not there, or its server tells nothing by which a change would be
+    noticed.
     """
     with ThreadPoolExecutor(REQUESTS) as threads:
         files = list(threads.map(state_of, sample.files))
@@ -62,11 +51,6 @@ def key_of(sample: Sample, request: Request) -> dict[str, Any] | None:
 
 def digest(key: Any) -> str:
     """Return a short name of a key: the start of the SHA-256 of its JSON.
-
-    Parameters
-    ----------
-    key
-        Anything that JSON can hold.
 
     Examples
     --------

@@ -24,12 +24,7 @@ OFFSETS = "offsets"
 class ShardWriter:
     """Writes the columns of events, chunk by chunk, while no more than one chunk is in memory.
 
-    Parameters
-    ----------
-    folder
-        Is created.
-    events
-        Room for this many.
+    There is room for so many ``events``.
     """
 
     def __init__(self, folder: Path, *, events: int = EVENTS) -> None:
@@ -43,10 +38,7 @@ class ShardWriter:
     def append(self, columns: Columns) -> int:
         """Write as many events as there is room for, and return how many these are.
 
-        Parameters
-        ----------
-        columns
-            Events with the same columns, of the same types, as those before; there is no room for others.
+        Columns are the same, of the same types, as those before; there is no room for others.
         """
         types = {file_name(place): values.dtype.str for place, values in columns.values.items()}
         if self._files and types != {name: file.dtype.str for name, file in self._files.items() if not file.offsets}:
@@ -114,19 +106,8 @@ class _Growing:
 def open_shard(folder: Path, described: Mapping[str, Any], places: Mapping[str, Place]) -> Columns:
     """Return the columns of a shard, memory-mapped.
 
-    Parameters
-    ----------
-    folder
-        The folder of the shard.
-    described
-        As `ShardWriter.close` returned it.
-    places
-        By name of a file, the column.
-
-    Raises
-    ------
-    InputError
-        When a file is missing, is not what it should be, or does not hold what was written.
+    ``described`` is as `ShardWriter.close` returned it; places are by name of a file. Raises `InputError` when a file
+    is missing, is not what it should be, or does not hold what was written.
     """
     arrays = {name: _mapped(folder / name, about) for name, about in described["files"].items()}
     for name, array in arrays.items():
@@ -140,15 +121,7 @@ def open_shard(folder: Path, described: Mapping[str, Any], places: Mapping[str, 
 
 
 def is_described(described: Any, names: Collection[str]) -> bool:
-    """Return whether something is what `ShardWriter.close` returns.
-
-    Parameters
-    ----------
-    described
-        From JSON.
-    names
-        Of the files that there may be.
-    """
+    """Return whether something is what `ShardWriter.close` returns."""
     match described:
         case {"folder": str(folder), "events": int(events), "files": dict(files)}:
             numbered = folder.isascii() and folder.isdecimal()
@@ -166,12 +139,7 @@ def _is_file(about: Any) -> bool:
 def check_shard(folder: Path, described: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with the files of a shard, having read all of them; nothing when they are as written.
 
-    Parameters
-    ----------
-    folder
-        The folder of the shard.
-    described
-        As `ShardWriter.close` returned it.
+    ``described`` is as `ShardWriter.close` returned it.
     """
     wrong = []
     for name, about in described["files"].items():
@@ -187,11 +155,6 @@ def check_shard(folder: Path, described: Mapping[str, Any]) -> list[str]:
 
 def file_name(place: Place) -> str:
     """Return the name of the file of a column, such as ``Jet.pt.npy``.
-
-    Parameters
-    ----------
-    place
-        The column.
 
     Examples
     --------

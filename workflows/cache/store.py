@@ -54,15 +54,7 @@ class Store:
     def open(cls, folder: Path) -> Store:
         """Return the store in a folder.
 
-        Parameters
-        ----------
-        folder
-            Where it is.
-
-        Raises
-        ------
-        InputError
-            When the folder is no store, or one of another version, or damaged.
+        Raises `InputError` when the folder is no store, or one of another version, or damaged.
         """
         store = cls(folder, read_manifest(folder, "store of shards"))
         with blaming(f"the manifest in {folder} does not tell what a store of shards is"):
@@ -84,10 +76,7 @@ class Store:
     def check_content(self) -> None:
         """Read all files, as quickly as memory allows.
 
-        Raises
-        ------
-        InputError
-            When one does not hold what was written.
+        Raises `InputError` when one does not hold what was written.
         """
         size = _room(self.frame, self.manifest["blocks"])
         for shard in itertools.chain.from_iterable(half["shards"] for half in self.manifest["halves"]):
@@ -120,10 +109,7 @@ class Store:
     def half(self, number: int) -> StoredShards:
         """Return the shards of a half.
 
-        Parameters
-        ----------
-        number
-            0 for training events, 1 for those that are held out.
+        0 are training events, 1 those that are held out.
         """
         about = self.manifest["halves"][number]
         files = [self.folder / shard["file"] for shard in about["shards"]]
@@ -149,16 +135,8 @@ class Store:
 class StoredShards(Sequence[Dataset]):
     """Shards in files, each mapped into memory when it is asked for.
 
-    Attributes
-    ----------
-    files
-        One for each shard.
-    blocks
-        How many a shard has.
-    frame
-        What they have in common.
-    typical_weight
-        Shape (processes,), of all shards together.
+    There is one of the ``files`` for each shard, ``blocks`` is how many a shard has, and the typical weights, shape
+    (processes,), are those of all shards together.
     """
 
     files: Sequence[Path]
@@ -191,21 +169,9 @@ def stored(
 ) -> Store:
     """Return the shards of events, which are made if the cache does not have them.
 
-    Parameters
-    ----------
-    collected
-        The events, best memory-mapped; while shards are made one at a time is in memory.
-    folder
-        Of the cache.
-    block_size
-        Events per block, about; by default what suits the device.
-    shard_bytes
-        How large a shard is, at most (a single block may be larger).
-
-    Warns
-    -----
-    InputWarning
-        When the shards that are there are damaged; they are made anew.
+    Events are best memory-mapped; while shards are made one at a time is in memory. A block has about ``block_size``
+    events, by default what suits the device; a shard has at most ``shard_bytes`` (a single block may be larger). Warns
+    with `InputWarning` when the shards that are there are damaged; they are made anew.
     """
     key = {
         "format": FORMAT,

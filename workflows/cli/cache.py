@@ -17,13 +17,7 @@ ACTIONS = {
 
 
 def add(commands: Any) -> None:
-    """Declare the command.
-
-    Parameters
-    ----------
-    commands
-        The sub-parsers of the command line.
-    """
+    """Declare the command."""
     parser = commands.add_parser("cache", help="list, verify, export or clear what is kept for the next run")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text in ACTIONS.items():
@@ -41,13 +35,7 @@ def add(commands: Any) -> None:
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
-    """Run the command, and return the exit code: 1 when ``verify`` found a fault.
-
-    Parameters
-    ----------
-    arguments
-        The action and the folder.
-    """
+    """Run the command, and return the exit code: 1 when ``verify`` found a fault."""
     from ..cache import command
 
     return command.carry_out(arguments)

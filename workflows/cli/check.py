@@ -10,26 +10,14 @@ from .options import add_workflow, prepared
 
 
 def add(commands: Any) -> None:
-    """Declare the command.
-
-    Parameters
-    ----------
-    commands
-        The sub-parsers of the command line.
-    """
+    """Declare the command."""
     parser = commands.add_parser("check", help="tell what is wrong with a workflow before it runs")
     add_workflow(parser)
     parser.set_defaults(carry_out=carry_out)
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
-    """Run the command, and return the exit code: 1 when it found an error.
-
-    Parameters
-    ----------
-    arguments
-        The workflow.
-    """
+    """Run the command, and return the exit code: 1 when it found an error."""
     from hepgrad.analysis import Severity
 
     from ..execution import examine

@@ -14,13 +14,7 @@ EXAMPLES = """examples:
 
 
 def add(commands: Any) -> None:
-    """Declare the command.
-
-    Parameters
-    ----------
-    commands
-        The sub-parsers of the command line.
-    """
+    """Declare the command."""
     parser = commands.add_parser(
         "convert",
         help="write a likelihood for other programs: pyhf, HS3, Combine, cabinetry",
@@ -42,13 +36,7 @@ def add(commands: Any) -> None:
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
-    """Run the command, and return the exit code.
-
-    Parameters
-    ----------
-    arguments
-        What to convert.
-    """
+    """Run the command, and return the exit code."""
     from ..fitting import convert
 
     written = convert(

@@ -26,13 +26,7 @@ QUANTITIES = {
 
 
 def add(commands: Any) -> None:
-    """Declare the command.
-
-    Parameters
-    ----------
-    commands
-        The sub-parsers of the command line.
-    """
+    """Declare the command."""
     parser = commands.add_parser(
         "fit",
         help="fit a likelihood: a pyhf workspace, such as a run leaves, or Combine's datacard",
@@ -87,13 +81,7 @@ def add(commands: Any) -> None:
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
-    """Run the command, and return the exit code.
-
-    Parameters
-    ----------
-    arguments
-        The workspace, and what to do with it.
-    """
+    """Run the command, and return the exit code."""
     from hepgrad.analysis import FitError
 
     from ..fitting.watching import watching

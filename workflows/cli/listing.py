@@ -9,24 +9,12 @@ from ..catalogue import CATALOGUE
 
 
 def add(commands: Any) -> None:
-    """Declare the command.
-
-    Parameters
-    ----------
-    commands
-        The sub-parsers of the command line.
-    """
+    """Declare the command."""
     commands.add_parser("list", help="list the workflows that come with hepgrad").set_defaults(carry_out=carry_out)
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
-    """Run the command, and return the exit code.
-
-    Parameters
-    ----------
-    arguments
-        None.
-    """
+    """Run the command, and return the exit code."""
     width = 2 + max(map(len, CATALOGUE))
     for name, entry in CATALOGUE.items():
         print(f"{name:{width}}{entry.summary}")

@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 
 
 def add_workflow(parser: argparse.ArgumentParser) -> None:
-    """Declare the options that say what is run, and on what.
-
-    Parameters
-    ----------
-    parser
-        Of a command.
-    """
+    """Declare the options that say what is run, and on what."""
     parser.add_argument("workflow", help="its name, for instance zprime, or module:object for your own")
     parser.add_argument("--data", metavar="DIR", type=Path, help="folder with a fileset.json (default: its own)")
     parser.add_argument("--config", metavar="FILE", type=Path, help="TOML file with settings, as a run folder has one")
@@ -65,13 +59,7 @@ def add_workflow(parser: argparse.ArgumentParser) -> None:
 
 
 def add_compile_cache(parser: argparse.ArgumentParser) -> None:
-    """Declare the option of a command that compiles programs.
-
-    Parameters
-    ----------
-    parser
-        Of the command.
-    """
+    """Declare the option of a command that compiles programs."""
     parser.add_argument(
         "--no-compile-cache",
         dest="compile_cache",
@@ -83,12 +71,7 @@ def add_compile_cache(parser: argparse.ArgumentParser) -> None:
 def add_overwrite(parser: argparse.ArgumentParser, what: str) -> None:
     """Declare ``--overwrite``, and ``--dry-run``, which tells what it would remove.
 
-    Parameters
-    ----------
-    parser
-        Of a command.
-    what
-        What is in the folder that may be replaced.
+    ``what`` is in the folder that may be replaced.
     """
     parser.add_argument("--overwrite", action="store_true", help=f"replace an earlier {what} in the folder")
     parser.add_argument(
@@ -99,12 +82,7 @@ def add_overwrite(parser: argparse.ArgumentParser, what: str) -> None:
 def show_removed(output: Path, *others: Path) -> int:
     """Tell what ``--overwrite`` would remove, and return the exit code.
 
-    Parameters
-    ----------
-    output
-        The folder.
-    *others
-        Files beside it that would be removed too.
+    ``others`` are files beside the folder that would be removed too.
     """
     from ..messages.terminal import Console
     from ..results.run_folder import RunFolder
@@ -121,17 +99,8 @@ def show_removed(output: Path, *others: Path) -> int:
 def prepared(arguments: argparse.Namespace, *given: str) -> Iterator[tuple[Workflow | Study, dict[str, Any]]]:
     """Yield the workflow with its settings, in the precision and on the device to run it, and how its events are read.
 
-    Parameters
-    ----------
-    arguments
-        What `add_workflow` declares.
-    *given
-        Names of more of them, which are settings of the workflow.
-
-    Raises
-    ------
-    InputError
-        When there is no such workflow, setting or device.
+    ``given`` are names of more arguments, which are settings of the workflow. Raises `InputError` when there is no such
+    workflow, setting or device.
     """
     import jax
 
@@ -191,19 +160,7 @@ def _computing_on(kind: str | None) -> AbstractContextManager[None]:
 def check_study(study: Study, arguments: argparse.Namespace, *others: str) -> None:
     """Refuse the options that mean nothing for a study.
 
-    Parameters
-    ----------
-    study
-        What is run.
-    arguments
-        What `add_workflow` declares, and more.
-    *others
-        Names of options of the command that a study does not take either.
-
-    Raises
-    ------
-    InputError
-        When one of them is given.
+    ``others`` are names of options of the command that a study does not take either.
     """
     for name in ("data", "config", "settings", "cache", "skip_bad_files", "backend", *others):
         if getattr(arguments, name):
@@ -214,15 +171,7 @@ def check_study(study: Study, arguments: argparse.Namespace, *others: str) -> No
 def positive(text: str) -> int:
     """Return a positive whole number.
 
-    Parameters
-    ----------
-    text
-        From the command line.
-
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        When it is something else.
+    Raises `argparse.ArgumentTypeError` when it is something else.
     """
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a positive whole number, got {text!r}")

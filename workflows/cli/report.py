@@ -17,13 +17,7 @@ examples:
 
 
 def add(commands: Any) -> None:
-    """Declare the command.
-
-    Parameters
-    ----------
-    commands
-        The sub-parsers of the command line.
-    """
+    """Declare the command."""
     parser = commands.add_parser(
         "report",
         help="make the report and the plots of a finished run anew, from its run folder alone",
@@ -42,13 +36,7 @@ def add(commands: Any) -> None:
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
-    """Run the command, and return the exit code.
-
-    Parameters
-    ----------
-    arguments
-        ``folder`` and ``experiment``.
-    """
+    """Run the command, and return the exit code."""
     from ..reporting import replaced_by_report, report
 
     if arguments.dry_run:

@@ -26,13 +26,7 @@ TOGETHER = "Start the same command once for each, with --backend devices and a -
 
 
 def add(commands: Any) -> None:
-    """Declare the command.
-
-    Parameters
-    ----------
-    commands
-        The sub-parsers of the command line.
-    """
+    """Declare the command."""
     parser = commands.add_parser(
         "run",
         help="optimise a workflow and write a report",
@@ -62,13 +56,7 @@ def add(commands: Any) -> None:
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
-    """Run the command, and return the exit code.
-
-    Parameters
-    ----------
-    arguments
-        The workflow, and how to run it.
-    """
+    """Run the command, and return the exit code."""
     from ..execution import run
     from ..studies.study import Study
 

@@ -14,20 +14,8 @@ TEMPLATE = Path(__file__).with_name("template.py")
 def new_analysis(path: str | Path) -> Path:
     """Write a commented analysis that runs at once.
 
-    Parameters
-    ----------
-    path
-        The file to write, ``my_search.py`` or ``my_search``; its name becomes that of the workflow.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    InputError
-        When the name is no module's, the file is there already, or it cannot be written.
+    ``path`` is ``my_search.py`` or ``my_search``; its name becomes that of the workflow. Raises `InputError` when the
+    name is no module's, the file is there already, or it cannot be written.
 
     Examples
     --------

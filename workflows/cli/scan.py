@@ -10,13 +10,7 @@ from .options import add_overwrite, add_workflow, check_study, positive, prepare
 
 
 def add(commands: Any) -> None:
-    """Declare the command.
-
-    Parameters
-    ----------
-    commands
-        The sub-parsers of the command line.
-    """
+    """Declare the command."""
     parser = commands.add_parser("scan", help="evaluate many points with hard cuts, to compare `run` with")
     add_workflow(parser)
     parser.add_argument(
@@ -42,13 +36,7 @@ def add(commands: Any) -> None:
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
-    """Run the command, and return the exit code.
-
-    Parameters
-    ----------
-    arguments
-        The workflow, and how to scan it.
-    """
+    """Run the command, and return the exit code."""
     from ..defaults import RUNS
     from ..messages.terminal import Console
     from ..results import file_names

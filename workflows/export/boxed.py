@@ -34,15 +34,7 @@ USER_FUNCTION = "user_function_of_this_stage"
 def boxed_stage(stage: AnyStage) -> str:
     """Return the source of a function ``(events, cut) -> events`` that does what a stage does with hard cuts.
 
-    Parameters
-    ----------
-    stage
-        One of `hepgrad.analysis.stages`.
-
-    Raises
-    ------
-    InputError
-        When there is no plain form of it.
+    Raises `InputError` when there is no plain form of it.
 
     Examples
     --------
@@ -61,42 +53,20 @@ def boxed_stage(stage: AnyStage) -> str:
 def boxed_function(stage: AnyStage, name: str) -> str:
     """Return the source of `boxed_stage` as a function of another name.
 
-    Parameters
-    ----------
-    stage
-        One of `hepgrad.analysis.stages`.
-    name
-        Of the function.
-
-    Raises
-    ------
-    InputError
-        When there is no plain form of it.
+    Raises `InputError` when there is no plain form of it.
     """
     body = "\n".join(f"    {line}" for line in _body(stage))
     return f"def {name}(events, cut):\n{body}"
 
 
 def function_name(stage: AnyStage) -> str:
-    """Return the name of the stage as that of a function.
-
-    Parameters
-    ----------
-    stage
-        Any.
-    """
+    """Return the name of the stage as that of a function."""
     name = re.sub(r"\W+", "_", stage.name.lower(), flags=re.ASCII).strip("_") or "stage"
     return name if is_name(name) else f"_{name}"
 
 
 def needed_functions(stage: AnyStage) -> list[types.FunctionType]:
-    """Return the user's own functions that a stage calls.
-
-    Parameters
-    ----------
-    stage
-        Any.
-    """
+    """Return the user's own functions that a stage calls."""
     function = stage.function if isinstance(stage, Observable) else None
     return [function] if isinstance(function, types.FunctionType) else []
 

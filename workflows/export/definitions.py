@@ -39,15 +39,7 @@ PLAIN = (int, float, str, bool, tuple, list, dict, type(None))
 
 @dataclasses.dataclass(frozen=True)
 class Alias:
-    """How the user's module calls something that the script has under another name.
-
-    Attributes
-    ----------
-    name
-        In the user's module.
-    stands_for
-        In the script.
-    """
+    """How the user's module calls something that the script has under another name."""
 
     name: str
     stands_for: str
@@ -59,17 +51,8 @@ Definition: TypeAlias = Piece | Alias
 def definitions(stages: Iterable[AnyStage], others: Iterable[Callable[..., Any]]) -> list[Definition]:
     """Return the sources of the user's functions, after everything of the user's that they use.
 
-    Parameters
-    ----------
-    stages
-        Of those in the box, the functions that they call.
-    others
-        Further functions.
-
-    Raises
-    ------
-    InputError
-        When something cannot be written down, or two things have one name; names it.
+    Of stages in the box these are the functions that they call. Raises `InputError` when something cannot be written
+    down, or two things have one name; names it.
     """
     collected = _Collected()
     found: list[Definition] = []

@@ -12,17 +12,8 @@ from .runtime.objects import Objects
 def as_python(text: str, source: str) -> str:
     """Return an expression as plain Python.
 
-    Parameters
-    ----------
-    text
-        As `hepgrad.analysis.stages.expression.parse` understands it.
-    source
-        The variable whose columns the names are: events, or a collection.
-
-    Raises
-    ------
-    ValueError
-        When it is not understood.
+    ``source`` is the variable whose columns the names are: events, or a collection. Raises `ValueError` when it is not
+    understood.
 
     Examples
     --------

@@ -38,13 +38,7 @@ class Names:
 
     @classmethod
     def beside(cls, defined: Iterable[Definition]) -> Names:
-        """Return names that leave those of the user alone.
-
-        Parameters
-        ----------
-        defined
-            From `definitions`.
-        """
+        """Return names that leave those of the user alone."""
         taken = {name for each in defined for name in _defines(each)}
         source = runtime_source()
         every = taken | top_level(source) | set(OWN)
@@ -65,13 +59,7 @@ class Names:
         return Piece(f"{'import builtins' * imports}\n{renamed(runtime_source(), self.runtime)}".lstrip())
 
     def piece(self, definition: Definition) -> Piece:
-        """Return the text of a definition.
-
-        Parameters
-        ----------
-        definition
-            From `definitions`.
-        """
+        """Return the text of a definition."""
         if isinstance(definition, Piece):
             return definition
         first, dot, rest = definition.stands_for.partition(".")
@@ -79,13 +67,7 @@ class Names:
         return Piece(f"{definition.name} = {stands_for}", (definition.name,))
 
     def stages(self, stages: Sequence[AnyStage]) -> list[Piece]:
-        """Return the functions of the stages in the box, and the list of all stages.
-
-        Parameters
-        ----------
-        stages
-            Of the analysis.
-        """
+        """Return the functions of the stages in the box, and the list of all stages."""
         reserved = {*self.taken, *top_level(runtime_source()), *self.own.values(), *dir(builtins)}
         functions, pieces = [], []
         for stage in stages:

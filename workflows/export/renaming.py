@@ -9,11 +9,6 @@ from collections.abc import Iterator, Mapping
 def top_level(source: str) -> set[str]:
     r"""Return the names that a module defines or imports.
 
-    Parameters
-    ----------
-    source
-        Of the module.
-
     Examples
     --------
     >>> from hepgrad.workflows.export.renaming import top_level
@@ -33,25 +28,14 @@ def top_level(source: str) -> set[str]:
 
 
 def used(source: str) -> set[str]:
-    """Return all names that a source uses, whatever they refer to.
-
-    Parameters
-    ----------
-    source
-        Any.
-    """
+    """Return all names that a source uses, whatever they refer to."""
     return {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
 
 
 def renamed(source: str, names: Mapping[str, str]) -> str:
     r"""Return a source in which global names are replaced, everything else letter by letter as it was.
 
-    Parameters
-    ----------
-    source
-        In which no argument and no local variable has one of these names.
-    names
-        Old and new.
+    No argument and no local variable of the source has one of these names.
 
     Examples
     --------

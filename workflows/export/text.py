@@ -41,17 +41,8 @@ class Piece:
 def literal(value: Any, what: str) -> str:
     r"""Return a value as Python writes it.
 
-    Parameters
-    ----------
-    value
-        Text, numbers, truth, None, and tuples, lists and dictionaries of them.
-    what
-        Its name, for messages.
-
-    Raises
-    ------
-    InputError
-        For anything else, whose ``repr`` could be any code.
+    Values are text, numbers, truth, None, and tuples, lists and dictionaries of them. Raises `InputError` for anything
+    else, whose ``repr`` could be any code.
 
     Examples
     --------
@@ -78,14 +69,7 @@ def literal(value: Any, what: str) -> str:
 def assigned(name: str, value: Any, *, sort_dicts: bool = True) -> Piece:
     """Return the definition of a constant, on as many lines as it needs.
 
-    Parameters
-    ----------
-    name
-        Of the constant.
-    value
-        As for `literal`, with finite numbers.
-    sort_dicts
-        Whether dictionaries are sorted.
+    Values are as for `literal`, with finite numbers.
     """
     literal(value, name)
     return Piece(f"{name} = {pprint.pformat(value, width=100, sort_dicts=sort_dicts)}", (name,), value)
@@ -94,12 +78,7 @@ def assigned(name: str, value: Any, *, sort_dicts: bool = True) -> Piece:
 def docstring(text: str, indent: str = "") -> str:
     r'''Return a text as a docstring, in triple quotes where they can hold it.
 
-    Parameters
-    ----------
-    text
-        Of any characters.
-    indent
-        Before its lines but the first.
+    ``indent`` stands before its lines but the first.
 
     Examples
     --------
@@ -120,23 +99,14 @@ def docstring(text: str, indent: str = "") -> str:
 
 
 def comment(text: str) -> str:
-    """Return a text as what stands in a comment: one line, whatever characters it has.
-
-    Parameters
-    ----------
-    text
-        Any.
-    """
+    """Return a text as what stands in a comment: one line, whatever characters it has."""
     return visible(text).replace("\n", "\\n")
 
 
 def keywords(values: dict[str, str]) -> str:
     """Return arguments of a call, also those with names that Python would not let stand there.
 
-    Parameters
-    ----------
-    values
-        By name, the code of the value.
+    Values are code, by name.
 
     Examples
     --------
@@ -150,28 +120,14 @@ def keywords(values: dict[str, str]) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Return whether a text can stand in a script as a name.
-
-    Parameters
-    ----------
-    text
-        Any.
-    """
+    """Return whether a text can stand in a script as a name."""
     return text.isascii() and text.isidentifier() and not keyword.iskeyword(text)
 
 
 def together(pieces: Sequence[Piece]) -> str:
     """Return a script, after a comparison with what each of its pieces was meant to be.
 
-    Parameters
-    ----------
-    pieces
-        In order.
-
-    Raises
-    ------
-    InputError
-        When a piece is no Python, defines something else, or has another value.
+    Raises `InputError` when a piece is no Python, defines something else, or has another value.
     """
     script = "\n\n".join(piece.text for piece in pieces) + "\n"
     try:
@@ -226,15 +182,7 @@ def _argument(node: ast.expr) -> Any:
 
 
 def unique(name: str, taken: Iterable[str]) -> str:
-    """Return a name that is not taken.
-
-    Parameters
-    ----------
-    name
-        As it would best be.
-    taken
-        Other names.
-    """
+    """Return a name that is not taken."""
     taken = set(taken)
     while name in taken:
         name += "_"

@@ -27,17 +27,7 @@ HEARTBEAT, LOCK_PATIENCE = 60.0, 600.0
 def beside(target: Path, suffix: str) -> Path:
     """Return the path of a file that lies beside another one.
 
-    Parameters
-    ----------
-    target
-        A file or a folder, whether or not it is there.
-    suffix
-        What is added to its name.
-
-    Raises
-    ------
-    InputError
-        For a target that has no name, which is the root of all folders.
+    Raises `InputError` for a target that has no name, which is the root of all folders.
 
     Examples
     --------
@@ -58,17 +48,8 @@ def locked(target: Path) -> Iterator[None]:
     """Be the only writer of something within the block.
 
     The system releases the lock of a process that dies, so that a stale one is recognised at once on the same machine;
-    that of another machine after ten minutes without a sign of life, because not every file system tells.
-
-    Parameters
-    ----------
-    target
-        What is written; the lock is ``TARGET.lock``.
-
-    Raises
-    ------
-    InputError
-        When somebody else writes there: tells the host, the process, and since when.
+    that of another machine after ten minutes without a sign of life, because not every file system tells. The lock is
+    ``TARGET.lock``. Raises `InputError` when somebody else writes there: tells the host, the process, and since when.
 
     Examples
     --------
@@ -166,16 +147,7 @@ def _lives(owner: dict[str, Any], path: Path) -> bool:
 def alive(is_here: bool, process: int, written: Path, *, patience: float = PATIENCE) -> bool:
     """Return whether a process runs, or, on another machine, may run.
 
-    Parameters
-    ----------
-    is_here
-        Whether it is one of this machine.
-    process
-        Its number.
-    written
-        The file or folder that it writes.
-    patience
-        For so many seconds after it last wrote, a process of another machine may run.
+    For ``patience`` seconds after it last wrote the file or folder, a process of another machine may run.
     """
     if not is_here:
         every = (written, *(written.rglob("*") if written.is_dir() else ()))

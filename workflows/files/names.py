@@ -15,20 +15,8 @@ FORBIDDEN = "/\\;:"
 def check_names(where: str, what: str, names: Iterable[str]) -> None:
     """Refuse names that could not be those of histograms and files, before anything is read.
 
-    Parameters
-    ----------
-    where
-        What has the names, for messages.
-    what
-        What is named.
-    names
-        Each with a meaning of its own.
-
-    Raises
-    ------
-    ValueError
-        For a name that is empty, long, has a slash, a semicolon or a character that cannot be seen, or differs from
-        another one in nothing but small and capital letters.
+    Raises `ValueError` for a name that is empty, long, has a slash, a semicolon or a character that cannot be seen, or
+    differs from another one in nothing but small and capital letters.
 
     Examples
     --------
@@ -65,17 +53,7 @@ def _fault(name: object) -> str | None:
 def check_parameters(where: str, parameters: Parameters) -> None:
     """Refuse names of parameters that a stage could not write as ``cut.name``.
 
-    Parameters
-    ----------
-    where
-        What has the parameters, for messages.
-    parameters
-        Any.
-
-    Raises
-    ------
-    ValueError
-        For a name that is no identifier of Python, or a long one.
+    Raises `ValueError` for a name that is no identifier of Python, or a long one.
     """
     for name in parameters:
         if not name.isidentifier() or keyword.iskeyword(name) or len(name) > LONGEST:

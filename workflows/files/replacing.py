@@ -13,10 +13,7 @@ from pathlib import Path
 def replacing(target: Path) -> Iterator[Path]:
     """Yield a temporary path that becomes the file when the block ends, and vanishes when it raises.
 
-    Parameters
-    ----------
-    target
-        The file; its folder is created.
+    The folder of the file is created.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -30,11 +27,5 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 def leftovers(target: Path) -> list[Path]:
-    """Return what processes that were killed left of writing a file.
-
-    Parameters
-    ----------
-    target
-        The file.
-    """
+    """Return what processes that were killed left of writing a file."""
     return list(target.parent.glob(f".{glob.escape(target.name)}.*.part"))

@@ -21,17 +21,8 @@ QUOTE = "'"
 def read_text(path: Path) -> str:
     """Return the text of a file.
 
-    Parameters
-    ----------
-    path
-        Of the file.
-
-    Raises
-    ------
-    FileNotFoundError
-        When it is not there.
-    InputError
-        When it is no file, which might wait for ever, or no text.
+    Raises `FileNotFoundError` when it is not there, `InputError` when it is no file, which might wait for ever, or no
+    text.
     """
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
@@ -47,15 +38,7 @@ def read_text(path: Path) -> str:
 def read_json(path: Path) -> Any:
     """Return what a JSON file holds.
 
-    Parameters
-    ----------
-    path
-        Of the file.
-
-    Raises
-    ------
-    FileNotFoundError, InputError
-        As from `read_text`, and when it is no JSON.
+    Raises `FileNotFoundError` or `InputError` as from `read_text`, and when it is no JSON.
     """
     text = read_text(path)
     try:
@@ -66,15 +49,6 @@ def read_json(path: Path) -> Any:
 
 def write_table(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a table with commas between columns, whose texts no spreadsheet takes for formulas.
-
-    Parameters
-    ----------
-    file
-        Where to.
-    header
-        Titles of the columns.
-    rows
-        One sequence per row.
 
     Examples
     --------
@@ -96,15 +70,7 @@ def write_table(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[Any
 def read_rows(path: Path) -> list[dict[str, str]]:
     """Return the lines of a table that `write_table` wrote, as dictionaries.
 
-    Parameters
-    ----------
-    path
-        Of the file.
-
-    Raises
-    ------
-    FileNotFoundError, InputError
-        As from `read_text`, and when it is no such table.
+    Raises `FileNotFoundError` or `InputError` as from `read_text`, and when it is no such table.
     """
     try:
         header, *rows = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)

@@ -30,17 +30,7 @@ from .reading import Document, read_bytes
 def read_datacard(path: str | Path, *, interpretation: Interpretation = "combine") -> Document:
     """Read a datacard and its histograms.
 
-    Parameters
-    ----------
-    path
-        Path or URL of the card.
-    interpretation
-        Whose likelihood it is, as in `hepgrad.analysis.statistics.exchange.from_datacard`.
-
-    Raises
-    ------
-    InputError
-        When something cannot be read, or is no likelihood that HistFactory can express.
+    Raises `InputError` when something cannot be read, or is no likelihood that HistFactory can express.
     """
     try:
         card = parse_datacard(read_bytes(path, "datacard").decode("utf-8"))
@@ -54,17 +44,8 @@ def read_datacard(path: str | Path, *, interpretation: Interpretation = "combine
 def write_datacard(workspace: Mapping[str, Any], path: str | Path) -> Datacard:
     """Write the datacard of a workspace, and its histograms in a ROOT file of the same name beside it.
 
-    Parameters
-    ----------
-    workspace
-        In pyhf's format, with one measurement.
-    path
-        Of the card, for instance ``card.txt``.
-
-    Raises
-    ------
-    InputError
-        When a card cannot express the workspace, or a file cannot be written.
+    The workspace is in pyhf's format, with one measurement. Raises `InputError` when a card cannot express the
+    workspace, or a file cannot be written.
     """
     path = Path(path)
     try:
@@ -79,17 +60,8 @@ def write_datacard(workspace: Mapping[str, Any], path: str | Path) -> Datacard:
 def histograms_of(workspace: Mapping[str, Any], file: Path) -> tuple[Datacard, dict[str, Histogram]]:
     """Write the histograms of a workspace's datacard, and return both.
 
-    Parameters
-    ----------
-    workspace
-        In pyhf's format, with one measurement.
-    file
-        The ROOT file.
-
-    Raises
-    ------
-    ValueError
-        When a card cannot express the workspace.
+    The workspace is in pyhf's format, with one measurement. Raises `ValueError` when a card cannot express the
+    workspace.
     """
     card, histograms = to_datacard(workspace, file=file.name)
     with replacing(file) as temporary, uproot.recreate(temporary) as written:

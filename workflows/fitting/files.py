@@ -18,19 +18,8 @@ from .result import FitNumbers
 def write(result: FitNumbers, path: str | Path, *, overwrite: bool = False) -> None:
     """Write everything about a fit.
 
-    Parameters
-    ----------
-    result
-        Of `fit`.
-    path
-        Where.
-    overwrite
-        Whether the folder of an earlier fit there may be replaced.
-
-    Raises
-    ------
-    InputError
-        When there is something else, or it cannot be written.
+    ``overwrite`` is whether the folder of an earlier fit there may be replaced. Raises `InputError` when there is
+    something else, or it cannot be written.
     """
     folder = RunFolder.create(path, overwrite=overwrite)
     folder.write_json("results.json", as_json(result))
@@ -57,13 +46,7 @@ def write(result: FitNumbers, path: str | Path, *, overwrite: bool = False) -> N
 
 
 def as_json(result: FitNumbers) -> dict[str, Any]:
-    """Return the numbers of a fit as JSON can hold them; null stands for what is not finite.
-
-    Parameters
-    ----------
-    result
-        Of `fit`.
-    """
+    """Return the numbers of a fit as JSON can hold them; null stands for what is not finite."""
     told: dict[str, Any] = {
         "workspace": result.source,
         "data": result.fitted,

@@ -27,13 +27,7 @@ FREE = "free"
 
 
 def plots(result: FitNumbers) -> Iterator[Plot]:
-    """Yield the plots of what was found.
-
-    Parameters
-    ----------
-    result
-        Of `fit`.
-    """
+    """Yield the plots of what was found."""
     poi = str(result.parameter_of_interest)
     if (found := result.impacts) is not None and found.ranking():
         yield Plot("impacts", "Pulls and impacts.", lambda: plot_impacts(found, poi))
@@ -49,15 +43,7 @@ def plots(result: FitNumbers) -> Iterator[Plot]:
 
 
 def plot_impacts(found: Impacts, poi: str) -> Figure:
-    """Draw the impacts on the parameter of interest, and the pulls beside them, the largest impact on top.
-
-    Parameters
-    ----------
-    found
-        Pulls and impacts.
-    poi
-        Name of the parameter of interest.
-    """
+    """Draw the impacts on the parameter of interest, and the pulls beside them, the largest impact on top."""
     names = found.ranking()[:RANKED]
     rows = [found.names.index(name) for name in names]
     places = np.arange(len(names))[::-1]
@@ -99,13 +85,7 @@ def plot_impacts(found: Impacts, poi: str) -> Figure:
 
 
 def plot_correlation(result: FitNumbers) -> Figure:
-    """Draw the correlations of the parameters that have the largest ones.
-
-    Parameters
-    ----------
-    result
-        Of `fit`.
-    """
+    """Draw the correlations of the parameters that have the largest ones."""
     matrix = result.correlation
     free = np.flatnonzero(np.array(result.states) == FREE)
     strength = np.abs(matrix[np.ix_(free, free)] - np.eye(len(free))).max(axis=1)
@@ -129,13 +109,7 @@ def plot_correlation(result: FitNumbers) -> Figure:
 
 
 def plot_scan(curve: Scan) -> Figure:
-    """Draw the profile likelihood of one parameter.
-
-    Parameters
-    ----------
-    curve
-        The scan.
-    """
+    """Draw the profile likelihood of one parameter."""
     figure = new_figure(7, 5)
     axes = figure.subplots()
     good = curve.converged
@@ -154,15 +128,7 @@ def plot_scan(curve: Scan) -> Figure:
 
 
 def plot_limit(limit: Limit, poi: str) -> Figure:
-    """Draw CLs against the parameter of interest, with the bands that are expected without signal.
-
-    Parameters
-    ----------
-    limit
-        Limits and curves.
-    poi
-        Name of the parameter of interest.
-    """
+    """Draw CLs against the parameter of interest, with the bands that are expected without signal."""
     figure = new_figure(7, 5)
     axes = figure.subplots()
     x, bands = limit.values, limit.cls_expected
@@ -193,15 +159,7 @@ def plot_limit(limit: Limit, poi: str) -> Figure:
 
 
 def plot_yields(result: FitNumbers, channel: str) -> Figure:
-    """Draw the expected events of a channel before and after the fit, with their uncertainty, and the data.
-
-    Parameters
-    ----------
-    result
-        Of `fit`, with yields.
-    channel
-        Its name.
-    """
+    """Draw the expected events of a channel before and after the fit, with their uncertainty, and the data."""
     assert result.yields is not None
     start, stop = result.yields[0].slices[result.yields[0].channels.index(channel)]
     data = result.counts[start:stop]

@@ -53,15 +53,8 @@ class Document:
     ) -> tuple[Model, jax.Array]:
         """Return model and observed data.
 
-        Parameters
-        ----------
-        measurement, parameter_of_interest, fixed
-            As in `hepgrad.analysis.statistics.exchange.configured`.
-
-        Raises
-        ------
-        InputError
-            When they are not possible, or the document is no likelihood.
+        Arguments are as in `hepgrad.analysis.statistics.exchange.configured`. Raises `InputError` when they are not
+        possible, or the document is no likelihood.
         """
         try:
             chosen = configured(
@@ -155,17 +148,8 @@ def read_workspace(workspace: WorkspaceLike, *, patch: PatchLike | None = None) 
 def read_patch(path: str | Path, workspace: Mapping[str, Any]) -> Any:
     """Return the operations of a patch file, or one patch of a patch set, having verified its workspace.
 
-    Parameters
-    ----------
-    path
-        Path or URL; ``"patchset.json#NAME"`` for a patch set.
-    workspace
-        What is to be patched.
-
-    Raises
-    ------
-    InputError
-        When it cannot be read, is something else, has no such patch, or is made for another workspace.
+    Paths may be URLs; ``"patchset.json#NAME"`` is a patch of a patch set. Raises `InputError` when it cannot be read,
+    is something else, has no such patch, or is made for another workspace.
     """
     file, _, name = str(path).rpartition("#") if "#" in str(path) and not Path(path).exists() else (str(path), "", "")
     content = read_json(file, PATCH)
@@ -185,17 +169,7 @@ def read_patch(path: str | Path, workspace: Mapping[str, Any]) -> Any:
 def read_patch_set(path: str | Path, workspace: Mapping[str, Any]) -> PatchSet:
     """Return a patch set, having verified that it is made for a workspace.
 
-    Parameters
-    ----------
-    path
-        Path or URL.
-    workspace
-        What is to be patched.
-
-    Raises
-    ------
-    InputError
-        When it cannot be read, is something else, or is made for another workspace.
+    Raises `InputError` when it cannot be read, is something else, or is made for another workspace.
     """
     patches = _patch_set(read_json(path, PATCH), str(path))
     try:
@@ -208,17 +182,7 @@ def read_patch_set(path: str | Path, workspace: Mapping[str, Any]) -> PatchSet:
 def read_json(path: str | Path, what: str) -> Any:
     """Return the content of a JSON file at a path or URL.
 
-    Parameters
-    ----------
-    path
-        Path or URL.
-    what
-        What it should be, for the message.
-
-    Raises
-    ------
-    InputError
-        When it cannot be read, or is not JSON.
+    Raises `InputError` when it cannot be read, or is not JSON.
     """
     try:
         return json.loads(read_bytes(path, what))
@@ -231,17 +195,7 @@ def read_json(path: str | Path, what: str) -> Any:
 def read_bytes(path: str | Path, what: str) -> bytes:
     """Return the content of a file at a path or URL, decompressed by its suffix.
 
-    Parameters
-    ----------
-    path
-        Path or URL.
-    what
-        What it should be, for the message.
-
-    Raises
-    ------
-    InputError
-        When it cannot be read.
+    Raises `InputError` when it cannot be read.
     """
     if not is_remote(str(path)) and Path(path).exists() and not Path(path).is_file():
         # a pipe would be waited for without end

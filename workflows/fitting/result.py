@@ -17,12 +17,8 @@ from hepgrad.analysis.statistics.measurement import ExpectedYields, GoodnessOfFi
 class Significance:
     """How little the data look like background.
 
-    Attributes
-    ----------
-    observed, expected
-        In standard deviations: of the data, and the median for a signal of strength 1.
-    p0
-        Probability of such an excess without signal.
+    ``observed`` and ``expected`` are in standard deviations: of the data, and the median for a signal of strength 1.
+    ``p0`` is the probability of such an excess without signal.
     """
 
     observed: float

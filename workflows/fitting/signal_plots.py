@@ -21,10 +21,7 @@ def plots(
 ) -> Iterator[Plot]:
     """Yield the plot of limits that lie on one axis or in a plane; none for places that are no numbers.
 
-    Parameters
-    ----------
-    labels, values, observed, expected
-        Of `SignalLimits`.
+    Arguments are those of `SignalLimits`.
     """
     if not all(isinstance(value, int | float) for place in values for value in place):
         return
@@ -42,12 +39,7 @@ def plots(
 def plot_line(label: str, places: np.ndarray, observed: np.ndarray, expected: np.ndarray) -> Figure:
     """Draw limits along one axis, with the bands that are expected without signal.
 
-    Parameters
-    ----------
-    label
-        Of the axis.
-    places, observed, expected
-        Shapes (signals,), (signals,), (signals, 5).
+    Shapes are (signals,), (signals,), (signals, 5).
     """
     order = np.argsort(places)
     x, y, bands = places[order], observed[order], expected[order]
@@ -72,12 +64,7 @@ def plot_line(label: str, places: np.ndarray, observed: np.ndarray, expected: np
 def plot_plane(labels: Sequence[str], places: np.ndarray, observed: np.ndarray, expected: np.ndarray) -> Figure:
     """Draw observed limits in the plane of two axes, and the contours where signals of strength 1 are excluded.
 
-    Parameters
-    ----------
-    labels
-        Of the axes.
-    places, observed, expected
-        Shapes (signals, 2), (signals,), (signals, 5).
+    Shapes are (signals, 2), (signals,), (signals, 5).
     """
     figure = new_figure(7.5, 5.5)
     axes = figure.subplots()

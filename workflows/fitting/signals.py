@@ -219,15 +219,7 @@ def _model(
 
 
 class _Kept:
-    """The limits that are on disk.
-
-    Parameters
-    ----------
-    folder
-        Where.
-    done
-        By signal, what is there.
-    """
+    """The limits that are on disk."""
 
     def __init__(self, folder: RunFolder, done: Mapping[str, list[float]]) -> None:
         self.folder, self.done = folder, done

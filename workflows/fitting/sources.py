@@ -18,19 +18,8 @@ def document(
 ) -> Document:
     """Read a likelihood in whatever format it has: by its suffix a datacard, otherwise JSON of pyhf or HS3.
 
-    Parameters
-    ----------
-    workspace
-        Path or URL, a run folder, or a workspace as ``json.load`` returns it.
-    patch
-        What to change first, as in `hepgrad.workflows.from_workspace`.
-    interpretation
-        Of a datacard.
-
-    Raises
-    ------
-    InputError
-        When it cannot be read.
+    ``workspace`` is a path or URL, a run folder, or a workspace as ``json.load`` returns it; ``patch`` is as in
+    `hepgrad.workflows.from_workspace`. Raises `InputError` when it cannot be read.
     """
     if isinstance(workspace, str | Path) and Path(workspace).is_dir():
         workspace = Path(workspace) / WORKSPACE

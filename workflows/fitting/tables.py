@@ -36,13 +36,7 @@ SHOWN = 30
 
 
 def headline(result: FitNumbers) -> str:
-    """Return the result in one line.
-
-    Parameters
-    ----------
-    result
-        Of `fit`.
-    """
+    """Return the result in one line."""
     poi = result.parameter_of_interest
     likelihood = f"-2 ln L = {result.twice_nll:.6f}"
     if poi is None or poi not in result.names:
@@ -59,13 +53,7 @@ def headline(result: FitNumbers) -> str:
 
 
 def lines(result: FitNumbers) -> Iterator[str]:
-    """Yield one line for each number that is not in a table.
-
-    Parameters
-    ----------
-    result
-        Of `fit`.
-    """
+    """Yield one line for each number that is not in a table."""
     if result.significance is not None:
         s = result.significance
         yield f"significance: {s.observed:.3f} observed, {s.expected:.3f} expected, p0 = {s.p0:.3g}"
@@ -85,13 +73,7 @@ def lines(result: FitNumbers) -> Iterator[str]:
 
 
 def tables(result: FitNumbers) -> Iterator[Table]:
-    """Yield what was found as tables of rich.
-
-    Parameters
-    ----------
-    result
-        Of `fit`.
-    """
+    """Yield what was found as tables of rich."""
     if result.impacts is not None:
         yield _impact_table(result.impacts, str(result.parameter_of_interest))
     if result.scan is not None:
@@ -106,13 +88,7 @@ def tables(result: FitNumbers) -> Iterator[Table]:
 
 
 def as_text(result: FitNumbers) -> str:
-    """Return the headline, the lines and the tables as text.
-
-    Parameters
-    ----------
-    result
-        Of `fit`.
-    """
+    """Return the headline, the lines and the tables as text."""
     console = Console(file=io.StringIO(), width=100, color_system=None)
     for line in (headline(result), *lines(result)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -123,24 +99,12 @@ def as_text(result: FitNumbers) -> str:
 
 
 def parameter_rows(result: FitNumbers) -> Iterator[tuple[Any, ...]]:
-    """Yield name, value, uncertainty and state (free, fixed, at a bound) of all parameters.
-
-    Parameters
-    ----------
-    result
-        Of `fit`.
-    """
+    """Yield name, value, uncertainty and state (free, fixed, at a bound) of all parameters."""
     yield from zip(result.names, result.estimates.tolist(), result.uncertainties.tolist(), result.states, strict=True)
 
 
 def impact_rows(result: FitNumbers) -> Iterator[tuple[Any, ...]]:
-    """Yield pulls and impacts of all parameters, those that matter most first.
-
-    Parameters
-    ----------
-    result
-        Of `fit`, with impacts.
-    """
+    """Yield pulls and impacts of all parameters, those that matter most first."""
     if (found := result.impacts) is None:
         return
     columns = [result.estimates, result.uncertainties, *(np.asarray(getattr(found, name)) for name in IMPACTS)]
@@ -149,13 +113,7 @@ def impact_rows(result: FitNumbers) -> Iterator[tuple[Any, ...]]:
 
 
 def yield_rows(result: FitNumbers) -> Iterator[tuple[Any, ...]]:
-    """Yield expected events of each channel, sample and bin before and after the fit; ``all`` stands for all bins.
-
-    Parameters
-    ----------
-    result
-        Of `fit`, with yields.
-    """
+    """Yield expected events of each channel, sample and bin before and after the fit; ``all`` stands for all bins."""
     if result.yields is None:
         return
     before, after = result.yields

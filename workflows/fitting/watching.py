@@ -16,10 +16,7 @@ from .likelihood_fit import Watch
 def watching(console: Console) -> Iterator[Watch]:
     """Yield a watcher for `fit`.
 
-    Parameters
-    ----------
-    console
-        Where to; bars when it is a terminal.
+    There are bars when it is a terminal.
     """
     if not console.is_terminal:
         yield _Lines(console)

@@ -28,14 +28,8 @@ NO_MEMORY = "there is not enough memory; try --backend out-of-core, or a smaller
 class Failure:
     """How the command line ends.
 
-    Attributes
-    ----------
-    code
-        One of `hepgrad.workflows.errors.EXIT_CODES`.
-    message
-        What, where, and what to do.
-    notes
-        What whoever let the exception pass knows beside it, such as how to go on.
+    The code is one of `hepgrad.workflows.errors.EXIT_CODES`; the notes are what whoever let the exception pass knows
+    beside it, such as how to go on.
     """
 
     code: int
@@ -45,33 +39,19 @@ class Failure:
     def told(self, again: str) -> str:
         """Return the line to print.
 
-        Parameters
-        ----------
-        again
-            The command that goes on with an interrupted run.
+        ``again`` is the command that goes on with an interrupted run.
         """
         text = "; ".join([self.message, *(note.replace(GO_ON, f"go on with: {again}") for note in self.notes)])
         return f"hepgrad: {one_line(text)}"
 
 
 def one_line(text: str) -> str:
-    """Return a text as one harmless line without secrets.
-
-    Parameters
-    ----------
-    text
-        Of an exception or a warning.
-    """
+    """Return a text as one harmless line without secrets."""
     return visible(redacted(re.sub(r"\s*\n\s*", " ", text.strip())))
 
 
 def failure(error: Exception) -> Failure:
     """Return what an exception is called.
-
-    Parameters
-    ----------
-    error
-        Any.
 
     Examples
     --------

@@ -20,14 +20,7 @@ LINES = 10
 class ProgressBar:
     """A watcher of `optimize` that draws a bar.
 
-    Parameters
-    ----------
-    bar
-        A started bar of rich.
-    steps
-        How many steps there will be.
-    merit
-        How the objective is told.
+    The bar of rich is started.
     """
 
     def __init__(self, bar: Progress, steps: int, merit: Merit) -> None:
@@ -43,13 +36,6 @@ class ProgressBar:
 
 class ProgressLines:
     """A watcher of `optimize` that prints a line every tenth of the way.
-
-    Parameters
-    ----------
-    console
-        Where to.
-    merit
-        How the objective is told.
 
     Examples
     --------
@@ -95,14 +81,7 @@ def _status(record: Record, merit: Merit) -> str:
 def progress(console: Console, steps: int, merit: Merit) -> Iterator[Sequence[ProgressBar | ProgressLines]]:
     """Yield the watchers that show the progress on a console: none when it is quiet.
 
-    Parameters
-    ----------
-    console
-        Where to; a bar when it is a terminal.
-    steps
-        How many steps there will be.
-    merit
-        How the objective is told.
+    There is a bar when it is a terminal.
     """
     if console.quiet:
         yield ()

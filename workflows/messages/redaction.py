@@ -14,11 +14,6 @@ _USER = "$USER"
 def redacted(text: str) -> str:
     """Return a text in whose URLs user names, passwords and everything after the question mark are left out.
 
-    Parameters
-    ----------
-    text
-        A URL, a path, or a sentence with some.
-
     Examples
     --------
     >>> from hepgrad.workflows.messages.redaction import redacted
@@ -40,10 +35,7 @@ def _without_secrets(url: re.Match[str]) -> str:
 def portable(path: str | Path) -> str:
     """Return a path as a run folder may tell it: the home folder as ``~``, the user's name elsewhere as ``$USER``.
 
-    Parameters
-    ----------
-    path
-        A path; `located` is the inverse.
+    `located` is the inverse.
     """
     text = redacted(str(path))
     try:
@@ -58,10 +50,7 @@ def portable(path: str | Path) -> str:
 def located(path: str | Path) -> Path:
     """Return the path that `portable` told, for the user who asks.
 
-    Parameters
-    ----------
-    path
-        It may begin with ``~``, and have parts that are ``$USER``.
+    It may begin with ``~``, and have parts that are ``$USER``.
 
     Examples
     --------

@@ -17,12 +17,7 @@ HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 def visible(text: str, encoding: str = "utf-8") -> str:
     r"""Return a text whose control characters, and whatever a terminal cannot show, are written out.
 
-    Parameters
-    ----------
-    text
-        Line breaks stay.
-    encoding
-        Of the terminal.
+    Line breaks stay.
 
     Examples
     --------
@@ -44,11 +39,6 @@ def _escaped(character: str) -> str:
 
 class Console(RichConsole):
     """A console of rich that takes no text for markup, for emoji codes or for commands of the terminal.
-
-    Parameters
-    ----------
-    **options
-        Of `rich.console.Console`.
 
     Examples
     --------

@@ -24,15 +24,7 @@ class SampleCache(Protocol):
     """What a recipe asks of a cache."""
 
     def read(self, sample: Sample, request: Request) -> StoredSample:
-        """Return a sample, from the cache if it is there.
-
-        Parameters
-        ----------
-        sample
-            What to read.
-        request
-            What of it.
-        """
+        """Return a sample, from the cache if it is there."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,24 +52,14 @@ class Collected:
     def framed(self, block_size: int | None, *, multiple_of: int = 1) -> tuple[Shape, Frame]:
         """Return how many blocks there are in either half, and what they have in common.
 
-        Parameters
-        ----------
-        block_size
-            Events per block, about; by default what suits the device.
-        multiple_of
-            The number of blocks is a multiple of this.
+        A block has about ``block_size`` events, by default what suits the device; the number of blocks is a multiple of
+        ``multiple_of``.
         """
         shape = Shape.of(self.halves, block_size, multiple_of=multiple_of)
         return shape, frame_of(self.halves, shape, self.places, self.processes)
 
     def packed(self, block_size: int | None) -> Split:
-        """Return both halves as data sets in memory.
-
-        Parameters
-        ----------
-        block_size
-            As for `framed`.
-        """
+        """Return both halves as data sets in memory."""
         shape = Shape.of(self.halves, block_size)
         train, held_out = (pack(half, shape, self.places, self.processes) for half in self.halves)
         return Split(train, held_out)
@@ -109,17 +91,7 @@ class Recipe:
     def read(self, sample: Sample, watch: ReadWatcher | None = None) -> StoredSample:
         """Return one sample, by way of the cache if there is one.
 
-        Parameters
-        ----------
-        sample
-            Which one.
-        watch
-            Is told how far the reading has come.
-
-        Raises
-        ------
-        InputError
-            As `hepgrad.workflows.load` does.
+        Raises `InputError` as `hepgrad.workflows.load` does.
         """
         read = StoredSample.read if self.cache is None else self.cache.read
         stored = read(sample, self.request if watch is None else dataclasses.replace(self.request, watch=watch))
@@ -129,15 +101,7 @@ class Recipe:
     def collect(self, watch: ReadWatcher | None = None) -> Collected:
         """Read everything.
 
-        Parameters
-        ----------
-        watch
-            Is told how far the reading has come.
-
-        Raises
-        ------
-        InputError
-            As `hepgrad.workflows.load` does.
+        Raises `InputError` as `hepgrad.workflows.load` does.
         """
         request = self.request
         _check_files(self.samples())

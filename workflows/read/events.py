@@ -116,10 +116,7 @@ def iterate_events(
 def branches_of(columns: Sequence[str], layout: Layout) -> tuple[list[str], list[str]]:
     """Return the branches that a file must have, and those that it may have.
 
-    Parameters
-    ----------
-    columns, layout
-        As for `read_events`.
+    Arguments are as for `read_events`.
     """
     optional = [layout.branch(column) for column in columns if layout.default(column) is not None]
     needed = [layout.branch(column) for column in columns if layout.default(column) is None]
@@ -129,19 +126,7 @@ def branches_of(columns: Sequence[str], layout: Layout) -> tuple[list[str], list
 def as_records(path: str, entries: ak.Array, columns: Sequence[str], layout: Layout) -> ak.Array:
     """Return entries of a tree as events.
 
-    Parameters
-    ----------
-    path
-        Where they are from.
-    entries
-        A record for each entry, with the branches as fields.
-    columns, layout
-        As for `read_events`.
-
-    Raises
-    ------
-    InputError
-        When branches of one collection disagree on the number of objects.
+    Raises `InputError` when branches of one collection disagree on the number of objects.
     """
     groups: dict[str, dict[str, str]] = {}
     values = {}

@@ -31,14 +31,7 @@ HALVES = 2
 class ReadProgress:
     """How far the reading of a sample has come.
 
-    Attributes
-    ----------
-    sample
-        Its name.
-    files, done
-        The number of its files, and how many of them were read.
-    events
-        How many events were read.
+    Of its ``files`` so many are ``done``.
     """
 
     sample: str
@@ -77,23 +70,11 @@ class Request:
     watch: ReadWatcher | None = dataclasses.field(default=None, compare=False)
 
     def of(self, sample: Sample) -> tuple[str, ...]:
-        """Return the columns that are read of a sample: what was asked for, its weights, what tells its events.
-
-        Parameters
-        ----------
-        sample
-            The sample.
-        """
+        """Return the columns that are read of a sample: what was asked for, its weights, what tells its events."""
         return tuple(dict.fromkeys([*self.columns, *([sample.weight] if sample.weight else []), *sample.reads]))
 
     def layout_of(self, sample: Sample) -> Layout:
-        """Return how the files of a sample call the columns.
-
-        Parameters
-        ----------
-        sample
-            The sample.
-        """
+        """Return how the files of a sample call the columns."""
         return self.layout if sample.layout is None else sample.layout
 
     def places(self) -> list[Place]:
@@ -101,13 +82,7 @@ class Request:
         return [self.layout.field(column) for column in dict.fromkeys(self.columns)]
 
     def weight(self, sample: Sample) -> Place | None:
-        """Return where the weights of a sample are, or None when each is 1.
-
-        Parameters
-        ----------
-        sample
-            The sample.
-        """
+        """Return where the weights of a sample are, or None when each is 1."""
         return self.layout_of(sample).field(sample.weight) if sample.weight else None
 
 
@@ -228,15 +203,7 @@ class SampleReader:
 
 
 def chosen(events: ak.Array, sample: Sample, request: Request) -> Columns:
-    """Return the columns of the events that are kept and pass the skim.
-
-    Parameters
-    ----------
-    events
-        Of one half.
-    sample, request
-        As for `SampleReader`.
-    """
+    """Return the columns of the events that are kept and pass the skim."""
     if request.not_finite == "drop":
         events = events[finite_events(events)]
     for keep in sample.keep:
@@ -245,15 +212,7 @@ def chosen(events: ak.Array, sample: Sample, request: Request) -> Columns:
 
 
 def file_totals(directory: Any, sample: Sample, request: Request) -> FileTotals:
-    """Return what a file says of itself.
-
-    Parameters
-    ----------
-    directory
-        The open file.
-    sample, request
-        As for `SampleReader`.
-    """
+    """Return what a file says of itself."""
     # the weights of other columns are not those that the file adds up
     usual = sample.luminosity is None and sample.weight == WEIGHT == request.layout_of(sample).branch(WEIGHT)
     return FileTotals(uuid=str(directory.file.uuid), generated=generated_weights(directory) if usual else None)
@@ -262,19 +221,8 @@ def file_totals(directory: Any, sample: Sample, request: Request) -> FileTotals:
 def chunk_totals(events: ak.Array, sample: Sample, request: Request, file: str) -> FileTotals:
     """Return the numbers of a chunk.
 
-    Parameters
-    ----------
-    events
-        Before any skim.
-    sample, request
-        As for `SampleReader`.
-    file
-        Where they are from.
-
-    Raises
-    ------
-    InputError
-        For weights that are NaN or infinite, or not one number for each event.
+    Events are those before any skim. Raises `InputError` for weights that are NaN or infinite, or not one number for
+    each event.
     """
     weights = _weights(events, sample, request, file)
     total = float(len(events)) if weights is None else float(weights.sum(dtype=np.float64))
@@ -344,17 +292,7 @@ class StoredSample:
     def read(cls, sample: Sample, request: Request) -> StoredSample:
         """Read a sample into memory.
 
-        Parameters
-        ----------
-        sample
-            What to read.
-        request
-            What of it.
-
-        Raises
-        ------
-        InputError
-            As `SampleReader` does.
+        Raises `InputError` as `SampleReader` does.
         """
         reader = SampleReader(sample, request)
         chunks = list(reader)
@@ -364,12 +302,7 @@ class StoredSample:
     def of(cls, chunks: Sequence[tuple[Columns, Columns]], totals: Totals, fraction: float = 1.0) -> StoredSample:
         """Return a sample in memory.
 
-        Parameters
-        ----------
-        chunks
-            The events of each for training and those held out; they may be without events.
-        totals, fraction
-            See the attributes.
+        Chunks hold events for training and those held out, and may be without events.
         """
         even, odd = ([piece for piece in half if piece.events] for half in zip(*chunks, strict=True))
         return cls((even, odd), totals, fraction)

@@ -13,13 +13,7 @@ from .reader import ReadProgress, ReadWatcher
 
 @contextlib.contextmanager
 def watching(console: Console) -> Iterator[ReadWatcher | None]:
-    """Yield a watcher that keeps one line of a terminal up to date; none when there is no terminal, or it is quiet.
-
-    Parameters
-    ----------
-    console
-        Where to.
-    """
+    """Yield a watcher that keeps one line of a terminal up to date; none when there is no terminal, or it is quiet."""
     if console.quiet or not console.is_terminal:
         yield None
         return
@@ -30,11 +24,6 @@ def watching(console: Console) -> Iterator[ReadWatcher | None]:
 
 def as_line(reading: ReadProgress) -> str:
     """Return how far the reading has come, in words.
-
-    Parameters
-    ----------
-    reading
-        As a watcher is told.
 
     Examples
     --------

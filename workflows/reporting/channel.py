@@ -28,18 +28,8 @@ def plot_channel(result: Result, subject: Subject, channel: Channel, observation
 
     Backgrounds are stacked, signals are lines of their own, the hatched band is the uncertainty from the number of
     simulated events. Below is the signal over the background, or, when the analysis is unblinded, the observed events
-    over all backgrounds. A process that counts for less than nothing in a bin is drawn as nothing.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    subject
-        Processes, and how plots are labelled.
-    channel
-        One of its channels.
-    observation
-        What was observed; None while the analysis is blinded.
+    over all backgrounds. A process that counts for less than nothing in a bin is drawn as nothing. There is no
+    observation while the analysis is blinded.
     """
     figure = new_figure(11, 6)
     grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3.2, 1))
@@ -91,13 +81,7 @@ def plot_channel(result: Result, subject: Subject, channel: Channel, observation
 def channel_numbers(
     result: Result, subject: Subject, channel: Channel, observation: Observation | None = None
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield what `plot_channel` draws, the titles of the columns first.
-
-    Parameters
-    ----------
-    result, subject, channel, observation
-        As for `plot_channel`.
-    """
+    """Yield what `plot_channel` draws, the titles of the columns first."""
     yield "cuts", "kind", "process", "low", "high", "events", "uncertainty"
     for name, point in points(result).items():
         edges = channel.axis_at(point.parameters).edges.tolist()
@@ -130,25 +114,13 @@ def _stacking_order(counts: dict[str, Counted], processes: Any) -> list[Process]
 
 
 def legend_label(process: Process) -> str:
-    """Return what legends say of a process.
-
-    Parameters
-    ----------
-    process
-        Which one.
-    """
+    """Return what legends say of a process."""
     # matplotlib leaves out labels that begin with an underscore
     return f" {process.label}" if process.label.startswith("_") else process.label
 
 
 def process_colors(processes: Any) -> dict[str, str]:
-    """Return the colour of each process, by name.
-
-    Parameters
-    ----------
-    processes
-        Signals and backgrounds.
-    """
+    """Return the colour of each process, by name."""
     colors: dict[str, str] = {}
     for is_signal, palette in ((True, SIGNAL_COLORS), (False, BACKGROUND_COLORS)):
         alike = [process for process in processes if process.signal == is_signal]
@@ -203,13 +175,7 @@ def _y_range(
 
 
 def event_label(channel: Channel) -> str:
-    """Return the label of the vertical axis: events in bins of one width, or events.
-
-    Parameters
-    ----------
-    channel
-        Its axis.
-    """
+    """Return the label of the vertical axis: events in bins of one width, or events."""
     axis = channel.axis
     if isinstance(axis, Regular) and channel.edges is None:
         return f"Events / {(axis.stop - axis.start) / axis.bins:.4g} {axis.unit}".rstrip()

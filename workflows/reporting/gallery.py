@@ -15,14 +15,7 @@ from .style import Plot
 class Gallery:
     """Draws the plots of a report.
 
-    Attributes
-    ----------
-    folder
-        Where to.
-    experiment
-        Whose style they have, as for `plot_style`.
-    problems
-        What could not be drawn, or not as it was meant; grows.
+    ``problems``, which grows, is what could not be drawn, or not as it was meant.
     """
 
     folder: RunFolder
@@ -31,13 +24,7 @@ class Gallery:
     _taken: set[str] = dataclasses.field(default_factory=set)
 
     def drawn(self, plots: Iterable[Plot]) -> str:
-        """Draw plots, and return them as HTML.
-
-        Parameters
-        ----------
-        plots
-            Any number.
-        """
+        """Draw plots, and return them as HTML."""
         return "\n".join(map(self._drawn, plots))
 
     def _drawn(self, plot: Plot) -> str:

@@ -17,15 +17,7 @@ COLUMNS = (5, 4, 3)
 
 
 def plot_objective(result: Result, subject: Subject) -> Figure:
-    """Draw the figure of merit against the step, in both readings, above the width of the soft cuts.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    subject
-        How plots are labelled.
-    """
+    """Draw the figure of merit against the step, in both readings, above the width of the soft cuts."""
     figure = new_figure(8, 6)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     steps = [record.step for record in result.history]
@@ -67,13 +59,7 @@ def plot_objective(result: Result, subject: Subject) -> Figure:
 
 
 def plot_parameters(result: Result) -> Figure:
-    """Draw every free parameter against the step, with its bounds.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    """
+    """Draw every free parameter against the step, with its bounds."""
     parameters = result.start.parameters
     start, optimum, ranges = parameters.numbers(), result.optimum.parameters.numbers(), parameters.ranges()
     # elements of arrays one by one, network weights not at all

@@ -12,34 +12,14 @@ POINTS: dict[str, Any] = {"fmt": "o", "ms": 4.5, "color": "black", "elinewidth":
 
 
 def draw_observed(axes: Axes, observed: np.ndarray, edges: np.ndarray) -> None:
-    """Draw points with central Poisson intervals of 68 % (Garwood).
-
-    Parameters
-    ----------
-    axes
-        Where to.
-    observed
-        Events, shape (bins,).
-    edges
-        Of the bins, shape (bins + 1,).
-    """
+    """Draw points with central Poisson intervals of 68 % (Garwood)."""
     axes.errorbar((edges[1:] + edges[:-1]) / 2, observed, yerr=_errors(observed), label="data", zorder=5, **POINTS)
 
 
 def draw_observed_ratio(
     axes: Axes, observed: np.ndarray, edges: np.ndarray, predicted: np.ndarray, spread: np.ndarray
 ) -> None:
-    """Draw observed over predicted events, and the uncertainty of the prediction; not where nothing is predicted.
-
-    Parameters
-    ----------
-    axes
-        Where to.
-    observed, predicted, spread
-        Events, and the uncertainty of the prediction, shape (bins,).
-    edges
-        Of the bins, shape (bins + 1,).
-    """
+    """Draw observed over predicted events, and the uncertainty of the prediction; not where nothing is predicted."""
     filled = predicted > 0
     scale = np.where(filled, predicted, np.nan)
     band: dict[str, Any] = {"fill": True, "facecolor": "none", "edgecolor": "0.25", "hatch": "//////", "lw": 0}

@@ -27,10 +27,7 @@ POINTS = {"start": "starting cuts", "optimum": "optimised cuts"}
 class Shape:
     """A histogram of weighted events.
 
-    Attributes
-    ----------
-    sumw, sumw2
-        Sums of the weights and of their squares, shape (bins,).
+    Both sums, of the weights and of their squares, have shape (bins,).
     """
 
     sumw: np.ndarray
@@ -54,10 +51,7 @@ class Shape:
     def merged(self, firsts: Sequence[int]) -> Shape:
         """Return the histogram with wider bins.
 
-        Parameters
-        ----------
-        firsts
-            The first bin of each that is merged.
+        ``firsts`` are the first bin of each that is merged.
         """
         return Shape(np.add.reduceat(self.sumw, firsts), np.add.reduceat(self.sumw2, firsts))
 
@@ -110,12 +104,7 @@ def agreement(first: Shape, second: Shape) -> Agreement:
     .. math:: \chi^2 = \sum_i \frac{(w_{1i} / W_1 - w_{2i} / W_2)^2}{s_{1i}^2 / W_1^2 + s_{2i}^2 / W_2^2},
 
     with one degree of freedom fewer than bins (N. Gagunashvili, arXiv:physics/0605123). Neighbouring bins are merged
-    until each holds ten effective events of both.
-
-    Parameters
-    ----------
-    first, second
-        Of the same bins.
+    until each holds ten effective events of both. Both have the same bins.
 
     Examples
     --------
@@ -148,17 +137,7 @@ def _wide_enough(effective: np.ndarray) -> list[int]:
 
 
 def shapes(evaluation: Outcome, channel: Channel, subject: Subject) -> dict[str, Shape]:
-    """Return signal and background of a channel.
-
-    Parameters
-    ----------
-    evaluation
-        With its histograms.
-    channel
-        One of its channels.
-    subject
-        Which processes there are.
-    """
+    """Return signal and background of a channel."""
     counts: Counts = channel.axis.select(evaluation.histograms[channel.name])
     sumw, sumw2 = (np.asarray(part, float) for part in (counts.sumw, counts.sumw2))
     names = list(evaluation.yields)
@@ -170,15 +149,7 @@ def shapes(evaluation: Outcome, channel: Channel, subject: Subject) -> dict[str,
 
 
 def overtraining_table(result: Result, subject: Subject) -> Table:
-    """Return how well training and held-out events agree in shape, with hard cuts.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    subject
-        Processes and channels.
-    """
+    """Return how well training and held-out events agree in shape, with hard cuts."""
     table = Table(title="Training against held-out events, hard cuts, shapes")
     for column in ("channel", "cuts", "events"):
         table.add_column(column)
@@ -201,13 +172,7 @@ def overtraining_table(result: Result, subject: Subject) -> Table:
 
 
 def overtraining_numbers(result: Result, subject: Subject, channel: Channel) -> Iterator[tuple[Any, ...]]:
-    """Yield what `plot_overtraining` draws, the titles of the columns first.
-
-    Parameters
-    ----------
-    result, subject, channel
-        As for `plot_overtraining`.
-    """
+    """Yield what `plot_overtraining` draws, the titles of the columns first."""
     yield "cuts", "events", "part", "low", "high", "share", "uncertainty"
     for name in POINTS:
         point: Point = getattr(result, name)
@@ -220,17 +185,7 @@ def overtraining_numbers(result: Result, subject: Subject, channel: Channel) -> 
 
 
 def plot_overtraining(result: Result, subject: Subject, channel: Channel) -> Figure:
-    """Draw the shapes of signal and background on training events (filled) and on held-out events (points).
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    subject
-        Processes and channels.
-    channel
-        One of them.
-    """
+    """Draw the shapes of signal and background on training events (filled) and on held-out events (points)."""
     figure = new_figure(11, 4.6)
     grid = figure.subplots(1, 2, sharey=True)
     highest = 0.0

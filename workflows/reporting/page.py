@@ -192,17 +192,7 @@ def _flows(result: Result, stored: StoredResult) -> dict[str, Cutflow]:
 
 
 def channel_plots(result: Result, subject: Subject, observation: Observation | None = None) -> list[Plot]:
-    """Return the plots of all channels.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    subject
-        Processes and channels.
-    observation
-        What was observed; None while the analysis is blinded.
-    """
+    """Return the plots of all channels."""
     below = "" if observation is None else " Points are the observed events; below, their ratio to all backgrounds."
     return [
         Plot(
@@ -218,15 +208,7 @@ def channel_plots(result: Result, subject: Subject, observation: Observation | N
 
 
 def history_plots(result: Result, subject: Subject) -> list[Plot]:
-    """Return the plots of the objective and of the parameters against the step.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    subject
-        How plots are labelled.
-    """
+    """Return the plots of the objective and of the parameters against the step."""
     return [
         Plot(
             "objective",
@@ -244,15 +226,7 @@ def history_plots(result: Result, subject: Subject) -> list[Plot]:
 
 
 def overtraining_plots(result: Result, subject: Subject) -> list[Plot]:
-    """Return the plots of training against held-out events, one for each channel.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    subject
-        Processes and channels.
-    """
+    """Return the plots of training against held-out events, one for each channel."""
     return [
         Plot(
             f"overtraining-{channel.name}",

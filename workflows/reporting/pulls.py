@@ -21,13 +21,7 @@ SHOWN = 60
 
 
 def pulls_tables(folder: Path) -> list[Table]:
-    """Return the fitted parameters as a table; none for a run without a likelihood.
-
-    Parameters
-    ----------
-    folder
-        Of the run.
-    """
+    """Return the fitted parameters as a table; none for a run without a likelihood."""
     if not (folder / PULLS).exists():
         return []
     rows = _last_fit(read_rows(folder / PULLS))
@@ -45,13 +39,7 @@ def pulls_tables(folder: Path) -> list[Table]:
 
 
 def pulls_plots(folder: Path) -> list[Plot]:
-    """Return the plot of the pulls; none for a run without constrained parameters.
-
-    Parameters
-    ----------
-    folder
-        Of the run.
-    """
+    """Return the plot of the pulls; none for a run without constrained parameters."""
     if not (folder / PULLS).exists():
         return []
     rows = [row for row in read_rows(folder / PULLS) if row["pull"]]
@@ -67,13 +55,7 @@ def pulls_plots(folder: Path) -> list[Plot]:
 
 
 def plot_pulls(rows: Rows) -> Figure:
-    """Draw pulls and constraints of all fits, one line a parameter.
-
-    Parameters
-    ----------
-    rows
-        Of ``pulls.csv``, of constrained parameters.
-    """
+    """Draw pulls and constraints of all fits, one line a parameter."""
     names = list(dict.fromkeys(row["parameter"] for row in rows))[:SHOWN]
     figure = new_figure(7.5, 1.3 + 0.26 * len(names))
     axes = figure.subplots()

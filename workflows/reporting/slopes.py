@@ -12,11 +12,6 @@ def slopes_table(result: Result) -> Table:
 
     At an optimum inside the bounds the numbers are small; a cut on its bound keeps the derivative that drove it there.
     The derivatives were taken in the optimisation, with the widths of that step.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
     """
     table = Table(title="Derivative of the objective per scale of the cut")
     for heading in ("parameter", "scale", "first step", "best step"):

@@ -61,10 +61,7 @@ EXPERIMENTS = ("ALICE", "ATLAS", "CMS", "DUNE", "LHCb")
 def plot_style(experiment: str = "") -> Iterator[None]:
     """Draw in the style of the report within the block; nothing global changes.
 
-    Parameters
-    ----------
-    experiment
-        Its first word chooses the style, if mplhep has one of that name.
+    The first word of ``experiment`` chooses the style, if mplhep has one of that name.
     """
     first = experiment.partition(" ")[0]
     style = getattr(mplhep.style, first if first in EXPERIMENTS else "ROOT")
@@ -75,10 +72,7 @@ def plot_style(experiment: str = "") -> Iterator[None]:
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure that no window will show.
 
-    Parameters
-    ----------
-    width, height
-        In inches.
+    Sizes are in inches.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
@@ -86,17 +80,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def label_axes(axes: Axes, subject: Subject, *, shown: str = "Simulation") -> None:
-    """Write above a plot the experiment and what the plot shows, on the left, and luminosity and energy on the right.
-
-    Parameters
-    ----------
-    axes
-        Where to.
-    subject
-        Experiment, luminosity and energy.
-    shown
-        What the plot shows.
-    """
+    """Write above a plot, on the left, experiment and what the plot shows; on the right, luminosity and energy."""
     bold = subject.experiment.translate(MATHTEXT)
     left = rf"$\mathbf{{{bold}}}$ {shown}" if bold else shown
     axes.set_title(left, loc="left", fontstyle="italic", fontsize=11)
@@ -108,10 +92,7 @@ def label_axes(axes: Axes, subject: Subject, *, shown: str = "Simulation") -> No
 def luminosity_text(luminosity: float) -> tuple[str, str]:
     """Return a luminosity as people say it: its number, and the unit whose inverse it is in.
 
-    Parameters
-    ----------
-    luminosity
-        In 1/pb.
+    It is given in 1/pb.
 
     Examples
     --------
@@ -123,15 +104,7 @@ def luminosity_text(luminosity: float) -> tuple[str, str]:
 
 
 def whole_numbers(axes: Axes, edges: np.ndarray) -> None:
-    """Let the ticks of a horizontal axis be whole numbers where each bin holds one: numbers of jets.
-
-    Parameters
-    ----------
-    axes
-        Whose.
-    edges
-        Of the bins.
-    """
+    """Let the ticks of a horizontal axis be whole numbers where each bin holds one: numbers of jets."""
     if np.allclose(np.diff(edges), 1) and np.allclose(edges % 1, 0.5):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.xaxis.set_minor_locator(NullLocator())
@@ -159,15 +132,7 @@ class Plot:
     numbers: Callable[[], Iterable[Sequence[Any]]] | None = None
 
     def save(self, folder: RunFolder, experiment: str = "") -> tuple[str, list[str]]:
-        """Draw it, write it as PNG and PDF and its numbers as CSV, and return it as SVG text, with what is amiss.
-
-        Parameters
-        ----------
-        folder
-            Where to.
-        experiment
-            Whose style it has, as for `plot_style`.
-        """
+        """Draw it, write it as PNG and PDF and its numbers as CSV, and return it as SVG text, with what is amiss."""
         with plot_style(experiment), warnings.catch_warnings():
             # a character that the font does not have is drawn as a box
             warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
@@ -208,13 +173,7 @@ def _made_drawable(figure: Figure) -> list[str]:
 
 
 def as_svg(figure: Figure) -> str:
-    """Return a figure as SVG text.
-
-    Parameters
-    ----------
-    figure
-        The figure.
-    """
+    """Return a figure as SVG text."""
     buffer = io.StringIO()
     metadata: dict[str, Any] = {"Date": None}
     figure.savefig(buffer, format="svg", metadata=metadata)

@@ -22,10 +22,7 @@ SHOWN = 15
 def systematics_tables(folder: Path) -> list[Table]:
     """Return what each source does to the yields, what the uncertainty is made of, and the pulls.
 
-    Parameters
-    ----------
-    folder
-        Of the run; a table whose file it does not have is left out.
+    A table whose file the folder does not have is left out.
     """
     sources, parts = folder / file_names.SYSTEMATICS, folder / file_names.UNCERTAINTY
     tables = [_source_table(read_rows(sources))] if sources.exists() else []
@@ -35,13 +32,7 @@ def systematics_tables(folder: Path) -> list[Table]:
 
 
 def systematics_plots(folder: Path) -> list[Plot]:
-    """Return the plots of impacts and of pulls, if the run has them.
-
-    Parameters
-    ----------
-    folder
-        Of the run.
-    """
+    """Return the plots of impacts and of pulls, if the run has them."""
     parts, path = folder / file_names.UNCERTAINTY, folder / file_names.IMPACTS
     if not (parts.exists() and path.exists()):
         return []
@@ -93,12 +84,7 @@ def _parts_table(parts: dict[str, Any]) -> Table:
 def plot_impacts(rows: list[dict[str, str]], parameter: str) -> Figure:
     """Draw pulls and impacts of the parameters that matter most, the largest on top.
 
-    Parameters
-    ----------
-    rows
-        Of ``impacts.csv``, largest first.
-    parameter
-        Name of the parameter of interest.
+    Rows are those of ``impacts.csv``, largest first.
     """
     chosen = [row for row in rows if row["parameter"] != parameter][:SHOWN][::-1]
     names = [row["parameter"] for row in chosen]

@@ -17,10 +17,7 @@ RIGHT = " class='right'"
 def html_table(table: Table) -> str:
     """Return a table of rich as HTML.
 
-    Parameters
-    ----------
-    table
-        With plain text in its cells.
+    Cells hold plain text.
     """
     sides = [RIGHT if column.justify == "right" else "" for column in table.columns]
     header = [str(column.header) for column in table.columns]
@@ -33,28 +30,13 @@ def html_table(table: Table) -> str:
 def as_html(text: str) -> str:
     """Return plain text as HTML.
 
-    Parameters
-    ----------
-    text
-        In which ``+-`` stands for plus or minus.
+    ``+-`` in it stands for plus or minus.
     """
     return html.escape(text).replace("+-", "&plusmn;")
 
 
 def html_tally(title: str, steps: Sequence[str], tally: Tally, processes: Sequence[str]) -> str:
-    """Return counted events as an HTML table, one column per process.
-
-    Parameters
-    ----------
-    title
-        Above the table.
-    steps
-        Titles of the lines.
-    tally
-        Of all processes.
-    processes
-        Their names.
-    """
+    """Return counted events as an HTML table, one column per process."""
     numbers = [np.asarray(part, float) for part in (tally.yields, np.sqrt(np.asarray(tally.variance)), tally.raw)]
     body = [
         [html.escape(step), *(_counted(*(part[s, p] for part in numbers)) for p in range(len(processes)))]

@@ -63,18 +63,7 @@ class Improvement:
     def of(cls, result: Result, analysis: Analysis, sample: Part, *, replicas: int, seed: int = 0) -> Improvement:
         """Bootstrap start and optimum.
 
-        Parameters
-        ----------
-        result
-            What the optimisation found.
-        analysis
-            What was optimised.
-        sample
-            The held-out events.
-        replicas
-            How many, at least two.
-        seed
-            Of the random numbers.
+        There are at least two replicas.
         """
         points = (result.start, result.optimum)
         figure = np.vectorize(result.merit.of)
@@ -146,25 +135,8 @@ def bootstrap(
 
     In each replica every event counts as often as a Poisson number of mean 1 says (B. Efron, Ann. Statist. 7 (1979) 1,
     for a sample whose size is random). The numbers depend on the seed only, so that two points of one analysis see the
-    same replicas: the spread of their *difference* tells whether one is better than the other.
-
-    Parameters
-    ----------
-    analysis
-        Stages, channels, model and objective.
-    sample
-        The simulated events.
-    parameters
-        The cut values.
-    replicas
-        How many.
-    seed
-        Of the random numbers.
-
-    Returns
-    -------
-    np.ndarray
-        Shape (replicas,); NaN where a fit did not converge.
+    same replicas: the spread of their *difference* tells whether one is better than the other. The result has shape
+    (replicas,), NaN where a fit did not converge.
 
     Examples
     --------

@@ -30,10 +30,7 @@ PROCESS, TOTAL, OBSERVED = "process", "prediction", "data"
 class EveryStep:
     """A last stage: the events as they were before the first cut, with a region for those left after each named one.
 
-    Attributes
-    ----------
-    observables
-        Expressions that become columns of their own name.
+    Observables are expressions that become columns of their own name.
     """
 
     observables: tuple[str, ...]
@@ -57,18 +54,7 @@ def control_rows(
 
     Cuts are hard, at their optimised values. The systematic uncertainty of a process is the sum in quadrature over the
     sources of half the difference between one standard deviation up and down; that of the whole prediction is the same
-    of the sums over the processes.
-
-    Parameters
-    ----------
-    workflow
-        Its plots, and its analysis with stages and systematic sources.
-    result
-        What the optimisation found.
-    held_out
-        Events of the prediction.
-    observed
-        Observed events; None while they are blinded.
+    of the sums over the processes. Observed events are None while they are blinded.
     """
     if not workflow.plots:
         return []

@@ -19,14 +19,8 @@ SPECIAL |= {"<": r"\ensuremath{<}", ">": r"\ensuremath{>}"}
 def cutflow_latex(flow: Cutflow, processes: Sequence[str], labels: Sequence[str]) -> str:
     r"""Return expected events after each step as a table of LaTeX, without packages.
 
-    Parameters
-    ----------
-    flow
-        Of all processes.
-    processes
-        Their names, in the order of the cutflow; those that are to be shown have a label.
-    labels
-        One for each process; TeX where it stands between dollar signs. An empty one leaves the process out.
+    Processes are in the order of the cutflow; there is one label for each, TeX where it stands between dollar signs,
+    and an empty one leaves the process out.
 
     Examples
     --------
@@ -58,17 +52,7 @@ def cutflow_latex(flow: Cutflow, processes: Sequence[str], labels: Sequence[str]
 
 
 def write_cutflow_latex(folder: RunFolder, result: Result, labels: Mapping[str, str]) -> None:
-    """Write the cut flow with the optimised cuts, hard, on held-out events, as ``cutflow.tex``.
-
-    Parameters
-    ----------
-    folder
-        Where to.
-    result
-        What the optimisation found.
-    labels
-        Of the processes that are shown, by name.
-    """
+    """Write the cut flow with the optimised cuts, hard, on held-out events, as ``cutflow.tex``."""
     names = list(result.optimum.hard_held_out.yields)
     table = cutflow_latex(result.optimum.cutflow, names, [labels.get(name, "") for name in names])
     folder.write_text("cutflow.tex", f"{table}\n")
@@ -76,11 +60,6 @@ def write_cutflow_latex(folder: RunFolder, result: Result, labels: Mapping[str, 
 
 def escaped(text: str) -> str:
     r"""Return a text as LaTeX shows it; what stands between dollar signs is TeX already.
-
-    Parameters
-    ----------
-    text
-        Any.
 
     Examples
     --------

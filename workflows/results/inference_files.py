@@ -37,25 +37,9 @@ def write_inference(
     one standard deviation of each source does to each yield, ``impacts.csv`` has pulls and impacts,
     ``uncertainty.json`` what the uncertainty of the parameter of interest is made of, and ``pulls.csv`` the fit to
     Asimov data of strength 1, where the pulls are 0 and the constraints are those to expect, and that to observed data.
-    While nothing is observed, all of it is for Asimov data.
-
-    Parameters
-    ----------
-    folder
-        Where to.
-    result
-        What the optimisation found.
-    analysis
-        What was optimised, with a model that is a likelihood.
-    about
-        Held-out events, for their processes and typical weights.
-    observation
-        What was observed; None while the analysis is blinded.
-
-    Warns
-    -----
-    InputWarning
-        When a fit does not converge, and which files are missing for that reason.
+    While nothing is observed, all of it is for Asimov data. The model is a likelihood. ``about`` are held-out events,
+    for their processes and typical weights, and there is no observation while the analysis is blinded. When a fit does
+    not converge an `InputWarning` says so, and which files are missing for that reason.
     """
     # likelihoods need double precision, whatever the rest of the program computes in
     with jax.enable_x64(True):
@@ -88,15 +72,7 @@ def write_inference(
 
 
 def source_rows(point: str, model: Model) -> Iterator[tuple[str, str, str, str, str, float, float, float]]:
-    """Yield what one standard deviation does to each yield: its expectation, and the relative changes down and up.
-
-    Parameters
-    ----------
-    point
-        Name of the point.
-    model
-        Its likelihood.
-    """
+    """Yield what one standard deviation does to each yield: its expectation, and the relative changes down and up."""
     for channel in model.channels:
         for sample in channel.samples:
             total = float(np.sum(sample.yields))
@@ -115,17 +91,9 @@ def source_rows(point: str, model: Model) -> Iterator[tuple[str, str, str, str, 
 def impact_rows(result: Impacts, poi: str = "", bounds: Any = (-np.inf, np.inf)) -> Iterator[tuple[Any, ...]]:
     """Yield one row for each parameter, those that matter most first and those without an impact last.
 
-    The impacts of a parameter whose fits did not converge are empty. One column names those that would be larger if
-    the bounds of the parameter of interest did not cut them off.
-
-    Parameters
-    ----------
-    result
-        Of the fit.
-    poi
-        Name of the parameter of interest.
-    bounds
-        Its lowest and highest value.
+    The impacts of a parameter whose fits did not converge are empty. One column names those that would be larger if the
+    bounds of the parameter of interest did not cut them off. ``bounds`` are the lowest and highest value of the
+    parameter of interest.
     """
     estimate = float(np.asarray(result.best.parameters)[result.names.index(poi)]) if poi else 0.0
     low, high = (float(bound) - estimate for bound in bounds)
@@ -143,15 +111,7 @@ def impact_rows(result: Impacts, poi: str = "", bounds: Any = (-np.inf, np.inf))
 
 
 def pull_rows(fit: str, result: Impacts) -> Iterator[tuple[Any, ...]]:
-    """Yield one row for each parameter in the order of the model; free ones have neither a pull nor a constraint.
-
-    Parameters
-    ----------
-    fit
-        Name of the data.
-    result
-        Of the fit to them.
-    """
+    """Yield one row for each parameter in the order of the model; free ones have neither a pull nor a constraint."""
     best, uncertainties, pull, constraint = map(
         np.asarray, (result.best.parameters, result.best.uncertainties, result.pull, result.constraint)
     )
@@ -163,10 +123,7 @@ def pull_rows(fit: str, result: Impacts) -> Iterator[tuple[Any, ...]]:
 def uncertainty_parts(model: Model, data: Any) -> dict[str, Any]:
     """Return the uncertainty of the parameter of interest, and the part of it that each source accounts for.
 
-    Parameters
-    ----------
-    model, data
-        Data as `Model.data` makes them.
+    Data are as `Model.data` makes them.
     """
     poi = str(model.parameter_of_interest)
     slices = model.layout.parameter_slices

@@ -12,19 +12,8 @@ from hepgrad.analysis import Analysis, Counts, Dataset, Model, Point
 def model_at(point: Point, analysis: Analysis, about: Dataset) -> Model:
     """Return the likelihood of hard cuts on held-out events.
 
-    Parameters
-    ----------
-    point
-        Cut values, and what they achieve.
-    analysis
-        What was optimised, with a `TemplateModel` or another likelihood.
-    about
-        Held-out events, for their processes and typical weights.
-
-    Raises
-    ------
-    TypeError
-        When the model is no likelihood.
+    ``about`` are held-out events, for their processes and typical weights. Raises `TypeError` when the model is no
+    likelihood.
     """
     if analysis.model.likelihood is None:
         raise TypeError(f"a likelihood needs a TemplateModel, got {type(analysis.model).__name__}")
@@ -35,13 +24,6 @@ def model_at(point: Point, analysis: Analysis, about: Dataset) -> Model:
 def observed_data(model: Model, analysis: Analysis, counts: Mapping[str, Counts]) -> jax.Array:
     """Return observed events as the data of a likelihood.
 
-    Parameters
-    ----------
-    model
-        From `model_at`.
-    analysis
-        What was optimised.
-    counts
-        By channel, of shape (bins + 2,).
+    Counts are by channel, of shape (bins + 2,).
     """
     return model.data({channel.name: channel.axis.select(counts[channel.name].sumw) for channel in analysis.channels})

@@ -11,14 +11,8 @@ def negative_bins(analysis: Analysis, point: Point) -> list[str]:
     """Return a line for each process and channel with such bins, with hard cuts on the held-out events.
 
     Negative weights and data-driven estimates make them, where few events are left. `TemplateModel` counts them as 0,
-    so that its prediction is larger than the sum of the weights, by as much as the line tells.
-
-    Parameters
-    ----------
-    analysis
-        Channels and model; there are no lines for a model that leaves them as they are.
-    point
-        Where to look.
+    so that its prediction is larger than the sum of the weights, by as much as the line tells. There are no lines for a
+    model that leaves them as they are.
     """
     if analysis.model.likelihood is None:
         return []

@@ -66,15 +66,7 @@ class Observation:
         return {"events": events, **{name: each and dataclasses.asdict(each) for name, each in fits.items()}}
 
     def named_histograms(self, result: Result, analysis: Analysis) -> dict[str, hist.Hist[Any]]:
-        """Return the observed histograms by ``channel/data/point/observed``, to go with those of the prediction.
-
-        Parameters
-        ----------
-        result
-            What the optimisation found.
-        analysis
-            What was optimised.
-        """
+        """Return the observed histograms by ``channel/data/point/observed``, to go with those of the prediction."""
         points = (("start", result.start, self.start), ("optimum", result.optimum, self.optimum))
         return {
             f"{channel.name}/data/{name}/observed": to_hist(seen[channel.name], channel.axis_at(point.parameters))
@@ -99,23 +91,9 @@ class Observation:
 def observe(analysis: Analysis, observed: Dataset, result: Result, prediction: Dataset) -> Observation:
     """Unblind: fill the observed events and fit the signal strength.
 
-    The prediction is that of the held-out events, which chose nothing.
-
-    Parameters
-    ----------
-    analysis
-        What was optimised.
-    observed
-        The observed events, as the only process.
-    result
-        What the optimisation found.
-    prediction
-        The held-out events, for their processes and typical weights.
-
-    Warns
-    -----
-    InputWarning
-        When a fit does not converge; the events are told nevertheless.
+    The prediction is that of the held-out events, which chose nothing. Observed events are the only process; the
+    prediction is for its processes and typical weights. Warns with `InputWarning` when a fit does not converge; the
+    events are told nevertheless.
     """
     start, optimum = (count(analysis, observed, point.parameters) for point in (result.start, result.optimum))
     if analysis.model.likelihood is None:
@@ -136,19 +114,7 @@ def observe(analysis: Analysis, observed: Dataset, result: Result, prediction: D
 def count(analysis: Analysis, observed: Dataset, parameters: Parameters) -> dict[str, Counts]:
     """Fill the channels with observed events, with hard cuts and without systematic shifts.
 
-    Parameters
-    ----------
-    analysis
-        Stages and channels.
-    observed
-        The observed events, as the only process.
-    parameters
-        The cut values.
-
-    Returns
-    -------
-    dict
-        By channel, `Counts` of shape (bins + 2,).
+    They are the only process; `Counts` are by channel, of shape (bins + 2,).
     """
     # another model, because the systematic variations of this one are those of simulation
     counting = dataclasses.replace(analysis, model=CountingModel(("data",), 0.0), objective="discovery")

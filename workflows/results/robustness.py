@@ -95,10 +95,7 @@ class CutProfile:
     def shifted(self, widths: float) -> tuple[float, float]:
         """Return loss and uncertainty of a cut that is moved by so many widths of its soft cut; NaN out of bounds.
 
-        Parameters
-        ----------
-        widths
-            One of `NEARBY`.
+        ``widths`` is one of `NEARBY`.
         """
         at = np.flatnonzero(np.isclose(self.values, self.optimum + widths * self.width, rtol=1e-6, atol=0))
         return (float(self.loss[at[0]]), float(self.loss_uncertainty[at[0]])) if len(at) else (math.nan, math.nan)
@@ -249,12 +246,7 @@ def robustness(
 def roundest(low: float, high: float, near: float) -> float:
     """Return the number with the fewest digits in a region: a multiple of a power of ten, or of half of one.
 
-    Parameters
-    ----------
-    low, high
-        The region; ``low <= near <= high``.
-    near
-        Of several equally round numbers the closest to this is taken.
+    The region holds ``near``; of several equally round numbers the closest to it is taken.
 
     Examples
     --------
@@ -279,14 +271,7 @@ def roundest(low: float, high: float, near: float) -> float:
 def with_number(parameters: Parameters, name: str, value: float) -> Parameters:
     """Return parameters with another value of one free number, which may lie beyond its bounds.
 
-    Parameters
-    ----------
-    parameters
-        All of them.
-    name
-        As in `Parameters.numbers`, such as ``"met"`` or ``"pt[0]"``.
-    value
-        In the parameter's unit.
+    Names are as in `Parameters.numbers`, such as ``"met"`` or ``"pt[0]"``; the value is in the parameter's unit.
     """
     key, _, index = name.partition("[")
     new: Any = value

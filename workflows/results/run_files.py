@@ -57,22 +57,8 @@ def write_results(
 ) -> None:
     """Write everything a program may want to read; `hepgrad.workflows.results.stored_result` reads it.
 
-    Parameters
-    ----------
-    folder
-        Where to.
-    result
-        What the optimisation found.
-    analysis
-        What was optimised.
-    about
-        Held-out events, for their processes and typical weights.
-    improvement
-        What was gained on them, with its uncertainty.
-    soft_cutflows
-        By point, from `soft_cutflows`.
-    observation
-        What was observed; None while the analysis is blinded.
+    ``about`` are held-out events, for their processes and typical weights; cutflows are by point, from `soft_cutflows`;
+    there is no observation while the analysis is blinded.
     """
     folder.write_json(file_names.PARAMETERS, parameters_table(result))
     folder.write_csv(file_names.PARAMETERS_TABLE, PARAMETER_COLUMNS, parameter_rows(result))
@@ -113,40 +99,18 @@ def write_results(
 
 
 def soft_cutflows(result: Result, analysis: Analysis, sample: Part) -> dict[str, Cutflow]:
-    """Return by point the expected cutflow with soft cuts of the width of the last step.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    analysis
-        What was optimised.
-    sample
-        Held-out events.
-    """
+    """Return by point the expected cutflow with soft cuts of the width of the last step."""
     pool, soft = Pool.of(sample), Soft(result.history[-1].width)
     return {name: pool.total(Count(analysis), point.parameters, soft) for name, point in points(result).items()}
 
 
 def points(result: Result) -> dict[str, Point]:
-    """Return the two points of a result by name.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    """
+    """Return the two points of a result by name."""
     return {"start": result.start, "optimum": result.optimum}
 
 
 def parameters_table(result: Result) -> dict[str, dict[str, Any]]:
-    """Return, by parameter: start, optimum, and what describes it (bounds, unit, width, scale, frozen, label, ...).
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    """
+    """Return, by parameter: start, optimum, and what describes it (bounds, unit, width, scale, frozen, label, ...)."""
     start, optimum = (point.parameters.to_dict() for point in points(result).values())
 
     def told(name: str, spec: Optimisable) -> dict[str, Any]:
@@ -158,13 +122,7 @@ def parameters_table(result: Result) -> dict[str, dict[str, Any]]:
 
 
 def parameter_rows(result: Result) -> Iterator[tuple[Any, ...]]:
-    """Yield name, start, optimum, bounds, unit and label of each cut value, arrays element by element, no weights.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    """
+    """Yield name, start, optimum, bounds, unit and label of each cut value, arrays element by element, no weights."""
     start, optimum = (point.parameters.numbers() for point in points(result).values())
     for name, (low, high) in result.start.parameters.ranges().items():
         if name in start:
@@ -173,30 +131,14 @@ def parameter_rows(result: Result) -> Iterator[tuple[Any, ...]]:
 
 
 def descent_entry(attempt: Attempt) -> dict[str, Any]:
-    """Return where a descent began, the best point that it found and after how many steps, and how its fits went.
-
-    Parameters
-    ----------
-    attempt
-        The descent.
-    """
+    """Return where a descent began, the best point that it found and after how many steps, and how its fits went."""
     ends = {name: getattr(attempt, name).to_dict() for name in ("start", "best")}
     found = {"best_value": _finite(attempt.best_value), "best_step": attempt.best_step}
     return {**ends, **found, "start_failed": bool(attempt.failed), "fits": dataclasses.asdict(attempt.fits)}
 
 
 def history_row(descent: int, record: Record, names: Sequence[str], slopes: Sequence[str]) -> list[Any]:
-    """Return one step as a line of ``history.csv``; what was not evaluated is empty.
-
-    Parameters
-    ----------
-    descent
-        Which one, from 1.
-    record
-        The step.
-    names, slopes
-        The cut values and the derivatives that are told.
-    """
+    """Return one step as a line of ``history.csv``; what was not evaluated is empty."""
     numbers = [getattr(record, name) for name in RECORDED]
     told = ["" if math.isnan(number) else number for number in numbers]
     return [descent, *told, *(record.values[name] for name in names), *(record.slopes[name] for name in slopes)]
@@ -206,11 +148,6 @@ def objectives_and_yields(result: Result) -> dict[str, Any]:
     """Return the objective and the yields of both points in both readings on both halves, and the gain.
 
     An objective whose fits did not converge is None.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
     """
 
     def told(evaluation: Outcome) -> dict[str, Any]:
@@ -224,13 +161,7 @@ def objectives_and_yields(result: Result) -> dict[str, Any]:
 
 
 def improvement_table(improvement: Improvement) -> dict[str, Any]:
-    """Return the figure of merit at both points and the gain, with their uncertainties from simulated statistics.
-
-    Parameters
-    ----------
-    improvement
-        With hard cuts on held-out events.
-    """
+    """Return the figure of merit at both points and the gain, with their uncertainties from simulated statistics."""
     figures = {field.name: getattr(improvement, field.name) for field in dataclasses.fields(improvement)}
     counted = ("replicas", "start_failed", "optimum_failed")
     figures = {name: _finite(value) for name, value in figures.items() if name not in ("merit", *counted)}
@@ -246,15 +177,6 @@ def cutflow_rows(point: str, reading: str, processes: Sequence[str], flow: Cutfl
     """Yield the cutflow on held-out events, one row per process and step.
 
     The last columns count the events that pass all selections but that of the step.
-
-    Parameters
-    ----------
-    point, reading
-        Their names.
-    processes
-        In the order of the cutflow.
-    flow
-        Of the point, in the reading.
     """
     tallies = [(np.asarray(t.yields), np.sqrt(t.variance), np.asarray(t.raw)) for t in (flow, flow.n_minus_1)]
     for p, process in enumerate(processes):
@@ -264,15 +186,7 @@ def cutflow_rows(point: str, reading: str, processes: Sequence[str], flow: Cutfl
 
 
 def named_histograms(result: Result, analysis: Analysis) -> dict[str, hist.Hist[Any]]:
-    """Return every histogram by ``channel/process/point/reading``, such as ``m_tt/ttbar/optimum/hard_held_out``.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    analysis
-        What was optimised.
-    """
+    """Return every histogram by ``channel/process/point/reading``, such as ``m_tt/ttbar/optimum/hard_held_out``."""
     processes = list(result.start.hard_held_out.yields)
     return {
         f"{channel.name}/{process}/{point_name}/{which}": to_hist(
@@ -288,12 +202,7 @@ def named_histograms(result: Result, analysis: Analysis) -> dict[str, hist.Hist[
 def write_histograms(folder: RunFolder, histograms: dict[str, hist.Hist[Any]]) -> None:
     """Write histograms as a ROOT file, and as JSON from which `read_histograms` restores the `hist` objects.
 
-    Parameters
-    ----------
-    folder
-        Where to.
-    histograms
-        By name; slashes become folders in the ROOT file.
+    Slashes in names become folders in the ROOT file.
     """
     with folder.writing(file_names.HISTOGRAMS_ROOT) as path, uproot.recreate(path) as file:
         for name, histogram in histograms.items():

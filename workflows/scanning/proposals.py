@@ -35,29 +35,15 @@ class Space(Protocol):
     def at(self, vector: np.ndarray) -> Any:
         """Return a point.
 
-        Parameters
-        ----------
-        vector
-            Between 0 and 1, shape (dimensions,).
+        ``vector`` is between 0 and 1, shape (dimensions,).
         """
 
     def numbers(self, point: Any) -> Mapping[str, float]:
-        """Return what a table shows of a point.
-
-        Parameters
-        ----------
-        point
-            From `at`.
-        """
+        """Return what a table shows of a point."""
 
 
 def normal(vector: np.ndarray) -> np.ndarray:
     """Return standard normal numbers where the given ones are uniform between 0 and 1: the quantiles.
-
-    Parameters
-    ----------
-    vector
-        Any shape.
 
     Examples
     --------
@@ -93,18 +79,9 @@ class Box:
     def around(cls, parameters: Parameters, also: Sequence[str] = ()) -> Box:
         """Return the box of some parameters.
 
-        Parameters
-        ----------
-        parameters
-            Values and bounds.
-        also
-            Names of parameters without bounds, edges or weights, that are scanned too: what the optimiser moves is
-            normally distributed around its present value, with the parameter's scale as standard deviation.
-
-        Raises
-        ------
-        InputError
-            When nothing is scanned, or a name is not that of a free parameter.
+        ``also`` are names of parameters without bounds, edges or weights, that are scanned too: what the optimiser
+        moves is normally distributed around its present value, with the parameter's scale as standard deviation. Raises
+        `InputError` when nothing is scanned, or a name is not that of a free parameter.
         """
         if unknown := set(also) - set(parameters.free):
             raise InputError(f"cannot scan {sorted(unknown)}: the free parameters are {parameters.free}")
@@ -126,10 +103,7 @@ class Box:
     def at(self, vector: np.ndarray) -> Parameters:
         """Return the parameters at a point.
 
-        Parameters
-        ----------
-        vector
-            Between 0 (lowest) and 1 (highest), shape (dimensions,).
+        ``vector`` is between 0 (lowest) and 1 (highest), shape (dimensions,).
         """
         flat, unravel = ravel_pytree(self.parameters.scaled())
         values = np.array(flat)
@@ -145,17 +119,7 @@ class Box:
 
 
 def at_random(space: Space, number: int, seed: int) -> Proposal:
-    """Draw points uniformly.
-
-    Parameters
-    ----------
-    space
-        Where.
-    number
-        How many.
-    seed
-        Of the random numbers.
-    """
+    """Draw points uniformly."""
     rng = np.random.default_rng(seed)
     for _ in range(number):
         yield rng.random(space.dimensions)
@@ -164,19 +128,7 @@ def at_random(space: Space, number: int, seed: int) -> Proposal:
 def on_a_grid(space: Space, number: int, seed: int) -> Proposal:
     """Take all combinations of as many equally spaced values of each parameter as possible, bounds included.
 
-    Parameters
-    ----------
-    space
-        Where.
-    number
-        How many points at most.
-    seed
-        Not used.
-
-    Raises
-    ------
-    InputError
-        When these are too few for two values of each.
+    Raises `InputError` when these are too few for two values of each.
     """
     each = next(k for k in itertools.count(1) if (k + 1) ** space.dimensions > number)
     if each < 2:
@@ -191,19 +143,7 @@ def on_a_grid(space: Space, number: int, seed: int) -> Proposal:
 def from_optuna(space: Space, number: int, seed: int) -> Proposal:
     """Ask Optuna's tree-structured Parzen estimator (J. Bergstra et al., NeurIPS 24 (2011)).
 
-    Parameters
-    ----------
-    space
-        Where.
-    number
-        How many points.
-    seed
-        Of the random numbers.
-
-    Raises
-    ------
-    InputError
-        When Optuna is not installed.
+    Raises `InputError` when Optuna is not installed.
     """
     try:
         import optuna

@@ -116,32 +116,12 @@ def search_cuts(
 ) -> Scan:
     """Evaluate many points with hard cuts and take the best on the training events.
 
-    Parameters
-    ----------
-    analysis
-        Stages, channels, model and objective.
-    data
-        The training events choose; the held-out ones tell what the choice is worth.
-    parameters
-        The start, which is the first trial, and the bounds.
-    method
-        ``"random"`` draws uniformly inside the bounds; ``"grid"`` takes as many values of each parameter as fit into
-        the number of trials; ``"optuna"`` asks Optuna's tree-structured Parzen estimator, which learns from the
-        earlier ones.
-    trials
-        How many points, at most; at least two.
-    seed
-        Of the points that are drawn.
-    also
-        Names of edges and weights that are scanned too (`Box.around`); others keep their values, as frozen parameters
-        do.
-
-    Raises
-    ------
-    InputError
-        When nothing can be scanned, a grid needs more trials, or Optuna is not installed.
-    FitError
-        When no point has an objective on the training events, because no fit converged.
+    The training events choose; the held-out ones tell what the choice is worth. The start is the first trial, of at
+    least two. ``"random"`` draws uniformly inside the bounds; ``"grid"`` takes as many values of each parameter as fit
+    into the number of trials; ``"optuna"`` asks Optuna's tree-structured Parzen estimator, which learns from the
+    earlier ones. ``also`` are names of edges and weights that are scanned too (`Box.around`); others keep their values,
+    as frozen parameters do. Raises `InputError` when nothing can be scanned, a grid needs more trials, or Optuna is not
+    installed, `FitError` when no point has an objective on the training events, because no fit converged.
 
     Examples
     --------
@@ -170,17 +150,7 @@ def search_cuts(
 def search(contest: Contest, *, method: Method = "random", trials: int = 500, seed: int = 0) -> Scan:
     """Evaluate many points and take the best on the training events.
 
-    Parameters
-    ----------
-    contest
-        Where to look for what.
-    method, trials, seed
-        As for `search_cuts`.
-
-    Raises
-    ------
-    InputError, FitError
-        As for `search_cuts`.
+    Arguments and errors are as for `search_cuts`.
     """
     if method not in PROPOSALS:
         raise InputError(f"there is no method {method!r} of scanning; there are {', '.join(PROPOSALS)}")

@@ -29,20 +29,8 @@ Settings: TypeAlias = dict[str, Any]
 def read_settings(path: str | Path) -> Settings:
     """Read settings from a TOML file.
 
-    Parameters
-    ----------
-    path
-        The file; a run folder has one, ``config.toml``, with everything that the run used.
-
-    Returns
-    -------
-    dict
-        Nested, for `configured`.
-
-    Raises
-    ------
-    InputError
-        When the file is missing or is no TOML.
+    A run folder has one, ``config.toml``, with everything that the run used. The result is nested, for `configured`.
+    Raises `InputError` when the file is missing or is no TOML.
     """
     try:
         return _spelt_out(tomllib.loads(read_text(Path(path))))
@@ -55,15 +43,8 @@ def read_settings(path: str | Path) -> Settings:
 def parse_settings(assignments: Iterable[str]) -> Settings:
     """Read settings from texts like ``anneal.stop=0.05``.
 
-    Parameters
-    ----------
-    assignments
-        A dotted key and a TOML value each. What is no TOML value is a string, so that ``data=events`` needs no quotes.
-
-    Raises
-    ------
-    InputError
-        For a text without a key or a value.
+    Each is a dotted key and a TOML value. What is no TOML value is a string, so that ``data=events`` needs no quotes.
+    Raises `InputError` for a text without a key or a value.
 
     Examples
     --------
@@ -88,13 +69,7 @@ def parse_settings(assignments: Iterable[str]) -> Settings:
 
 
 def merged(first: Settings, second: Settings) -> Settings:
-    """Return the settings of both; the second wins.
-
-    Parameters
-    ----------
-    first, second
-        Nested dictionaries.
-    """
+    """Return the settings of both; the second wins."""
     both = dict(first)
     for key, value in second.items():
         old = both.get(key)
@@ -105,19 +80,9 @@ def merged(first: Settings, second: Settings) -> Settings:
 def configured(workflow: Workflow, settings: Settings, *, origin: str) -> Workflow:
     """Return the workflow with other settings.
 
-    Parameters
-    ----------
-    workflow
-        What the settings are for.
-    settings
-        Any of what `effective_settings` returns. A parameter may also be its start alone: ``met = 60``.
-    origin
-        Where they come from, for messages.
-
-    Raises
-    ------
-    InputError
-        For a key that there is not (names the nearest one), or a value that cannot be used.
+    Settings are any of what `effective_settings` returns; a parameter may also be its start alone: ``met = 60``.
+    ``origin`` is where they come from, for messages. Raises `InputError` for a key that there is not (names the nearest
+    one), or a value that cannot be used.
 
     Examples
     --------
@@ -163,21 +128,8 @@ def laid_over(
 ) -> Workflow:
     """Return a workflow with other settings, each of which wins over those before it.
 
-    Parameters
-    ----------
-    workflow
-        What the settings are for.
-    file
-        A TOML file with some (`read_settings`).
-    assignments
-        Texts with some (`parse_settings`).
-    **given
-        Values of its fields; None means nothing.
-
-    Raises
-    ------
-    InputError
-        As from `configured`.
+    First come those of a TOML ``file`` (`read_settings`), then texts (`parse_settings`), then values of fields, of
+    which None means nothing. Raises `InputError` as from `configured`.
 
     Examples
     --------
@@ -198,25 +150,14 @@ def laid_over(
 def replaced(settings: Any, **given: Any) -> Any:
     """Return a workflow or a study with other values of its fields.
 
-    Parameters
-    ----------
-    settings
-        Any dataclass.
-    **given
-        By name; None and what there is no field for mean nothing.
+    None and what there is no field for mean nothing.
     """
     there = {field.name for field in dataclasses.fields(settings)}
     return dataclasses.replace(settings, **{k: v for k, v in given.items() if v is not None and k in there})
 
 
 def effective_settings(workflow: Workflow) -> Settings:
-    """Return all settings of a workflow, such that `configured` restores them.
-
-    Parameters
-    ----------
-    workflow
-        What is run.
-    """
+    """Return all settings of a workflow, such that `configured` restores them."""
     return {
         "workflow": workflow.name,
         "data": str(workflow.data),
@@ -235,10 +176,7 @@ def effective_settings(workflow: Workflow) -> Settings:
 def as_toml(settings: Settings) -> str:
     """Return settings as the text of a TOML file.
 
-    Parameters
-    ----------
-    settings
-        As from `effective_settings`. What is None is left out, since TOML has no word for it.
+    What is None is left out, since TOML has no word for it.
 
     Examples
     --------

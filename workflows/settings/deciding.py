@@ -29,13 +29,6 @@ def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
     """Return what determines the numbers of a run, as JSON can hold it.
 
     Everything that a `Workflow` says is in it but words and colours.
-
-    Parameters
-    ----------
-    workflow
-        What is run.
-    fileset
-        The events it runs on.
     """
     numbers = {name: getattr(workflow, name) for name in RANGES}
     return {

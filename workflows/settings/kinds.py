@@ -14,17 +14,7 @@ SWITCHES, TEXTS = ("frozen", "nested"), ("unit", "label", "description")
 def text(value: Any, where: str) -> str:
     """Return a text.
 
-    Parameters
-    ----------
-    value
-        The setting.
-    where
-        Its name, for the message.
-
-    Raises
-    ------
-    ValueError
-        When it is none, or empty where that means nothing.
+    Raises `ValueError` when it is none, or empty where that means nothing.
     """
     if not isinstance(value, str) or (where == "data" and not value) or "\0" in value:
         raise ValueError(f"{where}: expected a text, got {value!r}")
@@ -34,17 +24,7 @@ def text(value: Any, where: str) -> str:
 def one_of(words: Sequence[str], value: Any, where: str) -> str:
     """Return one of some words.
 
-    Parameters
-    ----------
-    words
-        Those there are.
-    value, where
-        As for `text`.
-
-    Raises
-    ------
-    ValueError
-        When it is another one.
+    Raises `ValueError` when it is another one.
     """
     if not isinstance(value, str) or value not in words:
         raise ValueError(f"{where} must be {' or '.join(map(repr, words))}, got {value!r}")
@@ -54,15 +34,7 @@ def one_of(words: Sequence[str], value: Any, where: str) -> str:
 def names(value: Any, where: str) -> tuple[str, ...]:
     """Return some names.
 
-    Parameters
-    ----------
-    value, where
-        As for `text`.
-
-    Raises
-    ------
-    ValueError
-        When it is no list of names, or an empty one.
+    Raises `ValueError` when it is no list of names, or an empty one.
     """
     if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
         raise ValueError(f"{where}: expected a list of names, got {value!r}")
@@ -72,17 +44,7 @@ def names(value: Any, where: str) -> tuple[str, ...]:
 def table_of_numbers(table: Mapping[str, Any], where: str) -> None:
     """Raise an error unless all values of a table are finite numbers.
 
-    Parameters
-    ----------
-    table
-        The settings.
-    where
-        The name of the table, for the message.
-
-    Raises
-    ------
-    ValueError
-        Names the setting.
+    The error names the setting.
     """
     for key, value in table.items():
         if not _finite(value):
@@ -92,17 +54,7 @@ def table_of_numbers(table: Mapping[str, Any], where: str) -> None:
 def check_entry(entry: Mapping[str, Any], where: str) -> None:
     """Raise an error when a field of a parameter has another kind of value than it should.
 
-    Parameters
-    ----------
-    entry
-        The fields.
-    where
-        The name of the parameter among the settings, for the message.
-
-    Raises
-    ------
-    ValueError
-        Names the field.
+    The error names the field.
     """
     for key, value in entry.items():
         if key in SWITCHES and not isinstance(value, bool):

@@ -13,11 +13,6 @@ from ..errors import InputError
 def is_finite(number: Any) -> bool:
     """Return whether a number is finite as floating-point number too: whole ones may have hundreds of digits.
 
-    Parameters
-    ----------
-    number
-        Any.
-
     Examples
     --------
     >>> from hepgrad.workflows.settings.ranges import is_finite
@@ -55,19 +50,7 @@ class Range:
     optional: bool = False
 
     def check(self, value: Any, name: str) -> None:
-        """Raise an error when a value is out of range.
-
-        Parameters
-        ----------
-        value
-            The setting.
-        name
-            Of the setting, for the message.
-
-        Raises
-        ------
-        InputError
-            For what is no number, NaN or infinite, or out of range.
+        """Raise `InputError` for what is no number, NaN or infinite, or out of range.
 
         Examples
         --------
@@ -88,31 +71,14 @@ class Range:
             raise InputError(f"{name}: expected {self._kind} {limit}, got {value!r}")
 
     def check_kind(self, value: Any, name: str) -> None:
-        """Raise an error when a value is no number, or not a whole one where it has to be.
-
-        Parameters
-        ----------
-        value, name
-            As for `check`.
-
-        Raises
-        ------
-        InputError
-            For what is no such number.
-        """
+        """Raise an error when a value is no number, or not a whole one where it has to be."""
         if value is None and self.optional:
             return
         if isinstance(value, bool) or not isinstance(value, numbers.Integral if self.whole else numbers.Real):
             raise InputError(f"{name}: expected {self._kind}, got {value!r}")
 
     def plain(self, value: Any) -> Any:
-        """Return a value as Python's own number, which JSON and TOML can hold too.
-
-        Parameters
-        ----------
-        value
-            That `check` lets pass.
-        """
+        """Return a value as Python's own number, which JSON and TOML can hold too."""
         if value is None or type(value) in (int, float):
             return value
         return int(value) if self.whole else float(value)

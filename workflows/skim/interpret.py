@@ -20,14 +20,7 @@ def evaluate(closed: ClosedJaxpr, args: Sequence[Value]) -> list[Value]:
     """Return the results of a function of which some arguments are intervals.
 
     Every result that the function can have for known arguments in the intervals lies in the interval that is returned.
-    What depends on no interval is computed as usual. Can be compiled.
-
-    Parameters
-    ----------
-    closed
-        As from ``jax.make_jaxpr``.
-    args
-        Flat, as the function takes them.
+    What depends on no interval is computed as usual. Can be compiled. Arguments are flat, as the function takes them.
     """
     return _evaluate(closed.jaxpr, closed.consts, args)
 

@@ -15,11 +15,8 @@ import numpy as np
 class Interval:
     """Numbers, or truth values, that lie between two others.
 
-    Attributes
-    ----------
-    low, high
-        Of the same shape and type. False is less than true: a truth value is certain where ``low`` is true, possible
-        where ``high`` is.
+    Both have one shape and type. False is less than true: a truth value is certain where ``low`` is true, possible
+    where ``high`` is.
     """
 
     low: jax.Array
@@ -31,50 +28,24 @@ Value: TypeAlias = "jax.Array | Interval"
 
 
 def low(value: Value) -> Any:
-    """Return the least that a value can be.
-
-    Parameters
-    ----------
-    value
-        Known, or an interval.
-    """
+    """Return the least that a value can be."""
     return value.low if isinstance(value, Interval) else value
 
 
 def high(value: Value) -> Any:
-    """Return the most that a value can be.
-
-    Parameters
-    ----------
-    value
-        Known, or an interval.
-    """
+    """Return the most that a value can be."""
     return value.high if isinstance(value, Interval) else value
 
 
 def as_interval(value: Value) -> Interval:
-    """Return a value as an interval.
-
-    Parameters
-    ----------
-    value
-        Known, or an interval.
-    """
+    """Return a value as an interval."""
     return value if isinstance(value, Interval) else Interval(value, value)
 
 
 def anything(aval: Any) -> Interval:
     """Return the interval of everything there is of a type.
 
-    Parameters
-    ----------
-    aval
-        Anything with a shape and a type.
-
-    Raises
-    ------
-    TypeError
-        For what has no order, such as keys of random numbers.
+    Raises `TypeError` for what has no order, such as keys of random numbers.
     """
     dtype = aval.dtype
     if dtype == jnp.bool_:
@@ -91,23 +62,12 @@ def anything(aval: Any) -> Interval:
 def widened(interval: Interval, lost: jax.Array) -> Interval:
     """Return an interval that is unbounded in some places.
 
-    Parameters
-    ----------
-    interval
-        Of any type.
-    lost
-        True where nothing is known.
+    ``lost`` is true where nothing is known.
     """
     everything = anything(interval.low)
     return Interval(jnp.where(lost, everything.low, interval.low), jnp.where(lost, everything.high, interval.high))
 
 
 def sound(interval: Interval) -> Interval:
-    """Return an interval that is unbounded where a bound is not a number, or large integers wrapped around.
-
-    Parameters
-    ----------
-    interval
-        Of any type.
-    """
+    """Return an interval that is unbounded where a bound is not a number, or large integers wrapped around."""
     return widened(interval, ~(interval.low <= interval.high))

@@ -48,11 +48,8 @@ RULES: dict[str, Rule] = {}
 def rule(*names: str) -> Callable[[Rule], Rule]:
     """Register a rule.
 
-    Parameters
-    ----------
-    *names
-        Of the primitives. A rule takes a function that evaluates the primitive, and its arguments, and returns None
-        where it cannot tell.
+    Names are those of the primitives. A rule takes a function that evaluates the primitive, and its arguments, and
+    returns None where it cannot tell.
     """
 
     def register(function: Rule) -> Rule:
@@ -65,14 +62,7 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 def bounds(name: str, bind: Callable[..., Any], args: Sequence[Value]) -> Interval | None:
     """Return what a primitive with one result can return, or None when there is no telling.
 
-    Parameters
-    ----------
-    name
-        Of the primitive.
-    bind
-        Evaluates it for known arguments.
-    args
-        At least one is an interval.
+    ``bind`` evaluates it for known arguments; at least one of ``args`` is an interval.
     """
     found = _bounds(name, bind, args)
     if found is None or name not in MULTIPLYING or not jnp.issubdtype(found.low.dtype, jnp.integer):

@@ -23,11 +23,6 @@ CONTEXTS: dict[str, Callable[[Any], AbstractContextManager[Any]]] = {
 def in_background(work: Callable[[], T]) -> Future[T]:
     """Begin some work in another thread, in the caller's precision and on its device, and return its result to come.
 
-    Parameters
-    ----------
-    work
-        What is done, for instance the compilation of a program that was traced here.
-
     Examples
     --------
     >>> import jax.numpy as jnp

@@ -16,13 +16,7 @@ from ...systematics import Templates
 
 @dataclasses.dataclass(frozen=True)
 class Fill:
-    """Fills every channel.
-
-    Attributes
-    ----------
-    analysis
-        Stages and channels.
-    """
+    """Fills every channel."""
 
     analysis: Analysis
 
@@ -33,13 +27,7 @@ class Fill:
 
 @dataclasses.dataclass(frozen=True)
 class PullBack:
-    """Pulls the derivative of an objective with respect to the summed histograms back to the parameters.
-
-    Attributes
-    ----------
-    analysis
-        Stages and channels.
-    """
+    """Pulls the derivative of an objective with respect to the summed histograms back to the parameters."""
 
     analysis: Analysis
 
@@ -54,13 +42,7 @@ class PullBack:
 
 @dataclasses.dataclass(frozen=True)
 class Count:
-    """Counts the events that pass each named selection step.
-
-    Attributes
-    ----------
-    analysis
-        The stages.
-    """
+    """Counts the events that pass each named selection step."""
 
     analysis: Analysis
 

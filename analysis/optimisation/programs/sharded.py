@@ -24,19 +24,9 @@ def over_shards(descent: Descent, pool: Pool) -> Advance:
 
     Forward: the histograms of all shards are summed. The goal is evaluated once, with its derivative with respect to
     the histograms. Backward: each shard pulls that derivative back to the parameters. The sum is the exact gradient of
-    the whole, while the mean of the shards' own gradients would be biased.
-
-    Parameters
-    ----------
-    descent
-        How a step is made.
-    pool
-        The events; shards of one shape share their compiled programs.
-
-    Raises
-    ------
-    TypeError
-        When the optimiser makes a line search, for which all events would have to be in one program.
+    the whole, while the mean of the shards' own gradients would be biased. Shards of one shape share their compiled
+    programs. Raises `TypeError` when the optimiser makes a line search, for which all events would have to be in one
+    program.
     """
     goal, about = descent.goal, pool.about
     fill, pull_back = Fill(goal.analysis), PullBack(goal.analysis)

@@ -42,21 +42,11 @@ def box_step(
 
     The set of components at a bound is guessed, the others are solved for, and the guess is corrected until it is
     right: a component that crosses its bound joins the set, one that is drawn back inside leaves it. So components that
-    are correlated with one at its bound take their best value there (clipping a Newton step leaves them behind).
-    All corrections of a round are made at once. That takes two or three rounds, but where several components are
-    strongly correlated the guesses may go round in a circle. Then they are made one at a time, from a point inside the
-    bounds that moves downhill, which cannot.
-
-    Parameters
-    ----------
-    matrix : Arrow
-        M, positive definite.
-    gradient : jax.Array
-        g, shape (parameters,).
-    free : jax.Array
-        Components that may move, shape (parameters,), bool.
-    lower, upper : jax.Array
-        Shape (parameters,); l is not positive and u not negative.
+    are correlated with one at its bound take their best value there (clipping a Newton step leaves them behind). All
+    corrections of a round are made at once. That takes two or three rounds, but where several components are strongly
+    correlated the guesses may go round in a circle. Then they are made one at a time, from a point inside the bounds
+    that moves downhill, which cannot. The matrix M is positive definite; g, l (not positive) and u (not negative) have
+    shape (parameters,), and only components that are ``free`` (bool) may move.
 
     References
     ----------

@@ -14,18 +14,8 @@ _PUSH = 0.1  # standard deviations
 def downhill(hessian: Arrow, point: jax.Array, inner: jax.Array, bounds: jax.Array, needed: jax.Array) -> jax.Array:
     """Leave a saddle along the direction in which the likelihood is bent downward most.
 
-    Parameters
-    ----------
-    hessian
-        Second derivatives at the point.
-    point : jax.Array
-        Shape (parameters,).
-    inner : jax.Array
-        Components that may move, shape (parameters,), bool.
-    bounds : jax.Array
-        Shape (parameters, 2).
-    needed
-        Whether to look at all, scalar bool; otherwise the point is returned.
+    Components that may move are ``inner`` (bool, shape (parameters,)); bounds have shape (parameters, 2). Where it is
+    not ``needed`` (scalar bool) the point is returned.
     """
 
     def look(_: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
@@ -44,16 +34,8 @@ def scattered(
 ) -> jax.Array:
     """Return another start, about a standard deviation of the auxiliary measurements away; the same in every run.
 
-    Parameters
-    ----------
-    function
-        The negative log-likelihood.
-    start : jax.Array
-        Where the first fit started, shape (parameters,).
-    free, bounds
-        As for `minimise`.
-    attempt
-        Number of the start, scalar.
+    ``function`` is the negative log-likelihood, ``start`` where the first fit started, ``attempt`` the number of the
+    start.
     """
     information = function.constraints.information(start)
     known = information > 0

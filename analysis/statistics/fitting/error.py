@@ -26,15 +26,7 @@ class FitError(RuntimeError):
 
 
 def explanation(model: Model, data: jax.Array, minimum: Minimum) -> str:
-    """Return why a fit did not converge.
-
-    Parameters
-    ----------
-    model, data
-        What was fitted, with known numbers.
-    minimum : Minimum
-        Where it ended.
-    """
+    """Return why a fit did not converge."""
     if not np.isfinite(minimum.value):
         return _impossible_start(model, data, minimum.parameters)
     inner = np.flatnonzero(minimum.inner)

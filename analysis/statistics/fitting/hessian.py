@@ -63,14 +63,7 @@ class Derivatives(NamedTuple):
 class Likelihood:
     """A model and data, with what does not depend on the parameters computed once.
 
-    Attributes
-    ----------
-    expectation
-        The templates of the model.
-    constraints
-        Its auxiliary measurements.
-    main, auxiliary
-        Data: events in bins, and auxiliary data.
+    Of the data, ``main`` are events in bins and ``auxiliary`` auxiliary data.
     """
 
     expectation: Expectation
@@ -93,11 +86,6 @@ class Likelihood:
                   I_{ij} = \sum_b \frac1{\nu_b} \partial_i \nu_b \, \partial_j \nu_b + \dots,
 
         and the constraints add to the diagonals.
-
-        Parameters
-        ----------
-        parameters : jax.Array
-            Shape (parameters,).
         """
         layout, where = self.expectation.layout, arrangement(self.expectation.layout)
         slope, parts = slopes(self.expectation, parameters)
@@ -132,11 +120,7 @@ class Likelihood:
 def likelihood(model: Model, data: jax.Array) -> Likelihood:
     """Return the likelihood of data.
 
-    Parameters
-    ----------
-    model : Model
-    data : jax.Array
-        In the layout of `Model.data`.
+    Data are in the layout of `Model.data`.
 
     Examples
     --------
@@ -151,14 +135,7 @@ def likelihood(model: Model, data: jax.Array) -> Likelihood:
 
 
 def information_matrix(model: Model, parameters: jax.Array) -> jax.Array:
-    """Return the Fisher information of a model, shape (parameters, parameters).
-
-    Parameters
-    ----------
-    model : Model
-    parameters : jax.Array
-        Shape (parameters,).
-    """
+    """Return the Fisher information of a model, shape (parameters, parameters)."""
     slope, _ = slopes(expectation(model.layout, model.templates), parameters)
     positive = slope.expected > 0
     inverse = jnp.where(positive, 1 / jnp.where(positive, slope.expected, 1), 0)
@@ -168,13 +145,7 @@ def information_matrix(model: Model, parameters: jax.Array) -> jax.Array:
 def variances(model: Model, parameters: jax.Array, deviations: jax.Array) -> jax.Array:
     """Return the variance of the expected events of each bin when the parameters are uncertain, shape (bins,).
 
-    Parameters
-    ----------
-    model : Model
-    parameters : jax.Array
-        Shape (parameters,).
-    deviations : jax.Array
-        Uncertainties of the parameters, which are independent; shape (parameters,).
+    ``deviations``, shape (parameters,), are uncertainties of the parameters, which are independent.
     """
     slope, _ = slopes(expectation(model.layout, model.templates), parameters)
     scalars = deviations[arrangement(model.layout).scalars]

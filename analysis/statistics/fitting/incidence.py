@@ -44,10 +44,6 @@ class Arrangement:
 def arrangement(layout: ModelLayout) -> Arrangement:
     """Return the arrangement of the parameters of the models with this layout.
 
-    Parameters
-    ----------
-    layout : ModelLayout
-
     Examples
     --------
     >>> from hepgrad.analysis.statistics.fitting.incidence import arrangement

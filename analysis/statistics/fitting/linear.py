@@ -73,19 +73,9 @@ class Arrow:
     def solve(self, inner: jax.Array, vector: jax.Array, *, damping: jax.Array | float = 0.0) -> jax.Array:
         """Solve the equation of the inner components; the others are 0.
 
-        Parameters
-        ----------
-        inner : jax.Array
-            Shape (parameters,), bool.
-        vector : jax.Array
-            Right-hand side, shape (parameters,), or several, shape (parameters, number).
-        damping
-            Added to the diagonal, relative to it.
-
-        Returns
-        -------
-        jax.Array
-            Shape of `vector`; NaN where the matrix is not positive definite.
+        ``inner`` is bool, shape (parameters,); ``vector`` is the right-hand side, shape (parameters,), or several,
+        shape (parameters, number); ``damping`` is added to the diagonal, relative to it. The result is NaN where the
+        matrix is not positive definite.
         """
         scale = self.scale(inner)[:, None]
         complement, over_pivots, pivots = self.complement(inner, damping)
@@ -97,19 +87,9 @@ class Arrow:
     def complement(self, inner: jax.Array, damping: jax.Array | float) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Eliminate the local parameters of the matrix whose diagonal is scaled to 1.
 
-        Parameters
-        ----------
-        inner, damping
-            As in `solve`.
-
-        Returns
-        -------
-        complement
-            The matrix of the rest, less what the local parameters follow, shape (rest, rest).
-        over_pivots
-            Scaled `cross`, divided by `pivots`, shape (rest, local).
-        pivots
-            Scaled diagonal of the local parameters, shape (local,); NaN where not positive.
+        The first result is the matrix of the rest, less what the local parameters follow, shape (rest, rest); the
+        second is the scaled `cross` divided by `pivots`, shape (rest, local); the third the scaled diagonal of the
+        local parameters, shape (local,), NaN where not positive. Arguments are as in `solve`.
         """
         scale, local_scale = self._split(self.scale(inner))
         inner_rest, inner_local = self._split(inner)
@@ -142,23 +122,8 @@ def solve(
 ) -> jax.Array:
     """Solve the symmetric equation of the inner components; the others are 0.
 
-    Parameters
-    ----------
-    layout : ModelLayout
-        Structure of the model.
-    matrix : jax.Array
-        Hessian or Fisher information, shape (parameters, parameters).
-    inner : jax.Array
-        Shape (parameters,), bool.
-    vector : jax.Array
-        Right-hand side, shape (parameters,), or several, shape (parameters, number).
-    damping
-        Added to the diagonal, relative to it.
-
-    Returns
-    -------
-    jax.Array
-        Shape of `vector`; NaN where the matrix is not positive definite.
+    The matrix is a Hessian or Fisher information, shape (parameters, parameters); ``inner``, ``vector``, ``damping``
+    and the result are as for `Arrow.solve`.
 
     Examples
     --------
@@ -173,12 +138,6 @@ def solve(
 
 
 def no_arrow(layout: ModelLayout, dtype: Any) -> Arrow:
-    """Return the arrow of zeros.
-
-    Parameters
-    ----------
-    layout, dtype
-        Of the model and its numbers.
-    """
+    """Return the arrow of zeros."""
     rest, local = arrangement(layout).rest.size, arrangement(layout).local.size
     return Arrow(layout, jnp.zeros((rest, rest), dtype), jnp.zeros((rest, local), dtype), jnp.zeros(local, dtype))

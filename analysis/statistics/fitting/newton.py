@@ -66,20 +66,8 @@ def minimise(
     the auxiliary measurements are added, because interpolations bend on the scale of those, and along directions that
     the data determine well the step is not shortened. The fit has converged when the parabola of the Hessian promises
     no more than the rounding of the value. A saddle is left along the direction in which the likelihood is bent
-    downward. A fit that is stuck is tried again from other starts.
-
-    Parameters
-    ----------
-    model, data
-        The likelihood.
-    start : jax.Array
-        Shape (parameters,); inside the bounds where `free`.
-    free : jax.Array
-        Components to vary, shape (parameters,), bool.
-    bounds : jax.Array
-        Shape (parameters, 2).
-    max_steps
-        Evaluations of the Hessian at most.
+    downward. A fit that is stuck is tried again from other starts. The start is inside the bounds where ``free``;
+    bounds have shape (parameters, 2); ``max_steps`` are evaluations of the Hessian at most.
 
     References
     ----------

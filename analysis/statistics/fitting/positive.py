@@ -14,19 +14,8 @@ _BLOCK = 48
 def solve_positive(matrix: jax.Array, right: jax.Array) -> jax.Array:
     """Solve a symmetric equation.
 
-    A large matrix is reduced block by block (Gauss-Jordan), in products of matrices.
-
-    Parameters
-    ----------
-    matrix : jax.Array
-        Shape (n, n).
-    right : jax.Array
-        Right-hand sides, shape (n, number).
-
-    Returns
-    -------
-    jax.Array
-        Shape (n, number); NaN when the matrix is not positive definite.
+    A large matrix is reduced block by block (Gauss-Jordan), in products of matrices. Right-hand sides have shape (n,
+    number); the result is NaN when the matrix is not positive definite.
 
     Examples
     --------

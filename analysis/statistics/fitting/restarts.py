@@ -48,25 +48,10 @@ def from_several_starts(
     success after a failure would not do. The program holds the minimisation once, however many starts there are, and
     without a search a minimisation that succeeds at once costs nothing more. The other starts are normally distributed
     about the first one, inside the bounds, and the same in every call: with one and a half standard deviations of the
-    auxiliary measurement, but for factors, which are not negative, with at most a third of their value.
-
-    Parameters
-    ----------
-    attempt
-        Minimises from a start, a vector of all parameters.
-    model : Model
-        The likelihood.
-    start : jax.Array
-        Shape (parameters,).
-    free : jax.Array
-        Components that are varied, shape (parameters,), bool; the others stay as they are.
-    search
-        Whether to look from the other starts for a lower minimum, too, when the first one converges.
-
-    Returns
-    -------
-    Attempt
-        The lowest of those that converged, the first of equal ones; where none did, that from `start`.
+    auxiliary measurement, but for factors, which are not negative, with at most a third of their value. ``attempt``
+    minimises from a vector of all parameters, and only components that are ``free`` (bool, shape (parameters,)) are
+    varied. ``search`` is whether to look from the other starts for a lower minimum, too, when the first one converges.
+    The result is the lowest of those that converged, the first of equal ones; where none did, that from ``start``.
 
     Examples
     --------

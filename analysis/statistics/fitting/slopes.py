@@ -55,14 +55,7 @@ class _Parts(NamedTuple):
 
 
 def slopes(expectation: Expectation, parameters: jax.Array) -> tuple[Slopes, _Parts]:
-    """Return the expected events and their first derivatives, and what `bend` needs for the second.
-
-    Parameters
-    ----------
-    expectation : Expectation
-    parameters : jax.Array
-        Shape (parameters,).
-    """
+    """Return the expected events and their first derivatives, and what `bend` needs for the second."""
     parts = _parts(expectation, parameters)
     scaled = parts.shape * in_bins(expectation.layout, parts.scale)
     by_slot = jnp.sum(scaled * parts.by_slot, axis=1)
@@ -73,21 +66,8 @@ def slopes(expectation: Expectation, parameters: jax.Array) -> tuple[Slopes, _Pa
 def bend(expectation: Expectation, parts: _Parts, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return the second derivatives of a weighted sum of the expected events.
 
-    Parameters
-    ----------
-    expectation
-        As for `slopes`.
-    parts
-        From `slopes`.
-    weights : jax.Array
-        Shape (bins,).
-
-    Returns
-    -------
-    scalars : jax.Array
-        Of two scalar parameters, shape (scalars, scalars).
-    binned : jax.Array
-        Of two slots of a bin, shape (slots, slots, bins).
+    ``parts`` are from `slopes`, weights have shape (bins,). The results are of two scalar parameters, shape (scalars,
+    scalars), and of two slots of a bin, shape (slots, slots, bins).
     """
     layout = expectation.layout
     number = len(arrangement(layout).scalars)

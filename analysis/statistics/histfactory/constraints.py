@@ -75,11 +75,6 @@ def constraints(layout: ModelLayout, templates: Templates) -> Constraints:
     With yields :math:`\nu` and uncertainties :math:`\delta` of the samples s that carry it, a ``staterror`` has the
     relative variance :math:`\sum_s \delta_s^2 / (\sum_s \nu_s)^2`, and a ``shapesys`` the factor
     :math:`(\nu / \delta)^2`. Components without yields or uncertainty are fixed, with variance or factor 1, as in pyhf.
-
-    Parameters
-    ----------
-    layout, templates
-        The two parts of a model.
     """
 
     def by_component(values: jax.Array, components: np.ndarray) -> jax.Array:

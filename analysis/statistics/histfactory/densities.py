@@ -12,18 +12,8 @@ from jax.scipy.special import gammaln
 def poisson_logpdf(n: jax.Array, rate: jax.Array) -> jax.Array:
     r"""Return :math:`n \ln \nu - \nu - \ln \Gamma(n + 1)`, continued to non-integer n.
 
-    Parameters
-    ----------
-    n : jax.Array
-        Observed events, not negative.
-    rate : jax.Array
-        Expected events; shapes broadcast.
-
-    Returns
-    -------
-    jax.Array
-        Logarithm of the probability: 0 for nothing observed where nothing is expected; minus infinity, with gradient 0,
-        for events where nothing is expected and wherever the expectation is negative.
+    Shapes broadcast, and n is not negative. The result is 0 for nothing observed where nothing is expected; minus
+    infinity, with gradient 0, for events where nothing is expected and wherever the expectation is negative.
 
     Examples
     --------
@@ -43,17 +33,8 @@ def poisson_deviance(n: jax.Array, rate: jax.Array) -> jax.Array:
 
     .. math:: 2 \left[ \nu - n + n \ln \frac n \nu \right]
 
-    Parameters
-    ----------
-    n : jax.Array
-        Observed events, not negative.
-    rate : jax.Array
-        Expected events; shapes broadcast.
-
-    Returns
-    -------
-    jax.Array
-        Not negative, without cancellation at :math:`\nu \approx n`; infinite where `poisson_logpdf` is.
+    Shapes broadcast, and n is not negative. The result is not negative, without cancellation at :math:`\nu \approx n`;
+    infinite where `poisson_logpdf` is.
 
     Examples
     --------
@@ -73,17 +54,7 @@ def poisson_deviance(n: jax.Array, rate: jax.Array) -> jax.Array:
 def normal_logpdf(x: jax.Array, mean: jax.Array, variance: jax.Array) -> jax.Array:
     r"""Return :math:`-(x - \mu)^2 / (2 \sigma^2) - \tfrac12 \ln(2 \pi \sigma^2)`.
 
-    Parameters
-    ----------
-    x, mean : jax.Array
-        Observation and expectation.
-    variance : jax.Array
-        Positive; all shapes broadcast.
-
-    Returns
-    -------
-    jax.Array
-        Logarithm of the probability density.
+    The variance is positive; all shapes broadcast.
 
     Examples
     --------
@@ -98,17 +69,7 @@ def normal_logpdf(x: jax.Array, mean: jax.Array, variance: jax.Array) -> jax.Arr
 def normal_deviance(x: jax.Array, mean: jax.Array, variance: jax.Array) -> jax.Array:
     r"""Return :math:`(x - \mu)^2 / \sigma^2`, twice the log-probability that the mean lacks to that of the best, x.
 
-    Parameters
-    ----------
-    x, mean : jax.Array
-        Observation and expectation.
-    variance : jax.Array
-        Positive; all shapes broadcast.
-
-    Returns
-    -------
-    jax.Array
-        Not negative.
+    The variance is positive; all shapes broadcast.
 
     Examples
     --------

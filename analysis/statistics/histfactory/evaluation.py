@@ -108,11 +108,7 @@ class Expectation:
 def expectation(layout: ModelLayout, templates: Templates) -> Expectation:
     """Return what the evaluation of a model needs.
 
-    Parameters
-    ----------
-    layout, templates
-        The two parts of a model. Samples that no modifier varies may be missing at the end of the axes of varied
-        templates.
+    Samples that no modifier varies may be missing at the end of the axes of varied templates.
     """
     nominal = templates.nominal
     chosen = pairs(layout, "histosys")
@@ -131,28 +127,14 @@ def expectation(layout: ModelLayout, templates: Templates) -> Expectation:
 
 
 def in_bins(layout: ModelLayout, by_channel: jax.Array) -> jax.Array:
-    """Repeat the numbers of channels (last axis) for each of their bins.
-
-    Parameters
-    ----------
-    layout : ModelLayout
-    by_channel : jax.Array
-        Shape (..., channels).
-    """
+    """Repeat the numbers of channels (last axis) for each of their bins."""
     # a product with ones and zeros, because XLA would compute indexed factors again for each bin
     member = np.arange(len(layout.channels))[:, None] == layout.channel_of_bin
     return jnp.matmul(by_channel, member.astype(by_channel.dtype), precision=_HIGHEST)
 
 
 def by_channel(layout: ModelLayout, bins: jax.Array) -> jax.Array:
-    """Add up the bins (last axis) of each channel.
-
-    Parameters
-    ----------
-    layout : ModelLayout
-    bins : jax.Array
-        Shape (..., bins).
-    """
+    """Add up the bins (last axis) of each channel."""
     channels = len(layout.channels)
     if len({channel.bins for channel in layout.channels}) == 1:
         return jnp.sum(bins.reshape(*bins.shape[:-1], channels, -1), axis=-1)

@@ -25,15 +25,7 @@ def code0(alpha: jax.Array) -> InterpolationWeights:
 
     .. math:: u = \max(\alpha, 0), \quad d = \min(\alpha, 0)
 
-    Parameters
-    ----------
-    alpha : jax.Array
-        Nuisance parameters, any shape.
-
-    Returns
-    -------
-    up, down : jax.Array
-        Weights of ``hi - nominal`` and of ``nominal - lo``, shape of `alpha`.
+    They are the weights of ``hi - nominal`` and of ``nominal - lo``.
 
     Examples
     --------
@@ -55,15 +47,7 @@ def code2(alpha: jax.Array) -> InterpolationWeights:
               \tfrac12 \alpha (\alpha + 1) & |\alpha| \le 1 \\ -\tfrac12 (\alpha + 1) & \alpha < -1 \end{cases},
               \quad d(\alpha) = -u(-\alpha)
 
-    Parameters
-    ----------
-    alpha : jax.Array
-        Nuisance parameters, any shape.
-
-    Returns
-    -------
-    up, down : jax.Array
-        Weights of ``hi - nominal`` and of ``nominal - lo``, shape of `alpha`.
+    They are the weights of ``hi - nominal`` and of ``nominal - lo``.
 
     Notes
     -----
@@ -92,15 +76,7 @@ def code4p(alpha: jax.Array) -> InterpolationWeights:
               \tfrac12 \alpha + \tfrac1{16} \alpha^2 (15 - 10 \alpha^2 + 3 \alpha^4) & |\alpha| \le 1 \\
               0 & \alpha < -1 \end{cases}, \quad d(\alpha) = -u(-\alpha)
 
-    Parameters
-    ----------
-    alpha : jax.Array
-        Nuisance parameters, any shape.
-
-    Returns
-    -------
-    up, down : jax.Array
-        Weights of ``hi - nominal`` and of ``nominal - lo``, shape of `alpha`.
+    They are the weights of ``hi - nominal`` and of ``nominal - lo``.
 
     Examples
     --------
@@ -123,17 +99,8 @@ def code1(alpha: jax.Array, hi: jax.Array, lo: jax.Array) -> jax.Array:
 
     .. math:: f = \begin{cases} f_+^\alpha & \alpha > 0 \\ f_-^{-\alpha} & \alpha \le 0 \end{cases}
 
-    Parameters
-    ----------
-    alpha : jax.Array
-        Nuisance parameters.
-    hi, lo : jax.Array
-        Factors at +1 and -1, not negative (a negative one gives NaN); all shapes broadcast.
-
-    Returns
-    -------
-    jax.Array
-        The factor; 1 at alpha = 0. Derivatives with respect to a factor of exactly 0 are set to 0.
+    ``hi`` and ``lo`` are the factors at +1 and -1, not negative (a negative one gives NaN); all shapes broadcast. The
+    result is 1 at alpha = 0; derivatives with respect to a factor of exactly 0 are set to 0.
 
     Examples
     --------
@@ -150,19 +117,9 @@ def code4(alpha: jax.Array, hi: jax.Array, lo: jax.Array) -> jax.Array:
     r"""Return the exponential factor whose kink a polynomial smooths, twice differentiable.
 
     Outside :math:`|\alpha| < 1` it is that of `code1`; inside it is the polynomial of sixth order with :math:`f(0) = 1`
-    that continues value, first and second derivative.
-
-    Parameters
-    ----------
-    alpha : jax.Array
-        Nuisance parameters.
-    hi, lo : jax.Array
-        Factors at +1 and -1, not negative (a negative one gives NaN); all shapes broadcast.
-
-    Returns
-    -------
-    jax.Array
-        The factor. A factor of exactly 0 takes its limit, and derivatives with respect to it are set to 0.
+    that continues value, first and second derivative. ``hi`` and ``lo`` are the factors at +1 and -1, not negative (a
+    negative one gives NaN); all shapes broadcast. A factor of exactly 0 takes its limit, and derivatives with respect
+    to it are set to 0.
 
     Examples
     --------
@@ -202,19 +159,9 @@ def combine(alpha: jax.Array, hi: jax.Array, lo: jax.Array) -> jax.Array:
               \right]\right), \quad h(x) = \tfrac18 x (3 x^4 - 10 x^2 + 15),
 
     with :math:`h = \pm 1` for :math:`|\alpha| \ge \tfrac12`, where it is `code1`. With :math:`f_- = 1 / f_+`, the
-    log-normal distribution, it is the exponential everywhere, which `code4` is not.
-
-    Parameters
-    ----------
-    alpha : jax.Array
-        Nuisance parameters.
-    hi, lo : jax.Array
-        Factors at +1 and -1, positive; all shapes broadcast. A factor of exactly 0 counts as 1.
-
-    Returns
-    -------
-    jax.Array
-        The factor; 1 at alpha = 0, twice differentiable.
+    log-normal distribution, it is the exponential everywhere, which `code4` is not. ``hi`` and ``lo`` are the factors
+    at +1 and -1, positive; all shapes broadcast. A factor of exactly 0 counts as 1. The result is 1 at alpha = 0, and
+    twice differentiable.
 
     References
     ----------

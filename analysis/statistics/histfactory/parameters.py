@@ -148,20 +148,8 @@ _CONFIGURABLE = {
 def parameter_set(name: str, modifier_type: str, size: int, config: ParameterConfig | None) -> ParameterSet:
     """Return the parameter of a modifier, with the user's settings over the defaults of its type.
 
-    Parameters
-    ----------
-    name, modifier_type
-        Of the modifier.
-    size
-        Number of components.
-    config
-        The user's settings, if any.
-
-    Raises
-    ------
-    ValueError
-        When a setting does not apply to this type, has another number of components, the start lies outside the bounds,
-        or a ``lumi`` lacks `auxdata` or `sigmas`.
+    Raises `ValueError` when a setting does not apply to this type, has another number of components, the start lies
+    outside the bounds, or a ``lumi`` lacks `auxdata` or `sigmas`.
     """
     modifier_type = "normsys" if modifier_type == "histosys" else modifier_type
     config = config or ParameterConfig(name)

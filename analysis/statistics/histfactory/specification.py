@@ -16,15 +16,7 @@ _KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false
 def check_workspace(workspace: Any) -> None:
     """Check the structure of a workspace: keys, types, finite numbers, names that occur twice.
 
-    Parameters
-    ----------
-    workspace
-        What ``json.load`` returned.
-
-    Raises
-    ------
-    ValueError
-        With the JSON path of the first fault, what was expected there, and what came.
+    Raises `ValueError` with the JSON path of the first fault, what was expected there, and what came.
 
     References
     ----------
@@ -51,15 +43,7 @@ def check_workspace(workspace: Any) -> None:
 def check_observations(workspace: Mapping[str, Any]) -> None:
     """Check that every channel of a workspace has been observed, in as many bins as are expected.
 
-    Parameters
-    ----------
-    workspace
-        Its structure is right.
-
-    Raises
-    ------
-    ValueError
-        With the JSON path of the first fault.
+    Its structure is right. Raises `ValueError` with the JSON path of the first fault.
     """
     observed = {entry["name"]: (i, entry["data"]) for i, entry in enumerate(workspace["observations"])}
     for c, channel in enumerate(workspace["channels"]):
@@ -79,13 +63,7 @@ def check_observations(workspace: Mapping[str, Any]) -> None:
 
 
 def kind(value: Any) -> str:
-    """Return in words what a JSON value is.
-
-    Parameters
-    ----------
-    value
-        Of any type.
-    """
+    """Return in words what a JSON value is."""
     if isinstance(value, tuple):
         return _KINDS[list]
     return _KINDS.get(type(value), f"{value!r}"[:60])

@@ -39,12 +39,6 @@ class Pairs:
 def pairs(layout: ModelLayout, modifier_type: str) -> Pairs:
     """Return the pairs of the ``histosys`` or ``normsys`` modifiers.
 
-    Parameters
-    ----------
-    layout : ModelLayout
-    modifier_type
-        ``"histosys"`` or ``"normsys"``.
-
     Examples
     --------
     >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, NormSys, Sample
@@ -79,10 +73,6 @@ class Slots:
 @functools.lru_cache(maxsize=64)
 def slots(layout: ModelLayout) -> Slots:
     """Return the parameters of single bins (``staterror``, ``shapesys``, ``shapefactor``) by bin.
-
-    Parameters
-    ----------
-    layout : ModelLayout
 
     Examples
     --------

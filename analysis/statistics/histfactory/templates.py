@@ -52,23 +52,9 @@ class Templates:
 def pack(layout: ModelLayout, channels: Sequence[FitChannel]) -> Templates:
     """Check the numbers of the channels and pack them.
 
-    Parameters
-    ----------
-    layout
-        Structure of the same channels.
-    channels
-        As the user gave them. Values that are traced can only be checked for their shapes.
-
-    Returns
-    -------
-    Templates
-        float64 where x64 is enabled, else float32.
-
-    Raises
-    ------
-    ValueError
-        When a number of bins is wrong, a number is not finite, or factors or uncertainties are negative; the message
-        names channel, sample and modifier.
+    Values that are traced can only be checked for their shapes. The result is float64 where x64 is enabled, else
+    float32. Raises `ValueError` when a number of bins is wrong, a number is not finite, or factors or uncertainties are
+    negative; the message names channel, sample and modifier.
     """
     samples = {(channel.name, sample.name): sample for channel in channels for sample in channel.samples}
     values = {key: _values_of_modifiers(key, sample) for key, sample in samples.items()}
@@ -109,16 +95,8 @@ def pack(layout: ModelLayout, channels: Sequence[FitChannel]) -> Templates:
 def check_packed(layout: ModelLayout, templates: Templates) -> None:
     """Check the numbers of packed templates, unless they are traced.
 
-    Parameters
-    ----------
-    layout, templates
-        The two parts of a model.
-
-    Raises
-    ------
-    ValueError
-        When a yield or a variance of simulated statistics is not finite or negative, or a varied yield is not finite;
-        the message names channel and sample.
+    Raises `ValueError` when a yield or a variance of simulated statistics is not finite or negative, or a varied yield
+    is not finite; the message names channel and sample.
     """
     elements, _ = layout.bins_of("staterror")
     variances = templates.staterror_sumw2
@@ -143,13 +121,7 @@ def check_packed(layout: ModelLayout, templates: Templates) -> None:
 
 
 def unpack(layout: ModelLayout, templates: Templates) -> tuple[FitChannel, ...]:
-    """Return the channels that `pack` would turn into these templates; numbers that are known as NumPy arrays.
-
-    Parameters
-    ----------
-    layout, templates
-        The two parts of a model.
-    """
+    """Return the channels that `pack` would turn into these templates; numbers that are known as NumPy arrays."""
     templates = jax.tree.map(lambda leaf: np.asarray(leaf) if is_known(leaf) else leaf, templates)
     start = dict.fromkeys(("staterror", "shapesys"), 0)
     entries: dict[tuple[str, str, int, int], slice] = {}
@@ -195,10 +167,7 @@ def unpack(layout: ModelLayout, templates: Templates) -> tuple[FitChannel, ...]:
 def number_of_bins(channel: FitChannel) -> int:
     """Return the number of bins of a channel, which its first sample sets.
 
-    Raises
-    ------
-    ValueError
-        When there is no sample, or its yields are no histogram.
+    Raises `ValueError` when there is no sample, or its yields are no histogram.
     """
     if not channel.samples:
         raise ValueError(f"channel {channel.name!r} has no sample")

@@ -31,17 +31,7 @@ def log_pvalues(q: jax.Array, q_asimov: jax.Array, *, test_stat: str = "qtilde")
 
     .. math:: \text{CL}_{s+b} = 1 - \Phi(t + \sqrt{q_A}), \quad \text{CL}_b = 1 - \Phi(t).
 
-    Parameters
-    ----------
-    q, q_asimov : jax.Array
-        Test statistic of the observed data, and of the Asimov data without signal.
-    test_stat
-        ``"q"`` or ``"qtilde"``.
-
-    Returns
-    -------
-    log_clsb, log_clb : jax.Array
-        Shape of `q`.
+    ``q_asimov`` is that of the Asimov data without signal; ``test_stat`` is ``"q"`` or ``"qtilde"``.
 
     References
     ----------
@@ -66,18 +56,9 @@ def log_expected_cls(q_asimov: jax.Array, bands: Sequence[float] = BANDS) -> jax
 
     .. math:: \text{CL}_s = \frac{1 - \Phi(N + \sqrt{q_A})}{1 - \Phi(N)}
 
-    Parameters
-    ----------
-    q_asimov : jax.Array
-        Test statistic of the Asimov data without signal, scalar.
-    bands
-        Upward fluctuation N of the test statistic in standard deviations, which is a downward one of the events; 0 is
-        the median.
-
-    Returns
-    -------
-    jax.Array
-        Shape (bands,).
+    ``q_asimov`` is the test statistic of the Asimov data without signal, a scalar; ``bands`` are N, the upward
+    fluctuation of the test statistic in standard deviations, which is a downward one of the events; 0 is the median.
+    The result has shape (bands,).
 
     Examples
     --------
@@ -95,12 +76,7 @@ def expected_threshold(level: float, bands: Sequence[float] = BANDS) -> np.ndarr
 
     .. math:: \sqrt{q_A} = \Phi^{-1}\left(1 - \alpha [1 - \Phi(N)]\right) - N
 
-    Parameters
-    ----------
-    level
-        :math:`\alpha`, for instance 0.05.
-    bands
-        N, as in `log_expected_cls`.
+    ``level`` is :math:`\alpha`, for instance 0.05; ``bands`` are N, as in `log_expected_cls`.
 
     Examples
     --------

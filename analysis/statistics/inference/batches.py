@@ -19,11 +19,7 @@ _NUMBERS = 2e7  # that the fits of a batch may hold in memory
 def fits_at_once(layout: ModelLayout, most: int) -> int:
     """Return how many fits of a model to run side by side: fewer the larger the model.
 
-    Parameters
-    ----------
-    layout : ModelLayout
-    most
-        Of a small model.
+    ``most`` are those of a small model.
 
     Examples
     --------
@@ -42,19 +38,8 @@ def fits_at_once(layout: ModelLayout, most: int) -> int:
 def in_batches(function: Callable[..., Any], jobs: Any, *, size: int) -> Any:
     """Apply a function along the first axis, as `jax.vmap` does, but to a limited number of elements at a time.
 
-    Parameters
-    ----------
-    function
-        Of one element.
-    jobs
-        Pytree of arrays with equal first axes, not empty.
-    size
-        Largest number of elements at a time.
-
-    Returns
-    -------
-    Any
-        Results of all elements, stacked. (`jax.lax.map` would compile the function twice, for a last smaller batch.)
+    ``jobs`` is a pytree of arrays with equal first axes, not empty; results are stacked. (`jax.lax.map` would compile
+    the function twice, for a last smaller batch.)
 
     Examples
     --------

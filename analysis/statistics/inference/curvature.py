@@ -114,18 +114,8 @@ def profiled_direction(
     r"""Return by how much the estimates of all parameters move when one is moved by 1.
 
     For the information I, the direction u with :math:`u_p = 1` that minimises :math:`u^T I u`; the minimum is
-    :math:`1 / \sigma_p^2`, the information on p after profiling the others, and is 0 if p changes nothing.
-
-    Parameters
-    ----------
-    layout
-        Structure of the model.
-    information : jax.Array
-        Shape (parameters, parameters).
-    index
-        p.
-    free : jax.Array
-        Which parameters are profiled, shape (parameters,), bool.
+    :math:`1 / \sigma_p^2`, the information on p after profiling the others, and is 0 if p changes nothing. ``index`` is
+    p, and ``free`` (bool, shape (parameters,)) tells which parameters are profiled.
 
     Examples
     --------
@@ -144,13 +134,6 @@ def profiled_direction(
 
 def deviation(information: jax.Array, direction: jax.Array) -> jax.Array:
     r"""Return the uncertainty :math:`1 / \sqrt{u^T I u}` along a direction; 1 where there is no information.
-
-    Parameters
-    ----------
-    information : jax.Array
-        I, shape (parameters, parameters).
-    direction : jax.Array
-        u, shape (parameters,).
 
     Examples
     --------

@@ -19,10 +19,7 @@ class PrecisionWarning(UserWarning):
 def warn_if_single(function: str) -> None:
     """Warn (once for each place that calls the public function) when float64 is not enabled.
 
-    Parameters
-    ----------
-    function
-        Name of the public function, which calls this one directly.
+    ``function`` is the name of the public function, which calls this one directly.
     """
     if jnp.result_type(float) != jnp.float64:
         warnings.warn(
@@ -36,10 +33,7 @@ def warn_if_single(function: str) -> None:
 def poi_of(model: Model) -> str:
     """Return the name of the parameter of interest.
 
-    Raises
-    ------
-    ValueError
-        When the model has none.
+    Raises `ValueError` when the model has none.
     """
     if model.parameter_of_interest is None:
         raise ValueError(
@@ -52,10 +46,7 @@ def poi_of(model: Model) -> str:
 def component(model: Model, name: str | None) -> int:
     """Return the index of one component of the parameters; the parameter of interest by default.
 
-    Raises
-    ------
-    ValueError
-        When there is none of this name, or no parameter of interest.
+    Raises `ValueError` when there is none of this name, or no parameter of interest.
     """
     name = poi_of(model) if name is None else name
     if name not in model.parameter_names:
@@ -66,10 +57,7 @@ def component(model: Model, name: str | None) -> int:
 def require(converged: jax.Array, message: str) -> None:
     """Raise an error unless a result is known to be good; inside `jit`, where it is unknown, do nothing.
 
-    Raises
-    ------
-    FitError
-        With the message.
+    Raises `FitError` with the message.
     """
     if is_known(converged) and not converged.all():
         raise FitError(message)

@@ -181,19 +181,7 @@ def qmu_tilde(mu: Any, model: Model, data: Any) -> LikelihoodRatio:
 def likelihood_ratio(model: Model, data: Any, mu: Any, test_stat: str) -> LikelihoodRatio:
     """Return one of the test statistics by name, as pyhf names them.
 
-    Parameters
-    ----------
-    model, data, mu
-        As in `qmu`.
-    test_stat
-        ``"q0"``, ``"q"`` or ``"qtilde"``.
-
-    Raises
-    ------
-    ValueError
-        As `qmu`.
-    FitError
-        As `qmu`.
+    These are ``"q0"``, ``"q"`` and ``"qtilde"``; arguments and errors are as in `qmu`.
     """
     poi = poi_of(model)
     index = model.index(poi)

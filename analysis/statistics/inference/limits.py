@@ -146,22 +146,12 @@ def crossing(
     threshold: jax.Array,
     settings: Any,
 ) -> Crossing:
-    r"""Find where an increasing function of profile likelihoods reaches zero.
+    """Find where an increasing function of profile likelihoods reaches zero.
 
-    Parameters
-    ----------
-    excess
-        From signal strength, deviances of the data sets and `settings` to a scalar; negative at signal strength 0.
-    model
-        With a parameter of interest.
-    data : jax.Array
-        Data sets, shape (sets, bins + auxiliary data).
-    background : jax.Array
-        Where fits start, shape (parameters,).
-    threshold : jax.Array
-        The search starts at this number of expected standard deviations, scalar.
-    settings
-        A pytree; the result is differentiable with respect to it.
+    ``excess`` goes from signal strength, deviances of the data sets and ``settings`` to a scalar, negative at signal
+    strength 0. Data sets have shape (sets, bins + auxiliary data); fits start at ``background``, shape (parameters,),
+    and the search at ``threshold`` expected standard deviations. The result is differentiable with respect to
+    ``settings``, a pytree.
     """
     root = _search(excess, *jax.lax.stop_gradient((model, data, background, threshold, settings)))
     deviances = jax.vmap(model.deviance)(root.carry.parameters, data)

@@ -46,16 +46,7 @@ def profile_point(
 ) -> ProfilePoint:
     """Fit with one component of the parameters at a value; not differentiable.
 
-    Parameters
-    ----------
-    model, data
-        The likelihood.
-    index
-        Of the component.
-    value
-        Its value.
-    last
-        A point nearby, where the fit starts.
+    ``last`` is a point nearby, where the fit starts.
     """
     start, free = last.parameters.at[index].set(value), (~model.fixed).at[index].set(False)
 

@@ -53,10 +53,7 @@ class Root(NamedTuple):
     def refined(self, value: jax.Array) -> jax.Array:
         """Return the root with its derivatives: one Newton step from the function's value at a constant `x`.
 
-        Parameters
-        ----------
-        value
-            The function at `x`, differentiable in everything but `x`.
+        ``value`` is the function at `x`, differentiable in everything but `x`.
         """
         return jnp.where(self.reached, self.x - value / jnp.where(self.reached, self.slope, 1), self.x)
 
@@ -71,23 +68,9 @@ def increasing_root(
 ) -> Root:
     """Find the positive root of an increasing function that is negative at 0, by safeguarded Newton steps.
 
-    Parameters
-    ----------
-    function
-        From a point and what the last evaluation left (for instance the start of a fit) to value, slope, and what to
-        leave for the next.
-    start : jax.Array
-        First point, scalar, positive.
-    carry
-        For the first evaluation.
-    upper : jax.Array
-        Where the search ends.
-    max_steps
-        Evaluations at most.
-
-    Returns
-    -------
-    Root
+    ``function`` goes from a point and what the last evaluation left (for instance the start of a fit) to value, slope,
+    and what to leave for the next; ``carry`` is for the first one. ``start`` is positive; the search ends at ``upper``,
+    or after ``max_steps`` evaluations.
 
     Examples
     --------

@@ -22,12 +22,7 @@ from .presentation import Merit
 class ExpectedCounts(NamedTuple):
     """What is expected in each bin, shape (bins,) each.
 
-    Attributes
-    ----------
-    signal, background
-        Events.
-    variance
-        Squared uncertainty of the background.
+    The variance is the squared uncertainty of the background.
     """
 
     signal: jax.Array
@@ -165,12 +160,7 @@ class SOverSqrtBPlusVariance(CountingObjective):
 def counts(model: Model, floor: float) -> ExpectedCounts:
     """Return signal, background and its variance of each bin, at the start values of the nuisance parameters.
 
-    Parameters
-    ----------
-    model
-        With a parameter of interest.
-    floor
-        Lowest background, in expected events.
+    ``floor`` is the lowest background, in expected events.
 
     Examples
     --------

@@ -17,13 +17,7 @@ FLOOR = 1e-3  # events
 def floored(model: Model, floor: float, parameters: jax.Array) -> Model:
     """Return the model with a constant sample in the bins where less than the floor is expected.
 
-    Parameters
-    ----------
-    model
-    floor
-        Lowest expectation, events.
-    parameters : jax.Array
-        Where the expectation is taken, shape (parameters,).
+    ``floor`` is the lowest expectation, in events, at ``parameters``.
 
     Examples
     --------

@@ -61,12 +61,7 @@ TAU_SCALE = 0.03
 def tau_energy_scale(events: Events, alpha: jax.Array | float) -> Events:
     """Scale the tau's momentum, and what follows from it: the visible mass and the transverse mass.
 
-    Parameters
-    ----------
-    events
-        Before any selection.
-    alpha
-        The shift in standard deviations of 3 %.
+    ``alpha`` is the shift in standard deviations of 3 %.
     """
     if isinstance(alpha, float):
         return events  # the nominal point: nothing is corrected
@@ -131,10 +126,7 @@ SYSTEMATICS = (
 def visible_mass(*edges: float) -> Variable:
     """Return bins in the visible mass of muon and tau, in GeV.
 
-    Parameters
-    ----------
-    *edges
-        Of the bins; what lies outside of them counts in the first or last one.
+    What lies outside of the edges counts in the first or last bin.
     """
     return Variable(edges, name="m_vis", label=r"$m_{vis}$", unit="GeV", flow="fold")
 

@@ -23,11 +23,6 @@ DECIDING = ("q_1", "q_2", "gen_match")
 def opposite_charges(events: ak.Array) -> ak.Array:
     """Return whether muon and tau have opposite charges, as the decay of a neutral particle leaves them.
 
-    Parameters
-    ----------
-    events
-        With ``q_1`` and ``q_2``.
-
     Examples
     --------
     >>> import awkward as ak
@@ -39,13 +34,7 @@ def opposite_charges(events: ak.Array) -> ak.Array:
 
 
 def equal_charges(events: ak.Array) -> ak.Array:
-    """Return whether muon and tau have equal charges.
-
-    Parameters
-    ----------
-    events
-        With ``q_1`` and ``q_2``.
-    """
+    """Return whether muon and tau have equal charges."""
     return ~opposite_charges(events)
 
 
@@ -88,15 +77,8 @@ class TauPairs(EventSource):
     def ingredients(self, workflow: Workflow, fileset: Fileset) -> Ingredients:
         """Return what each process is made of: of the data, only events with equal charges.
 
-        Parameters
-        ----------
-        workflow, fileset
-            As for `EventSource.ingredients`.
-
-        Raises
-        ------
-        InputError
-            When the data are a sample of another process than the estimated one, which would unblind them.
+        Raises `InputError` when the data are a sample of another process than the estimated one, which would unblind
+        them.
         """
         found: dict[str, list[Ingredient]] = {}
         for process in workflow.processes:
@@ -113,13 +95,7 @@ class TauPairs(EventSource):
         return found
 
     def observed(self, workflow: Workflow, fileset: Fileset) -> Dataset:
-        """Read the data with opposite charges.
-
-        Parameters
-        ----------
-        workflow, fileset
-            As for `EventSource.observed`.
-        """
+        """Read the data with opposite charges."""
         branches = list(workflow.analysis.reads)
         wanted = list(dict.fromkeys([*branches, *DECIDING]))
         events = read_events(fileset[DATA].files, wanted, tree=workflow.tree, layout=workflow.layout)

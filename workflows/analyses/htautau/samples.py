@@ -59,15 +59,7 @@ HOW_TO_GET_THEM = (
 def find_samples(folder: Path) -> Fileset:
     """Return the samples of a folder with the files of the published selection.
 
-    Parameters
-    ----------
-    folder
-        Where the files are.
-
-    Raises
-    ------
-    InputError
-        When it is no folder or lacks files; says which, and where to get them.
+    Raises `InputError` when it is no folder or lacks files; says which, and where to get them.
     """
     needed = [simulation.file for simulation in SIMULATION.values()]
     missing = [name for name in needed if not (folder / name).is_file()]

@@ -22,10 +22,7 @@ HIDDEN = 8
 def features(events: Events) -> jax.Array:
     """Return what the network looks at, in units of its spread: shape (events, features).
 
-    Parameters
-    ----------
-    events
-        With selected jets and both observables.
+    Events have selected jets and both observables.
     """
     jets = [events.Jet.nth("pt", n) for n in (1, 2, 3, 4)]
     columns = (*jets, events.ht, events.m_top, events.MET.pt)

@@ -15,10 +15,7 @@ JET_PT = 20.0
 def skim(events: ak.Array) -> ak.Array:
     """Return the events that some cut values could accept, without the jets that none could.
 
-    Parameters
-    ----------
-    events
-        As they were read; the jets that are left keep their order.
+    The jets that are left keep their order.
     """
     electrons, muons, jets = events.Electron, events.Muon, events.Jet
     electron = (electrons.pt > LEPTON_PT) & (abs(electrons.eta) < LEPTON_ETA) & (electrons.cutBased == 4)

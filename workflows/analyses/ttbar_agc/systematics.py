@@ -29,12 +29,7 @@ TAGGED_JETS = 4
 def jet_scale(events: Events, alpha: jax.Array | float) -> Events:
     """Make every jet harder by 3 %.
 
-    Parameters
-    ----------
-    events
-        Before any selection.
-    alpha
-        The shift in standard deviations.
+    ``alpha`` is the shift in standard deviations.
     """
     return events.with_field(Jet=events.Jet.with_field(pt=events.Jet.pt * (1 + alpha * JET_SCALE)))
 
@@ -49,12 +44,7 @@ def jet_resolution(events: Events, alpha: jax.Array | float) -> Events:
 class BTagWeight:
     """The factor ``1 + direction * 0.075 pT / 50 GeV`` on the weight of an event, with the pT of its n-th jet.
 
-    Attributes
-    ----------
-    n
-        The place of the jet among the selected ones, from 1.
-    direction
-        +1 or -1 standard deviation.
+    ``n`` is the place of the jet among the selected ones, from 1, and ``direction`` +1 or -1 standard deviation.
     """
 
     n: int
@@ -63,10 +53,7 @@ class BTagWeight:
     def __call__(self, events: Events) -> jax.Array:
         """Return the factors, shape (events,).
 
-        Parameters
-        ----------
-        events
-            After the selection, of which four jets are part.
+        Four jets are part of the selection.
         """
         return 1 + self.direction * BTAG_SLOPE * events.Jet.nth("pt", self.n)
 

@@ -20,13 +20,7 @@ LOWEST_TAG, HIGHEST_TAG = 1e-4, 0.9999
 
 
 def features(events: Events) -> jax.Array:
-    """Return what the network looks at, in units of its spread: shape (events, features).
-
-    Parameters
-    ----------
-    events
-        With selected objects.
-    """
+    """Return what the network looks at, in units of its spread: shape (events, features)."""
     top, muon = events.FatJet, events.Muon
     columns = (
         top.leading("particleNet_TvsQCD"),

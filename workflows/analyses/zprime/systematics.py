@@ -26,13 +26,7 @@ FATJET_RESOLUTION = 0.06
 
 
 def jet_resolution(jets: Objects) -> RaggedArray:
-    """Return the relative resolution of jets: 5 % and 5 GeV.
-
-    Parameters
-    ----------
-    jets
-        With ``pt``.
-    """
+    """Return the relative resolution of jets: 5 % and 5 GeV."""
     return 0.05 + 5.0 / jets.pt
 
 
@@ -47,12 +41,7 @@ RESOLUTIONS = (
 def jet_energy_scale(events: Events, alpha: jax.Array | float) -> Events:
     """Scale all jets, small and fat, together, and the missing momentum with them.
 
-    Parameters
-    ----------
-    events
-        Before any selection.
-    alpha
-        The shift in standard deviations.
+    ``alpha`` is the shift in standard deviations.
     """
     jets, fatjets = SCALES
     return fatjets(jets(events, alpha), alpha)
@@ -69,26 +58,14 @@ class Tagged:
     """The factor ``1 + uncertainty`` on the weight of the events of some regions.
 
     The uncertainty is that of the ratio to the other regions: a common factor belongs to the free normalisations.
-
-    Attributes
-    ----------
-    regions
-        Their names: those whose events have the tag.
-    uncertainty
-        Relative, at one standard deviation.
+    Regions are those whose events have the tag; the uncertainty is relative, at one standard deviation.
     """
 
     regions: tuple[str, ...]
     uncertainty: float
 
     def __call__(self, events: Events) -> jax.Array:
-        """Return the factors, shape (events,).
-
-        Parameters
-        ----------
-        events
-            After the selection, divided into regions.
-        """
+        """Return the factors, shape (events,)."""
         return sum((self.uncertainty * events.regions[name] for name in self.regions), jnp.ones_like(events.weight))
 
 

@@ -14,24 +14,12 @@ PARTS = (formulas, objects, systems, functions, filling, elsewhere)
 
 
 def is_known(name: str) -> bool:
-    """Return whether a script has a function or a class of this name.
-
-    Parameters
-    ----------
-    name
-        Of the function or the class.
-    """
+    """Return whether a script has a function or a class of this name."""
     return any(hasattr(part, name) for part in PARTS)
 
 
 def is_in_rg(name: str) -> bool:
-    """Return whether the script's ``rg`` has a function of this name.
-
-    Parameters
-    ----------
-    name
-        Of the function.
-    """
+    """Return whether the script's ``rg`` has a function of this name."""
     return hasattr(functions.rg, name)
 
 

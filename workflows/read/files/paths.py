@@ -16,24 +16,12 @@ PathLike: TypeAlias = str | Path
 
 
 def is_remote(path: str) -> bool:
-    """Return whether a path is a URL.
-
-    Parameters
-    ----------
-    path
-        A path or URL.
-    """
+    """Return whether a path is a URL."""
     return "://" in path
 
 
 def is_xrootd(path: str) -> bool:
-    """Return whether a path is an address on an XRootD server.
-
-    Parameters
-    ----------
-    path
-        A path or URL.
-    """
+    """Return whether a path is an address on an XRootD server."""
     return path.lower().startswith(("root://", "roots://"))
 
 
@@ -41,11 +29,6 @@ def patience(path: str) -> dict[str, int]:
     """Return the options of fsspec by which a server is not waited for longer than 30 s.
 
     The client of XRootD alone would wait for half an hour; it looks at the clock every 15 s.
-
-    Parameters
-    ----------
-    path
-        A URL.
 
     Examples
     --------
@@ -57,28 +40,15 @@ def patience(path: str) -> dict[str, int]:
 
 
 def is_web(path: str) -> bool:
-    """Return whether a path is an address on a web server.
-
-    Parameters
-    ----------
-    path
-        A path or URL.
-    """
+    """Return whether a path is an address on a web server."""
     return path.lower().startswith(("http://", "https://"))
 
 
 def expanded(paths: PathLike | Sequence[PathLike]) -> list[str]:
     """Return the files that are meant, each glob replaced by what it matches, in alphabetical order.
 
-    Parameters
-    ----------
-    paths
-        A path, a glob (with ``*``, ``?`` or ``[...]``; ``**`` also looks into folders) or a URL, or several of them.
-
-    Raises
-    ------
-    InputError
-        When a glob matches nothing, or there is no path at all.
+    A glob has ``*``, ``?`` or ``[...]``; ``**`` also looks into folders. Raises `InputError` when a glob matches
+    nothing, or there is no path at all.
 
     Examples
     --------
@@ -95,17 +65,7 @@ def expanded(paths: PathLike | Sequence[PathLike]) -> list[str]:
 def check_distinct(paths: Sequence[str], where: str) -> None:
     """Raise an error when a file is there twice, under whatever names.
 
-    Parameters
-    ----------
-    paths
-        Paths and URLs.
-    where
-        Who lists them, for the message.
-
-    Raises
-    ------
-    InputError
-        Names both.
+    The error names both.
     """
     first: dict[str, str] = {}
     for path in paths:
@@ -118,11 +78,6 @@ def check_distinct(paths: Sequence[str], where: str) -> None:
 
 def identity(path: str) -> str:
     """Return what two names of one file have in common: links, relative paths and spellings of a URL are seen through.
-
-    Parameters
-    ----------
-    path
-        A path or URL.
 
     Examples
     --------

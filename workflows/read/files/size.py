@@ -13,11 +13,6 @@ def estimated_bytes(recipe: Recipe) -> int:
 
     The columns of the first file of each sample are taken to be like those of its other files. Files on servers are not
     asked, nor does a file count that cannot be read: reading it will tell why.
-
-    Parameters
-    ----------
-    recipe
-        What would be read.
     """
     request, total = recipe.request, 0
     for sample in recipe.samples():

@@ -65,33 +65,11 @@ def iterate_tree(
 
     What a server does not deliver is asked for again, three times, after 0.5, 2 and 8 seconds; the chunks that came
     through are not read twice. Nothing is repeated for local files, nor when the server says that there is no such
-    file.
-
-    Parameters
-    ----------
-    path
-        Path or URL of a ROOT file.
-    branches
-        Names of the branches; no others are read.
-    tree
-        Name of the TTree or RNTuple.
-    chunk
-        Entries at a time, or a size such as "64 MB" that the uncompressed branches of a chunk have in memory.
-    beside
-        Branches that are read as well if they are there.
-    about
-        Is given the file once it is open.
-
-    Yields
-    ------
-    ak.Array
-        A record for each entry, with the branches as fields.
-
-    Raises
-    ------
-    BadFile
-        When the file is missing, truncated or damaged, or not a ROOT file, or a server does not deliver it; when it
-        has no such tree or lacks branches (lists those that are there, most similar first).
+    file. ``chunk`` is entries at a time, or a size such as "64 MB" that the uncompressed branches of a chunk have in
+    memory. ``beside`` are branches that are read as well if they are there; ``about`` is given the file once it is
+    open. There is a record for each entry, with the branches as fields. Raises `BadFile` when the file is missing,
+    truncated or damaged, or not a ROOT file, or a server does not deliver it; when it has no such tree or lacks
+    branches (lists those that are there, most similar first).
     """
     done, total, told = 0, 1, about is None
     before = state_of(path)
@@ -143,15 +121,7 @@ def iterate_tree(
 def opened_file(path: str) -> Iterator[Any]:
     """Yield an open ROOT file.
 
-    Parameters
-    ----------
-    path
-        Path or URL.
-
-    Raises
-    ------
-    BadFile
-        When it is a pipe or a folder.
+    Raises `BadFile` when it is a pipe or a folder.
     """
     if not is_remote(path) and Path(path).exists() and not Path(path).is_file():
         # a pipe would be waited for without end
@@ -176,17 +146,7 @@ def _handler(path: str) -> type[FSSpecSource] | None:
 def opened(path: str, branches: Sequence[str], tree: str) -> Iterator[Any]:
     """Yield a tree that has some branches, from a file that is as long as it says.
 
-    Parameters
-    ----------
-    path, branches, tree
-        As for `iterate_tree`.
-
-    Raises
-    ------
-    BadFile
-        When there is no such tree, or it lacks branches.
-    EOFError
-        When the file is truncated.
+    Raises `BadFile` when there is no such tree, or it lacks branches, `EOFError` when the file is truncated.
     """
     with opened_file(path) as file:
         size = file.file.source.num_bytes
@@ -204,17 +164,7 @@ def opened(path: str, branches: Sequence[str], tree: str) -> Iterator[Any]:
 def require_branches(path: str, branches: Sequence[str], tree: str, available: Sequence[str]) -> None:
     """Do nothing when a tree has some branches.
 
-    Parameters
-    ----------
-    path, branches, tree
-        As for `iterate_tree`.
-    available
-        All branches of the tree.
-
-    Raises
-    ------
-    BadFile
-        When it lacks some; lists those that are there, most similar first.
+    Raises `BadFile` when it lacks some; lists those that are there, most similar first.
     """
     if missing := [name for name in branches if name not in set(available)]:
         raise BadFile(_missing_branches(path, tree, missing, available))

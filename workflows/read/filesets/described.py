@@ -29,20 +29,8 @@ NOTES = (
 def described_sample(name: str, entry: Any, source: Any) -> Sample:
     """Return a sample as an entry of a fileset describes it; see `Fileset.load`.
 
-    Parameters
-    ----------
-    name
-        Of the sample.
-    entry
-        As JSON has it.
-    source
-        The JSON file.
-
-    Raises
-    ------
-    InputError
-        When the entry does not have the layout, has an unknown key or a value of another type, lists a file twice, or
-        the parts that its files hold do not add up to the whole.
+    Raises `InputError` when the entry does not have the layout, has an unknown key or a value of another type, lists a
+    file twice, or the parts that its files hold do not add up to the whole.
     """
     base, _, variation = name.partition(SEPARATOR)
     files = entry.get("files") if isinstance(entry, dict) else None
@@ -100,11 +88,6 @@ def as_described(entry: Any) -> Any:
     There an entry is a list of files, or an object whose ``files`` are the keys of an object, with what is known of
     them under ``metadata``: of this what has our own keys is taken, such as ``xsec_pb``.
 
-    Parameters
-    ----------
-    entry
-        As JSON has it.
-
     Examples
     --------
     >>> from hepgrad.workflows.read.filesets.described import as_described
@@ -131,19 +114,7 @@ def _mask(path: Any, luminosity: float | None, where: str, source: Any) -> LumiM
 def check_keys(found: Iterable[str], known: Sequence[str], where: str) -> None:
     """Raise an error when a key is unknown.
 
-    Parameters
-    ----------
-    found
-        The keys there are.
-    known
-        Those that mean something.
-    where
-        What they are keys of, for the message.
-
-    Raises
-    ------
-    InputError
-        Names the key, and the one that was probably meant.
+    The error names the key, and the one that was probably meant.
     """
     for key in found:
         if key not in known and key not in NOTES and not key.startswith("_"):

@@ -11,15 +11,7 @@ from ...errors import InputError
 def without_repetitions(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object of a JSON file, as a hook for `json.loads`.
 
-    Parameters
-    ----------
-    pairs
-        Its keys and values.
-
-    Raises
-    ------
-    InputError
-        When a key is there twice, of which JSON keeps the last one only.
+    Raises `InputError` when a key is there twice, of which JSON keeps the last one only.
     """
     found: dict[str, Any] = {}
     for key, value in pairs:

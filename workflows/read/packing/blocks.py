@@ -47,13 +47,7 @@ class Frame:
     processes: Sequence[str]
 
     def arrays(self, blocks: int) -> dict[Name, tuple[tuple[int, int], np.dtype]]:
-        """Return shape and type of each array of some blocks.
-
-        Parameters
-        ----------
-        blocks
-            How many.
-        """
+        """Return shape and type of each array of some blocks."""
         int32, events = np.dtype(np.int32), self.events
         described = {WEIGHT: (events, np.dtype(np.float32)), PROCESS: (events, int32)}
         for name, room in self.objects.items():
@@ -66,12 +60,8 @@ class Frame:
     def dataset(self, arrays: Mapping[Name, np.ndarray], typical_weight: np.ndarray) -> Dataset:
         """Return blocks as a data set, which on a CPU shares their memory where it is aligned.
 
-        Parameters
-        ----------
-        arrays
-            As `arrays` describes them, filled.
-        typical_weight
-            Shape (processes,), of all blocks of the sample.
+        Arrays are as `arrays` describes them, filled; ``typical_weight``, shape (processes,), is that of all blocks of
+        the sample.
         """
         put = {name: jax.device_put(array) for name, array in arrays.items()}
 
@@ -89,13 +79,7 @@ class Frame:
 
 
 def aligned(shape: tuple[int, int], dtype: Any) -> np.ndarray:
-    """Return an array, not filled, that JAX can use on a CPU without a copy.
-
-    Parameters
-    ----------
-    shape, dtype
-        As for `numpy.empty`.
-    """
+    """Return an array, not filled, that JAX can use on a CPU without a copy."""
     size = shape[0] * shape[1] * np.dtype(dtype).itemsize
     raw = np.empty(size + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT

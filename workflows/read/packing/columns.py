@@ -45,15 +45,8 @@ class Columns:
     def of(cls, events: ak.Array) -> Columns:
         """Return the columns of events.
 
-        Parameters
-        ----------
-        events
-            One record per event: collections, records and numbers, as from `read_events`.
-
-        Raises
-        ------
-        InputError
-            For lists in lists, text and missing values; names the column.
+        There is one record per event: collections, records and numbers, as from `read_events`. Raises `InputError` for
+        lists in lists, text and missing values; names the column.
         """
         values: dict[Place, np.ndarray] = {}
         offsets: dict[str, np.ndarray] = {}
@@ -72,10 +65,7 @@ class Columns:
     def joined(cls, pieces: Sequence[Columns]) -> Columns:
         """Return the events of several pieces, one after the other.
 
-        Parameters
-        ----------
-        pieces
-            At least one, all with the same columns.
+        All have the same columns.
         """
         if len(pieces) == 1:
             return pieces[0]
@@ -87,13 +77,7 @@ class Columns:
         return cls(sum(piece.events for piece in pieces), values, offsets)
 
     def between(self, start: int, stop: int) -> Columns:
-        """Return a range of the events; the values are not copied.
-
-        Parameters
-        ----------
-        start, stop
-            The first event, and the one behind the last.
-        """
+        """Return a range of the events; the values are not copied."""
         values = {}
         for (name, field), each in self.values.items():
             begin, end = (start, stop) if name not in self.offsets else self.offsets[name][[start, stop]]

@@ -74,19 +74,9 @@ class Shape:
     def of(cls, halves: Sequence[Sequence[Strand]], block_size: int | None, *, multiple_of: int = 1) -> Shape:
         """Return the smallest shape that holds all events of each half.
 
-        Parameters
-        ----------
-        halves
-            Lists of strands; they share the shape, and with it their compiled programs.
-        block_size
-            Events per block, about; by default what suits the device.
-        multiple_of
-            The number of blocks is a multiple of this.
-
-        Raises
-        ------
-        InputError
-            When there are fewer events than blocks are asked for.
+        Halves are lists of strands, which share the shape, and with it their compiled programs. A block has about
+        ``block_size`` events, by default what suits the device; the number of blocks is a multiple of ``multiple_of``.
+        Raises `InputError` when there are fewer events than blocks are asked for.
         """
         wanted = block_size or default_block_size()
         most = max(-(-sum(strand.events for strand in half) // wanted) for half in halves)
@@ -162,15 +152,7 @@ class _Range:
 
 
 def with_rankings(halves: Sequence[Sequence[Strand]], places: Sequence[Place]) -> list[Place]:
-    """Return the columns, and for each collection that is not stored by falling pT everywhere one that tells who leads.
-
-    Parameters
-    ----------
-    halves
-        Lists of strands.
-    places
-        The columns that were asked for.
-    """
+    """Return the columns, and one that tells who leads for each collection not stored by falling pT everywhere."""
     pieces = [piece for half in halves for strand in half for piece in strand.pieces]
 
     def falling(name: str) -> bool:
@@ -185,21 +167,7 @@ def frame_of(
 ) -> Frame:
     """Return what the blocks of all halves have in common.
 
-    Parameters
-    ----------
-    halves
-        Lists of strands.
-    shape
-        Of the blocks, as from `Shape.of`.
-    places
-        The columns that become columns of the data set.
-    processes
-        Their names.
-
-    Raises
-    ------
-    InputError
-        When numbers do not fit into 32 bits; names the column.
+    Raises `InputError` when numbers do not fit into 32 bits; names the column.
     """
     everything = [strand for half in halves for strand in half]
     for strand in everything:
@@ -219,20 +187,9 @@ def fill(frame: Frame, strands: Sequence[Strand], blocks: int, chosen: range, in
     """Write blocks of events.
 
     Block i of n gets the i-th of n equal parts of each sample: every block has the same mixture, and is as full as the
-    others. What is missing in a block is filled up with copies of its last event, which count for nothing.
-
-    Parameters
-    ----------
-    frame
-        What the blocks have in common.
-    strands
-        The samples of all processes.
-    blocks
-        How many there are in all.
-    chosen
-        Which of them are written.
-    into
-        The arrays, as `Frame.arrays` describes them for as many blocks as are chosen.
+    others. What is missing in a block is filled up with copies of its last event, which count for nothing. ``blocks``
+    is how many there are in all; the ``chosen`` ones are written into arrays as `Frame.arrays` describes them for as
+    many blocks.
     """
     numbers = np.arange(frame.events, dtype=np.int32)
     for row, block in enumerate(chosen):
@@ -253,15 +210,7 @@ def fill(frame: Frame, strands: Sequence[Strand], blocks: int, chosen: range, in
 
 
 def typical_weights(strands: Sequence[Strand], processes: int) -> np.ndarray:
-    """Return what one event of each process counts for, ``sum(w**2) / sum(w)``; infinite unless the sum is positive.
-
-    Parameters
-    ----------
-    strands
-        The samples of all processes.
-    processes
-        How many processes there are.
-    """
+    """Return what one event of each process counts for, ``sum(w**2) / sum(w)``; infinite unless the sum is positive."""
     sums = np.zeros((2, processes))
     for strand in strands:
         for piece in strand.pieces:
@@ -274,17 +223,7 @@ def typical_weights(strands: Sequence[Strand], processes: int) -> np.ndarray:
 def pack(strands: Sequence[Strand], shape: Shape, places: Sequence[Place], processes: Sequence[str]) -> Dataset:
     """Return events as a data set of equal blocks.
 
-    Parameters
-    ----------
-    strands
-        The samples of all processes.
-    shape, places, processes
-        As for `frame_of`.
-
-    Raises
-    ------
-    InputError
-        When integers do not fit into 32 bits; names the column.
+    Raises `InputError` when integers do not fit into 32 bits; names the column.
     """
     frame = frame_of([strands], shape, places, processes)
     arrays = {name: aligned(*described) for name, described in frame.arrays(shape.blocks).items()}

@@ -17,13 +17,7 @@ STATES = ("ETag", "etag", "mtime", "Last-Modified", "LastModified")
 
 
 def state_of(file: str) -> dict[str, Any] | None:
-    """Return the state of a file as JSON can hold it; None when it is not there, or its server does not tell.
-
-    Parameters
-    ----------
-    file
-        Path or URL.
-    """
+    """Return the state of a file as JSON can hold it; None when it is not there, or its server does not tell."""
     try:
         if is_web(file):
             from .web import web_state

@@ -58,13 +58,7 @@ class State:
         return {"If-Range": self.time} if self.time else {}
 
     def differs(self, other: State) -> bool:
-        """Return whether the two are states of different files; what a server does not tell counts for nothing.
-
-        Parameters
-        ----------
-        other
-            Another one.
-        """
+        """Return whether the two are states of different files; what a server does not tell counts for nothing."""
         pairs = ((self.size, other.size), (self.tag, other.tag), (self.time, other.time))
         return any(one != another for one, another in pairs if one and another)
 
@@ -86,17 +80,8 @@ class WebFiles(HTTPFileSystem):  # type: ignore[misc]  # fsspec has no types
     async def state(self, url: str) -> State:
         """Return the state of a file now.
 
-        Parameters
-        ----------
-        url
-            Its address.
-
-        Raises
-        ------
-        FileNotFoundError
-            When there is none.
-        WrongAnswer
-            When the server does not tell its size, or an impossible one.
+        Raises `FileNotFoundError` when there is none, `WrongAnswer` when the server does not tell its size, or an
+        impossible one.
         """
         head = await self._answer("HEAD", url, {})
         size: int | str = head.headers.get("Content-Length", "")
@@ -220,17 +205,7 @@ class WebSource(uproot.source.fsspec.FSSpecSource):  # type: ignore[misc]  # upr
 def web_state(url: str) -> State:
     """Return the state of a file on a web server.
 
-    Parameters
-    ----------
-    url
-        Its address.
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is none.
-    OSError
-        When the server does not tell.
+    Raises `FileNotFoundError` when there is none, `OSError` when the server does not tell.
     """
     files = WebFiles(skip_instance_cache=True)
     found: State = fsspec.asyn.sync(files.loop, files.state, url)

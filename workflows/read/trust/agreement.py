@@ -23,28 +23,11 @@ TOLERANCE = 1e-3
 def check_totals(sample: Sample, totals: Totals, not_finite: NotFinite, *, complete: bool = True) -> None:
     """Raise an error when what was read of a sample contradicts what is said of it.
 
-    Parameters
-    ----------
-    sample
-        What the fileset says.
-    totals
-        What was read.
-    not_finite
-        What becomes of events with NaN or infinite values.
-    complete
-        Whether all files were read, and to their end.
-
-    Raises
-    ------
-    InputError
-        When two files are copies of each other; for values that are NaN or infinite, unless they are dropped or kept;
-        when more events were read than were generated, weights add up to more than ``sumw_total`` and none is negative,
-        or the files say themselves that all generated events have another sum of weights. Names both numbers.
-
-    Warns
-    -----
-    InputWarning
-        When values are NaN or infinite and are dropped or kept.
+    ``not_finite`` is what becomes of events with NaN or infinite values, ``complete`` whether all files were read, and
+    to their end. Raises `InputError`, with both numbers, when two files are copies of each other; for values that are
+    NaN or infinite, unless they are dropped or kept, which warns; when more events were read than were generated,
+    weights add up to more than ``sumw_total`` and none is negative, or the files say themselves that all generated
+    events have another sum of weights.
     """
     check_copies(sample.files, [file.uuid for file in totals.files], f"sample {sample.name!r}")
     _check_finite(sample, totals, not_finite)
@@ -57,19 +40,7 @@ def check_totals(sample: Sample, totals: Totals, not_finite: NotFinite, *, compl
 def check_copies(files: Sequence[str], uuids: Iterable[str], what: str) -> None:
     """Raise an error when two files are copies of each other.
 
-    Parameters
-    ----------
-    files
-        Their paths.
-    uuids
-        What each calls itself; "" when it says nothing.
-    what
-        Whose files they are, for the message.
-
-    Raises
-    ------
-    InputError
-        Names both files.
+    ``uuids`` are what each calls itself, "" when it says nothing; the error names both files.
     """
     first: dict[str, str] = {}
     for file, uuid in zip(files, uuids, strict=True):

@@ -11,11 +11,6 @@ import numpy as np
 def not_finite(events: ak.Array) -> dict[str, int]:
     """Return how many values of each column are NaN or infinite; only columns that have some.
 
-    Parameters
-    ----------
-    events
-        One record per event.
-
     Examples
     --------
     >>> import awkward as ak
@@ -31,13 +26,7 @@ def not_finite(events: ak.Array) -> dict[str, int]:
 
 
 def finite_events(events: ak.Array) -> np.ndarray:
-    """Return which events have no value that is NaN or infinite: bool, shape (events,).
-
-    Parameters
-    ----------
-    events
-        One record per event.
-    """
+    """Return which events have no value that is NaN or infinite: bool, shape (events,)."""
     finite = np.ones(len(events), bool)
     for _, column in _floats(events):
         good = np.isfinite(column)

@@ -39,17 +39,7 @@ class Identities:
 
     @classmethod
     def of(cls, entries: ak.Array, branches: Sequence[str], layout: Layout) -> Identities | None:
-        """Return the identities of entries of a tree; None when it has no event numbers.
-
-        Parameters
-        ----------
-        entries
-            A record for each entry.
-        branches
-            Those that were asked for.
-        layout
-            How the file calls the columns.
-        """
+        """Return the identities of entries of a tree; None when it has no event numbers."""
         found = [_whole_numbers(entries, layout, names) for names in (NUMBER, *PERIOD)]
         if found[0] is None:
             return None
@@ -64,13 +54,7 @@ class Identities:
 
 
 class Halves:
-    """Divides the events of a sample: every other one, but those with the same event number go together.
-
-    Parameters
-    ----------
-    sample
-        Whose events they are.
-    """
+    """Divides the events of a sample: every other one, but those with the same event number go together."""
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample
@@ -80,19 +64,8 @@ class Halves:
     def odd(self, events: int, identities: Identities | None, file: str) -> np.ndarray:
         """Return which events of the next chunk are held out: bool, shape (events,).
 
-        Parameters
-        ----------
-        events
-            How many there are.
-        identities
-            What tells them apart; None when nothing does.
-        file
-            Where they are from, for messages.
-
-        Raises
-        ------
-        InputError
-            When an event was read before: its number is the same, and so are its values.
+        Without ``identities`` nothing tells events apart. Raises `InputError` when an event was read before: its number
+        is the same, and so are its values.
         """
         if identities is None:
             self._different += events
@@ -149,13 +122,7 @@ class _Register:
 
 
 def identity_branches(layout: Layout) -> list[str]:
-    """Return the branches that tell events apart, where a tree has them.
-
-    Parameters
-    ----------
-    layout
-        How the file calls the columns.
-    """
+    """Return the branches that tell events apart, where a tree has them."""
     return [layout.branch(name) for names in (NUMBER, *PERIOD) for name in names]
 
 

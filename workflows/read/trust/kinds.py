@@ -21,17 +21,7 @@ class Kinds:
     def check(self, file: str, events: ak.Array) -> None:
         """Raise an error when a column is of another kind than before.
 
-        Parameters
-        ----------
-        file
-            Where the events are from.
-        events
-            One record per event.
-
-        Raises
-        ------
-        InputError
-            Names the column, both files and both kinds.
+        The error names the column, both files and both kinds.
         """
         for name in events.fields:
             column = events[name]
@@ -41,18 +31,7 @@ class Kinds:
                 self._check(f"{name}_{field}" if field else name, file, kind)
 
     def agree(self, others: Kinds) -> None:
-        """Raise an error when a column that another one knows is of another kind there.
-
-        Parameters
-        ----------
-        others
-            Of other events.
-
-        Raises
-        ------
-        InputError
-            As for `check`.
-        """
+        """Raise an error when a column that another one knows is of another kind there."""
         for branch, (file, kind) in others._first.items():
             self._check(branch, file, kind)
 

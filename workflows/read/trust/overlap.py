@@ -18,21 +18,8 @@ from .identity import Identities, identity_branches
 def check_overlap(process: str, samples: Sequence[Sample], request: Request) -> None:
     """Raise an error when an event is in two samples of collision data that make up one process.
 
-    Only events that are kept count (`Sample.keep`), and only where the files have event numbers.
-
-    Parameters
-    ----------
-    process
-        Its name.
-    samples
-        Its samples.
-    request
-        How their files are read.
-
-    Raises
-    ------
-    InputError
-        Names both samples, and how many events are in both.
+    Only events that are kept count (`Sample.keep`), and only where the files have event numbers. The error names both
+    samples, and how many events are in both.
     """
     data = [sample for sample in samples if sample.luminosity is not None]
     seen: list[tuple[Sample, np.ndarray]] = []

@@ -18,13 +18,7 @@ SUMS = ("genEventSumw", "genEventSumw_")
 
 
 def generated_weights(directory: Any) -> float | None:
-    """Return the sum of the weights of all events that were generated for a file; None when it does not say.
-
-    Parameters
-    ----------
-    directory
-        The open file.
-    """
+    """Return the sum of the weights of all events that were generated for a file; None when it does not say."""
     if RUNS not in directory:
         return None
     tree = directory[RUNS]
@@ -36,13 +30,7 @@ def generated_weights(directory: Any) -> float | None:
 
 
 def with_sum_of_files(sample: Sample) -> Sample:
-    """Return a sample with the sum of weights that its files say, if the fileset says none and all of them do.
-
-    Parameters
-    ----------
-    sample
-        As the fileset describes it.
-    """
+    """Return a sample with the sum of weights that its files say, if the fileset says none and all of them do."""
     if sample.sum_of_weights is not None or sample.luminosity is not None or sample.weight != WEIGHT:
         return sample
     sums = []

@@ -51,12 +51,7 @@ class FileTotals:
 class Totals:
     """What was read of a sample, before any skim.
 
-    Attributes
-    ----------
-    halves
-        How many events are for training, and how many are held out.
-    files
-        For each file of the sample.
+    ``halves`` are how many events are for training, and how many are held out.
     """
 
     halves: tuple[int, int]
@@ -78,12 +73,6 @@ class Totals:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Totals:
-        """Return what `as_json` described.
-
-        Parameters
-        ----------
-        stored
-            As JSON gives it back.
-        """
+        """Return what `as_json` described."""
         first, second = stored["halves"]
         return cls((first, second), [FileTotals(**file) for file in stored["files"]])

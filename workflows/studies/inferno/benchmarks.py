@@ -34,15 +34,8 @@ class Benchmark:
     def covariance(self, information: jax.Array | np.ndarray) -> jax.Array:
         """Return the covariance of the free parameters: the inverse of their information, constraints added.
 
-        Parameters
-        ----------
-        information
-            What events tell of all parameters, shape (4, 4).
-
-        Returns
-        -------
-        jax.Array
-            Shape (free, free); NaN or infinite when the events do not determine all of them.
+        ``information`` is what events tell of all parameters, shape (4, 4). The result has shape (free, free); NaN or
+        infinite when the events do not determine all of them.
 
         Examples
         --------
@@ -60,13 +53,7 @@ class Benchmark:
         return jnp.linalg.inv(matrix / scale / scale[:, None]) / scale / scale[:, None]
 
     def sigma(self, information: jax.Array | np.ndarray) -> float:
-        """Return the uncertainty on the expected number of signal events.
-
-        Parameters
-        ----------
-        information
-            As for `covariance`.
-        """
+        """Return the uncertainty on the expected number of signal events."""
         return float(jnp.sqrt(self.covariance(information)[0, 0]))
 
 

@@ -14,12 +14,7 @@ BINS = 10
 def most_likely_bin(network: Network, events: jax.Array) -> jax.Array:
     """Return the output that is largest, shape (n,), int: the bins that INFERNO learns.
 
-    Parameters
-    ----------
-    network
-        Of 10 outputs.
-    events : jax.Array
-        Shape (n, 3).
+    The network has 10 outputs; events have shape (n, 3).
     """
     return jnp.argmax(logits(network, events), axis=-1)
 
@@ -27,12 +22,7 @@ def most_likely_bin(network: Network, events: jax.Array) -> jax.Array:
 def score_bin(network: Network, events: jax.Array) -> jax.Array:
     """Return the bin of a classifier's probability of signal, shape (n,), int.
 
-    Parameters
-    ----------
-    network
-        Of two outputs, background first.
-    events : jax.Array
-        Shape (n, 3).
+    The network has two outputs, background first; events have shape (n, 3).
     """
     background, signal = jnp.moveaxis(logits(network, events), -1, 0)
     return probability_bin(signal - background)
@@ -41,10 +31,7 @@ def score_bin(network: Network, events: jax.Array) -> jax.Array:
 def optimal_bin(_: None, events: jax.Array) -> jax.Array:
     """Return the bin of the exact probability of signal, shape (n,), int.
 
-    Parameters
-    ----------
-    events : jax.Array
-        Shape (n, 3).
+    Events have shape (n, 3).
     """
     return probability_bin(log_density_ratio(events))
 

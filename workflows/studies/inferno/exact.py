@@ -20,10 +20,8 @@ _REACH = 16.0  # of the grid in x0 and x1: five standard deviations of the wides
 def exact_information(points: int = 80) -> np.ndarray:
     r"""Return the information of all events on :math:`(s, r, \lambda, b)`, shape (4, 4), float64.
 
-    Parameters
-    ----------
-    points
-        Of the grid in :math:`x_0`; half as many in the other two directions. 80 make the result exact to six digits.
+    The grid has ``points`` in :math:`x_0`, and half as many in the other two directions. 80 make the result exact to
+    six digits.
 
     Examples
     --------

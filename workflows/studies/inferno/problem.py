@@ -32,10 +32,7 @@ SIGNAL_RATE = 2.0
 class Events(NamedTuple):
     """Simulated events at the nominal parameters.
 
-    Attributes
-    ----------
-    signal, background : jax.Array
-        Shape (n, 3), float32.
+    Both have shape (n, 3), float32.
     """
 
     signal: jax.Array
@@ -45,13 +42,6 @@ class Events(NamedTuple):
 @functools.partial(jax.jit, static_argnames="size")
 def draw(key: jax.Array, size: int) -> Events:
     """Draw as many signal as background events.
-
-    Parameters
-    ----------
-    key
-        Of randomness.
-    size
-        Number of each.
 
     Examples
     --------
@@ -80,14 +70,7 @@ def varied(background: jax.Array, shift: jax.Array | float, rate: jax.Array | fl
     r"""Return the background events as other nuisance parameters would have made them.
 
     :math:`x_0 \to x_0 + r` and :math:`x_2 \to x_2 \cdot 3 / \lambda`: the derivative of anything with respect to r and
-    :math:`\lambda` is one of the inputs.
-
-    Parameters
-    ----------
-    background : jax.Array
-        Nominal events, shape (n, 3).
-    shift, rate
-        r and :math:`\lambda`.
+    :math:`\lambda` is one of the inputs. ``shift`` is r and ``rate`` is :math:`\lambda`; events have shape (n, 3).
 
     Examples
     --------
@@ -102,11 +85,6 @@ def varied(background: jax.Array, shift: jax.Array | float, rate: jax.Array | fl
 
 def log_density_ratio(events: jax.Array) -> jax.Array:
     """Return the logarithm of the nominal density of signal over that of background, shape (...,).
-
-    Parameters
-    ----------
-    events : jax.Array
-        Shape (..., 3).
 
     Examples
     --------

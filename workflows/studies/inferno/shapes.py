@@ -56,13 +56,7 @@ def soft_shapes(probabilities: Callable[[jax.Array], jax.Array], events: Events)
     """Return the expected shapes of events that fall into bins with probabilities.
 
     The derivatives are exact, by forward mode along the two directions in which the nuisance parameters move events.
-
-    Parameters
-    ----------
-    probabilities
-        From events, shape (n, 3), to probabilities, shape (n, bins), differentiable.
-    events
-        What to sum over.
+    ``probabilities`` goes from events, shape (n, 3), to probabilities, shape (n, bins), differentiable.
 
     Examples
     --------
@@ -86,17 +80,9 @@ def soft_shapes(probabilities: Callable[[jax.Array], jax.Array], events: Events)
 def hard_shapes(bin_of: Callable[[jax.Array], jax.Array], events: Events, bins: int) -> Shapes:
     r"""Return the shapes of events that each fall into one bin.
 
-    Counts have no derivative, so these are central differences between the same events shifted by
-    :math:`r = \pm 0.2` and scaled with :math:`\lambda = 3 \pm 0.5`, as in the published code.
-
-    Parameters
-    ----------
-    bin_of
-        From events, shape (n, 3), to indices of bins, shape (n,).
-    events
-        What to count.
-    bins
-        How many there are.
+    Counts have no derivative, so these are central differences between the same events shifted by :math:`r = \pm 0.2`
+    and scaled with :math:`\lambda = 3 \pm 0.5`, as in the published code. ``bin_of`` goes from events, shape (n, 3), to
+    indices of bins, shape (n,).
 
     Examples
     --------

@@ -140,14 +140,7 @@ def information(
 ) -> jax.Array:
     """Return the Fisher information of the hard counts in 10 bins, shape (4, 4).
 
-    Parameters
-    ----------
-    bin_of
-        From a network and an event to the index of its bin.
-    network
-        The network.
-    events
-        What to count.
+    ``bin_of`` goes from a network and an event to the index of its bin.
     """
 
     def bins_of(sample: jax.Array) -> jax.Array:

@@ -16,12 +16,7 @@ from .benchmarks import BENCHMARKS
 class Row:
     """The uncertainty on the signal in every benchmark, for one way to summarise events.
 
-    Attributes
-    ----------
-    summary
-        The way.
-    ours, published
-        From BM0 to BM4.
+    Numbers are from BM0 to BM4.
     """
 
     summary: str
@@ -36,11 +31,6 @@ class Row:
 
 def comparison(rows: Sequence[Row]) -> Table:
     """Return the table for people.
-
-    Parameters
-    ----------
-    rows
-        In this order.
 
     Examples
     --------

@@ -16,13 +16,7 @@ from .templates import soft_shapes, statistical_model
 
 @dataclasses.dataclass(frozen=True)
 class ExpectedCLs:
-    """The logarithm of the CLs that is expected without signal, from soft histograms; NaN when its fit fails.
-
-    Attributes
-    ----------
-    bandwidth
-        Of the soft histograms.
-    """
+    """The logarithm of the CLs that is expected without signal, from soft histograms; NaN when its fit fails."""
 
     bandwidth: float = 0.09
 
@@ -37,10 +31,7 @@ class ExpectedCLs:
 class CrossEntropy:
     """How badly the score tells signal from background, in nats per event; the bins stay as they are.
 
-    Attributes
-    ----------
-    backgrounds
-        How many of the background samples count as background: 1 for the nominal one, 3 with the shifted ones.
+    As background count so many of the background samples: 1 for the nominal one, 3 with the shifted ones.
     """
 
     backgrounds: int = 1

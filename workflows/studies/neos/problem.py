@@ -23,13 +23,6 @@ BINS = 4
 def draw(key: jax.Array, size: int) -> jax.Array:
     """Draw events of each sample, shape (samples, size, 2), float32.
 
-    Parameters
-    ----------
-    key
-        Of randomness.
-    size
-        Events of each sample.
-
     Examples
     --------
     >>> import jax

@@ -117,12 +117,7 @@ def _cls(model: Model) -> Evaluation:
 def hard_model(summary: Summary, events: jax.Array) -> Model:
     """Return the statistical model of hard histograms.
 
-    Parameters
-    ----------
-    summary
-        The network and its bins.
-    events : jax.Array
-        Shape (samples, n, 2).
+    Events have shape (samples, n, 2).
     """
     return statistical_model(hard_shapes(summary.scores(events), summary.edges))
 

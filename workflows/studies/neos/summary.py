@@ -14,12 +14,8 @@ from .problem import BINS
 class Summary(NamedTuple):
     """Weights of the network and of the bins.
 
-    Attributes
-    ----------
-    network
-        Two features, one output: the logarithm of the score's odds.
-    log_widths : jax.Array
-        Logarithms of the widths of the bins, up to a constant, shape (bins,).
+    The network has two features and one output, the logarithm of the score's odds. The widths of the bins, shape
+    (bins,), are known up to a constant.
     """
 
     network: Network
@@ -27,15 +23,7 @@ class Summary(NamedTuple):
 
     @classmethod
     def initial(cls, key: jax.Array, hidden: tuple[int, ...]) -> Summary:
-        """Return a random network and equal bins.
-
-        Parameters
-        ----------
-        key
-            Of randomness.
-        hidden
-            Nodes of the network's hidden layers.
-        """
+        """Return a random network and equal bins."""
         return cls(initial(key, (2, *hidden, 1)), jnp.zeros(BINS, jnp.float32))
 
     @property

@@ -42,10 +42,7 @@ class Row:
     def of(cls, goal: str, model: Model, seconds_per_step: float | None = None) -> Row:
         """Return the row of a statistical model.
 
-        Raises
-        ------
-        FitError
-            When a fit does not converge.
+        Raises `FitError` when a fit does not converge.
         """
         expected = _expected(model)
         if not all(result.converged for result in expected):
@@ -66,11 +63,6 @@ PUBLISHED = Row("published", 8.6e-7, 1.4e-4, 0.263, 2.4)
 
 def comparison(rows: Sequence[Row]) -> Table:
     """Return the table for people, with the published numbers below.
-
-    Parameters
-    ----------
-    rows
-        In this order.
 
     Examples
     --------

@@ -16,21 +16,9 @@ _FLOOR = 1e-3  # events that are added to every bin of every sample, as in the p
 def soft_shapes(scores: jax.Array, edges: jax.Array, bandwidth: float) -> jax.Array:
     """Return the shares of each sample's events in the bins, with every event smeared by a normal density.
 
-    What leaves the outermost bins is counted in them.
-
-    Parameters
-    ----------
-    scores : jax.Array
-        Shape (samples, n), in [0, 1].
-    edges : jax.Array
-        Shape (bins + 1,), from 0 to 1.
-    bandwidth
-        Standard deviation of the smearing.
-
-    Returns
-    -------
-    jax.Array
-        Shape (samples, bins); float64 when x64 is enabled.
+    What leaves the outermost bins is counted in them. Scores, shape (samples, n), are in [0, 1], edges go from 0 to 1,
+    and the bandwidth is the standard deviation of the smearing. The result has shape (samples, bins); float64 when x64
+    is enabled.
 
     Examples
     --------
@@ -48,10 +36,7 @@ def soft_shapes(scores: jax.Array, edges: jax.Array, bandwidth: float) -> jax.Ar
 def hard_shapes(scores: jax.Array, edges: jax.Array) -> jax.Array:
     """Return the shares of each sample's events in the bins.
 
-    Parameters
-    ----------
-    scores, edges
-        As for `soft_shapes`.
+    Arguments are as for `soft_shapes`.
 
     Examples
     --------
@@ -66,10 +51,7 @@ def hard_shapes(scores: jax.Array, edges: jax.Array) -> jax.Array:
 def statistical_model(shapes: jax.Array) -> Model:
     """Return the model of the counts: a signal of free strength, and a background of uncertain shape.
 
-    Parameters
-    ----------
-    shapes : jax.Array
-        Shape (samples, bins).
+    Shapes are (samples, bins).
 
     Examples
     --------

@@ -18,10 +18,7 @@ from .network import Network
 class RandomNetworks:
     """Normally distributed weights around 0, as a cube.
 
-    Attributes
-    ----------
-    spread
-        The standard deviation of each number, a tree of arrays; `he_spread` for those of a network.
+    ``spread`` is the standard deviation of each number, a tree of arrays; `he_spread` for those of a network.
     """
 
     spread: Any
@@ -34,10 +31,7 @@ class RandomNetworks:
     def at(self, vector: np.ndarray) -> Any:
         """Return weights.
 
-        Parameters
-        ----------
-        vector
-            Between 0 and 1, shape (dimensions,).
+        ``vector`` is between 0 and 1, shape (dimensions,).
         """
         flat, unravel = ravel_pytree(self.spread)
         return unravel(flat * jnp.asarray(normal(vector), flat.dtype))
@@ -49,11 +43,6 @@ class RandomNetworks:
 
 def he_spread(network: Network) -> Network:
     """Return the standard deviations with which He draws weights, and the same for the biases of a layer.
-
-    Parameters
-    ----------
-    network
-        Of the shapes that are wanted.
 
     Examples
     --------

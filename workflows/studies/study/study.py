@@ -152,11 +152,6 @@ def _not_finite(numbers: Any, place: str) -> list[str]:
 def as_markdown(tables: Sequence[Table]) -> str:
     """Return tables in Markdown, their titles as headings.
 
-    Parameters
-    ----------
-    tables
-        Any number.
-
     Examples
     --------
     >>> from rich.table import Table

@@ -21,16 +21,7 @@ def mc_modifiers(
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the modifiers of each process of a channel; see `reading` for why they are Combine's.
 
-    Parameters
-    ----------
-    card
-        What the card says.
-    channel
-        Its name.
-    histograms
-        By process, with values and variances.
-    interpretation
-        ``"combine"`` or ``"histfactory"``.
+    Histograms are by process, with values and variances.
     """
     found = [entry for entry in card.mc_statistics if fnmatch.fnmatch(channel, entry.channel)]
     if not found or found[-1].threshold < 0:
@@ -71,19 +62,8 @@ def _choose(
 def threshold_of(values: np.ndarray, errors: np.ndarray, signal: np.ndarray, poisson: np.ndarray) -> tuple[float, bool]:
     """Return threshold and whether signal counts, with which Combine chooses these Poisson constraints.
 
-    Parameters
-    ----------
-    values, errors
-        Of each process and bin, shape (processes, bins).
-    signal
-        Which processes are signal, shape (processes,).
-    poisson
-        Which uncertainties have a Poisson constraint, shape (processes, bins).
-
-    Raises
-    ------
-    ValueError
-        When there is no such threshold.
+    Values, errors and ``poisson``, which uncertainties have a Poisson constraint, have shape (processes, bins);
+    ``signal``, which processes are signal, has shape (processes,). Raises `ValueError` when there is no such threshold.
     """
     each = np.where(errors > 0, np.floor(0.5 + values**2 / np.where(errors > 0, errors, 1) ** 2), 0)
     for include_signal in (False, True):

@@ -12,6 +12,7 @@ from .event_selection import EventSelection
 from .event_weight import EventWeight
 from .expression import Expression, parse
 from .networks.equinox_network import EquinoxNetwork, from_equinox
+from .networks.layers import feed_forward
 from .networks.perceptron import Perceptron
 from .networks.score import Score
 from .object_selection import ObjectSelection
@@ -45,6 +46,7 @@ __all__ = [
     "WordVariation",
     "WorkingPointWeight",
     "btag_shape",
+    "feed_forward",
     "from_equinox",
     "parse",
 ]

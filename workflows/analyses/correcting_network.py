@@ -1,8 +1,12 @@
-"""Weights of a network with one hidden layer that starts by correcting nothing."""
+"""A network with one hidden layer that corrects what is known without it, and starts by correcting nothing."""
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+
+from hepgrad.analysis.stages import feed_forward
 
 
 def correcting_weights(
@@ -26,3 +30,10 @@ def correcting_weights(
         "output_bias": np.zeros(outputs),
     }
     return {name: array.astype(np.float32) for name, array in weights.items()}
+
+
+def corrected(start: jax.Array | float, features: jax.Array, network: dict[str, jax.Array]) -> jax.Array:
+    """Return numbers plus what the network makes of the features, in whose precision it computes."""
+    weights = {name: jnp.asarray(array, features.dtype) for name, array in network.items()}
+    hidden = (weights["hidden"], weights["hidden_bias"])
+    return feed_forward([hidden, (weights["output"], weights["output_bias"])], features, start=start)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import jax
-import jax.numpy as jnp
+
+from .layers import feed_forward, random_layers
 
 Layers: TypeAlias = "list[dict[str, jax.Array]]"
 
@@ -51,10 +52,8 @@ class Perceptron:
         key
             Of randomness, ``jax.random.key(seed)``.
         """
-        draw = jax.nn.initializers.glorot_uniform()
-        keys = jax.random.split(key, len(self.sizes) - 1)
-        shapes = zip(keys, self.sizes[:-1], self.sizes[1:], strict=True)
-        return [{"weight": draw(each, (n, m), jnp.float32), "bias": jnp.zeros(m, jnp.float32)} for each, n, m in shapes]
+        layers = random_layers(key, self.sizes, jax.nn.initializers.glorot_uniform())
+        return [{"weight": weight, "bias": bias} for weight, bias in layers]
 
     def __call__(self, weights: Layers, features: jax.Array) -> jax.Array:
         """Return scores of shape (n,).
@@ -66,7 +65,5 @@ class Perceptron:
         features
             Shape (n, features).
         """
-        *hidden, last = weights
-        for layer in hidden:
-            features = jnp.tanh(features @ layer["weight"] + layer["bias"])
-        return jax.nn.sigmoid(features @ last["weight"] + last["bias"])[:, 0]
+        layers = [(layer["weight"], layer["bias"]) for layer in weights]
+        return jax.nn.sigmoid(feed_forward(layers, features))[:, 0]

@@ -9,6 +9,8 @@ from hepgrad.analysis import Cuts, Events, stage
 from hepgrad.analysis.kinematics import transverse_mass
 from hepgrad.analysis.reconstruction import leading_momentum
 
+from ..correcting_network import corrected
+
 # Mean and spread of what the network looks at, in the order of `features`, of the simulated signal and background
 # events that the starting cuts keep. They are constants: neither the optimiser nor another data set moves them.
 MEAN = (0.7, 4.4, 6.4, 0.8, 5.4, 5.3, 3.8, 2.9, 0.8, 0.5)
@@ -48,9 +50,6 @@ def features(events: Events) -> jax.Array:
 def top_score(events: Events, cut: Cuts) -> Events:
     """Add the score of the leading fat jet: its top tag as log-odds, plus the network's correction."""
     tag = jnp.clip(jnp.asarray(events.FatJet.leading("particleNet_TvsQCD")), LOWEST_TAG, HIGHEST_TAG)
-    # events stay in their own precision
-    weights = {name: jnp.asarray(array, tag.dtype) for name, array in cut.network.items()}
-    nodes = jnp.tanh(features(events) @ weights["hidden"] + weights["hidden_bias"])
-    log_odds = jnp.log(tag / (1 - tag)) + nodes @ weights["output"] + weights["output_bias"]
+    log_odds = corrected(jnp.log(tag / (1 - tag)), features(events), cut.network)
     # the logistic function, which does not overflow in this form
     return events.with_field(top_score=0.5 + 0.5 * jnp.tanh(0.5 * log_odds))

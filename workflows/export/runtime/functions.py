@@ -50,16 +50,22 @@ class Table:
         return [(lower, 1 - upper), (lower + 1, upper)]
 
 
+def feed_forward(layers, features, *, between=np.tanh, start=0.0):
+    """Return the output of the last layer of a fully connected network."""
+    *hidden, (weight, bias) = layers
+    for hidden_weight, hidden_bias in hidden:
+        features = between(features @ hidden_weight + hidden_bias)
+    return start + features @ weight + bias
+
+
 def perceptron(weights, features, *, mean, deviation):
     """Return the scores of a fully connected network: tanh between its layers and a sigmoid at the end."""
 
     def scores(*columns):
         standardised = [(column - m) / d for column, m, d in zip(columns, mean, deviation, strict=True)]
         x = np.stack(standardised, axis=-1).astype(np.float32)
-        *hidden, last = weights
-        for layer in hidden:
-            x = np.tanh(x @ layer["weight"] + layer["bias"])
-        return 1 / (1 + np.exp(-(x @ last["weight"] + last["bias"])[:, 0]))
+        layers = [(layer["weight"], layer["bias"]) for layer in weights]
+        return 1 / (1 + np.exp(-feed_forward(layers, x)[:, 0]))
 
     return _apply(scores, *features)
 

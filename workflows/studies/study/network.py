@@ -8,6 +8,8 @@ from typing import TypeAlias
 import jax
 import jax.numpy as jnp
 
+from hepgrad.analysis.stages.networks.layers import feed_forward, random_layers
+
 Network: TypeAlias = "list[tuple[jax.Array, jax.Array]]"
 
 
@@ -36,12 +38,8 @@ def initial(key: jax.Array, sizes: tuple[int, ...], *, last: float = 1.0) -> Net
     >>> [weight.shape for weight, _ in initial(jax.random.key(0), (3, 100, 100, 10))]
     [(3, 100), (100, 100), (100, 10)]
     """
-    draw = jax.nn.initializers.he_normal()
-    keys = jax.random.split(key, len(sizes) - 1)
-    shapes = zip(keys, sizes[:-1], sizes[1:], strict=True)
-    network = [(draw(each, (n, m), jnp.float32), jnp.zeros(m, jnp.float32)) for each, n, m in shapes]
-    weight, bias = network[-1]
-    return [*network[:-1], ((last * weight).astype(jnp.float32), bias)]
+    *hidden, (weight, bias) = random_layers(key, sizes, jax.nn.initializers.he_normal())
+    return [*hidden, ((last * weight).astype(jnp.float32), bias)]
 
 
 def logits(network: Network, events: jax.Array) -> jax.Array:
@@ -54,7 +52,4 @@ def logits(network: Network, events: jax.Array) -> jax.Array:
     events : jax.Array
         Shape (..., features).
     """
-    *hidden, (weight, bias) = network
-    for hidden_weight, hidden_bias in hidden:
-        events = jax.nn.relu(events @ hidden_weight + hidden_bias)
-    return events @ weight + bias
+    return feed_forward(network, events, between=jax.nn.relu)

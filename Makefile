@@ -44,8 +44,9 @@ format: $(VENV)/.installed-test  ## repair style and formatting where ruff can
 # sed turns the linked paths in its messages back into those of the real files.
 typecheck: $(VENV)/.installed-test  ## check types with mypy
 	@mkdir -p build/typing/hepgrad
+	@ln -sf "$(CURDIR)/package/__init__.py" build/typing/hepgrad/__init__.py
 	@for package in $(PACKAGES); do ln -sfn "$(CURDIR)/$$package" build/typing/hepgrad/$$package; done
-	$(BIN)/mypy | sed 's#build/typing/hepgrad/##g'
+	$(BIN)/mypy | sed 's#build/typing/hepgrad/__init__#package/__init__#; s#build/typing/hepgrad/##g'
 
 bench: $(VENV)/.installed-test  ## time the hot paths side by side with their peers
 	$(BIN)/python -m benchmarks

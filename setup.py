@@ -1,4 +1,4 @@
-"""Map the three top-level folders onto the sub-packages of the namespace package ``hepgrad``.
+"""Map the folder ``package`` onto ``hepgrad``, and the three folders beside it onto the sub-packages of it.
 
 Everything else is declared in ``pyproject.toml``; the list of packages is computed here because a hand-written list
 silently drops a sub-package that somebody adds later.
@@ -9,16 +9,22 @@ from setuptools import find_packages, setup
 FOLDERS = ("ragged", "analysis", "workflows")
 
 packages = [
-    f"hepgrad.{name}" for folder in FOLDERS for name in (folder, *(f"{folder}.{sub}" for sub in find_packages(folder)))
+    "hepgrad",
+    *(
+        f"hepgrad.{name}"
+        for folder in FOLDERS
+        for name in (folder, *(f"{folder}.{sub}" for sub in find_packages(folder)))
+    ),
 ]
 
 setup(
     packages=packages,
-    package_dir={f"hepgrad.{folder}": folder for folder in FOLDERS},
+    package_dir={"hepgrad": "package", **{f"hepgrad.{folder}": folder for folder in FOLDERS}},
     # Off, because setuptools would take a folder of data files for a package that was forgotten, and warn at length.
     include_package_data=False,
     package_data={
-        **{f"hepgrad.{folder}": ["py.typed"] for folder in FOLDERS},
+        "hepgrad": ["py.typed"],
+        **{f"hepgrad.{folder}": ["py.typed", "*.pyi"] for folder in FOLDERS},
         "hepgrad.workflows.analyses.ttbar_agc": ["events/*"],
         "hepgrad.workflows.analyses.zprime": ["events/*"],
     },

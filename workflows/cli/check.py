@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..errors import InputError
 from .options import add_workflow, prepared
 
 
@@ -20,13 +19,9 @@ def carry_out(arguments: argparse.Namespace) -> int:
     """Run the command, and return the exit code: 1 when it found an error."""
     from hepgrad.analysis import Severity
 
-    from ..execution import examine
     from ..messages.terminal import Console
-    from ..studies.study import Study
 
-    with prepared(arguments) as (workflow, reading):
-        if isinstance(workflow, Study):
-            raise InputError(f"{workflow.name!r} draws its own events, there is nothing to check: run it")
-        diagnosis = examine(workflow, **reading)
+    with prepared(arguments) as subject:
+        diagnosis = subject.examine()
     Console().print(diagnosis)
     return int(diagnosis.worst is Severity.ERROR)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,7 @@ from ..errors import InputError
 
 if TYPE_CHECKING:
     from ..backends import Dask
-    from ..studies.study import Study
-    from ..workflow import Workflow
+    from .subjects import Subject
 
 
 def add_workflow(parser: argparse.ArgumentParser) -> None:
@@ -96,25 +95,31 @@ def show_removed(output: Path, *others: Path) -> int:
 
 
 @contextlib.contextmanager
-def prepared(arguments: argparse.Namespace, *given: str) -> Iterator[tuple[Workflow | Study, dict[str, Any]]]:
-    """Yield the workflow with its settings, in the precision and on the device to run it, and how its events are read.
+def prepared(arguments: argparse.Namespace, *given: str) -> Iterator[Subject]:
+    """Yield the workflow with its settings and how its events are read, in the precision and on the device to run it.
 
     ``given`` are names of more arguments, which are settings of the workflow. Raises `InputError` when there is no such
     workflow, setting or device.
     """
     import jax
 
+    from .subjects import subject_of
+
     with contextlib.ExitStack() as stack:
         # statistics in float64; as a context, because a Python process may go on after the command
         stack.enter_context(jax.enable_x64(True))
         stack.enter_context(_computing_on(arguments.device))
-        workflow = _configured(find_workflow(arguments.workflow), arguments, given)
-        reading = {"cache": arguments.cache, "skip_bad_files": arguments.skip_bad_files, "backend": arguments.backend}
+        found = find_workflow(arguments.workflow)
+        reading: dict[str, Any] = {
+            "cache": arguments.cache,
+            "skip_bad_files": arguments.skip_bad_files,
+            "backend": arguments.backend,
+        }
         if arguments.scheduler and arguments.backend != "dask":
             raise InputError("--scheduler is the address of a Dask cluster: it goes with --backend dask")
         if arguments.backend == "dask":
             reading["backend"] = stack.enter_context(_dask(arguments.scheduler, arguments.cache or CACHE))
-        yield workflow, reading
+        yield subject_of(found, arguments, given, reading)
 
 
 @contextlib.contextmanager
@@ -133,16 +138,6 @@ def _dask(scheduler: str | None, folder: Path) -> Iterator[Dask]:
         yield Dask(client, folder)
 
 
-def _configured(workflow: Workflow | Study, arguments: argparse.Namespace, given: Sequence[str]) -> Workflow | Study:
-    from ..settings.config import laid_over, replaced
-    from ..workflow import Workflow
-
-    values = {name: getattr(arguments, name) for name in ("data", *given)}
-    if not isinstance(workflow, Workflow):
-        return replaced(workflow, **values)
-    return laid_over(workflow, file=arguments.config, assignments=arguments.settings, **values)
-
-
 def _computing_on(kind: str | None) -> AbstractContextManager[None]:
     """Return the context in which JAX computes on devices of a kind, or on those it prefers."""
     import jax
@@ -155,17 +150,6 @@ def _computing_on(kind: str | None) -> AbstractContextManager[None]:
         there = sorted({device.platform for device in jax.devices()})
         advice = " (on an NVIDIA GPU, install hepgrad with its extra `cuda`)" if kind == "gpu" else ""
         raise InputError(f"--device {kind}: JAX finds no {kind} here, only {', '.join(there)}{advice}") from None
-
-
-def check_study(study: Study, arguments: argparse.Namespace, *others: str) -> None:
-    """Refuse the options that mean nothing for a study.
-
-    ``others`` are names of options of the command that a study does not take either.
-    """
-    for name in ("data", "config", "settings", "cache", "skip_bad_files", "backend", *others):
-        if getattr(arguments, name):
-            option = "set" if name == "settings" else name.replace("_", "-")
-            raise InputError(f"{study.name!r} draws its own events and starts at random: it takes no --{option}")
 
 
 def positive(text: str) -> int:

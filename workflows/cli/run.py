@@ -11,7 +11,7 @@ from typing import Any
 from ..defaults import CHECKPOINT, RUNS
 from ..errors import InputError
 from ..files.lock import beside
-from .options import add_overwrite, add_workflow, check_study, positive, prepared, show_removed
+from .options import add_overwrite, add_workflow, positive, prepared, show_removed
 
 EXAMPLES = """examples:
   hepgrad run zprime
@@ -57,19 +57,13 @@ def add(commands: Any) -> None:
 
 def carry_out(arguments: argparse.Namespace) -> int:
     """Run the command, and return the exit code."""
-    from ..execution import run
-    from ..studies.study import Study
-
-    common = {name: getattr(arguments, name) for name in ("output", "overwrite", "quiet")}
-    with _together(arguments), prepared(arguments, "steps", "starts", "seed") as (workflow, reading):
+    how = {name: getattr(arguments, name) for name in ("output", "overwrite", "quiet", "resume", "unblind")}
+    with _together(arguments), prepared(arguments, "steps", "starts", "seed") as subject:
         if arguments.dry_run:
-            output = arguments.output or RUNS / workflow.name
+            output = arguments.output or RUNS / subject.name
             return show_removed(output, beside(output, CHECKPOINT))
-        if isinstance(workflow, Study):
-            check_study(workflow, arguments, "resume", "starts", "unblind")
-            workflow.run(**common)
-        else:
-            run(workflow, resume=arguments.resume, unblind=arguments.unblind, **reading, **common)
+        subject.refuse(arguments, "resume", "starts", "unblind")
+        subject.run(**how)
     return 0
 
 

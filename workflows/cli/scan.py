@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .options import add_overwrite, add_workflow, check_study, positive, prepared, show_removed
+from .options import add_overwrite, add_workflow, positive, prepared, show_removed
 
 
 def add(commands: Any) -> None:
@@ -40,25 +40,19 @@ def carry_out(arguments: argparse.Namespace) -> int:
     from ..defaults import RUNS
     from ..messages.terminal import Console
     from ..results import file_names
-    from ..scanning.of_workflows import scan
-    from ..studies.study import Study
 
-    with prepared(arguments) as (workflow, reading):
-        output = arguments.output or RUNS / f"{workflow.name}-{arguments.method}"
-        if isinstance(workflow, Study):
-            check_study(workflow, arguments, "also")
-            reading = {}
+    with prepared(arguments) as subject:
+        output = arguments.output or RUNS / f"{subject.name}-{arguments.method}"
+        subject.refuse(arguments, "also")
         if arguments.dry_run:
             return show_removed(output)
-        found = scan(
-            workflow,
+        found = subject.scan(
             output=output,
             overwrite=arguments.overwrite,
             method=arguments.method,
             trials=arguments.trials,
             seed=arguments.seed,
             also=arguments.also,
-            **reading,
         )
     console = Console()
     console.print(found.table())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -85,20 +86,35 @@ def scan(
     RunFolder.check(output, overwrite=overwrite)
     how: dict[str, Any] = {"method": method, "trials": trials, "seed": seed}
     with locked(output):
-        if isinstance(workflow, Study):
-            if data or also or cache or skip_bad_files or backend:
-                raise InputError(f"{workflow.name!r} draws its own events: it takes no data, and no way to read them")
-            chosen: dict[str, Any] = {"workflow": workflow.name, "settings": dataclasses.asdict(workflow)}
-            found = search(workflow.contest(), **how)
-        else:
-            workflow, fileset = located(laid_over(workflow, data=data))
-            chosen = {**settings(workflow, fileset), "also": list(also)}
-            events = load_events(workflow, fileset, cache=cache, skip_bad_files=skip_bad_files, backend=backend)
-            found = search_cuts(workflow.analysis, events, workflow.parameters, also=also, **how)
+        reading = {"cache": cache, "skip_bad_files": skip_bad_files, "backend": backend}
+        found, facts = _searched(workflow, how, data=data, also=also, **reading)
         folder = RunFolder.create(output, overwrite=overwrite)
         _write(folder, found)
-        folder.finish(run_facts({**chosen, **how, **_facts(found)}, workflow.title, found.seconds))
+        folder.finish(run_facts({**facts, **how, **_facts(found)}, workflow.title, found.seconds))
     return found
+
+
+@functools.singledispatch
+def _searched(workflow: Any, how: dict[str, Any], **given: Any) -> tuple[Scan, dict[str, Any]]:
+    """Return what was found, and what it takes to find it again."""
+    raise InputError(f"a Workflow or a Study can be scanned, not a {type(workflow).__name__}")
+
+
+@_searched.register
+def _of_workflow(
+    workflow: Workflow, how: dict[str, Any], *, data: str | Path | None, also: Sequence[str], **reading: Any
+) -> tuple[Scan, dict[str, Any]]:
+    workflow, fileset = located(laid_over(workflow, data=data))
+    events = load_events(workflow, fileset, **reading)
+    found = search_cuts(workflow.analysis, events, workflow.parameters, also=also, **how)
+    return found, {**settings(workflow, fileset), "also": list(also)}
+
+
+@_searched.register
+def _of_study(study: Study, how: dict[str, Any], **given: Any) -> tuple[Scan, dict[str, Any]]:
+    if any(given.values()):
+        raise InputError(f"{study.name!r} draws its own events: it takes no data, and no way to read them")
+    return search(study.contest(), **how), {"workflow": study.name, "settings": dataclasses.asdict(study)}
 
 
 def _write(folder: RunFolder, found: Scan) -> None:

@@ -1,9 +1,5 @@
 """The selection for other frameworks: events as coffea reads them, and columns that an RDataFrame filters by."""
 
-# a script reads better without types and with few docstrings
-# ruff: noqa: ANN001, ANN201
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return, var-annotated, no-redef"
-
 from __future__ import annotations
 
 import functools

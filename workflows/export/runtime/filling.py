@@ -1,9 +1,5 @@
 """Reading events and filling histograms, in plain Awkward Array."""
 
-# a script reads better without types and with few docstrings
-# ruff: noqa: ANN001, ANN201, ANN202
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return, var-annotated, no-redef"
-
 from __future__ import annotations
 
 import functools

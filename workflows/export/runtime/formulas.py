@@ -1,9 +1,5 @@
 """Kinematics in plain Awkward Array: four-momenta in GeV, angles in radians."""
 
-# a script reads better without types and with few docstrings
-# ruff: noqa: ANN001, ANN002, ANN201, ANN202, ANN204, ANN206, D102, D103
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return, var-annotated, no-redef"
-
 from __future__ import annotations
 
 import functools

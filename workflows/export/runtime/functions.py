@@ -1,9 +1,5 @@
 """Functions of numbers, item by item, in plain Awkward Array."""
 
-# a script reads better without types and with few docstrings
-# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202, ANN204, ANN205, D102
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return, var-annotated, no-redef"
-
 from __future__ import annotations
 
 import functools

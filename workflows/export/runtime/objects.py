@@ -1,9 +1,5 @@
 """Collections and events, with cuts that they pass or not, in plain Awkward Array."""
 
-# a script reads better without types and with few docstrings
-# ruff: noqa: ANN001, ANN003, ANN201, ANN202, ANN204, ANN206, D102
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return, var-annotated, no-redef"
-
 from __future__ import annotations
 
 import copy

@@ -1,9 +1,5 @@
 """Systems of several jets, in plain Awkward Array."""
 
-# a script reads better without types and with few docstrings
-# ruff: noqa: ANN001, ANN003, ANN201, ANN202, D103
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return, var-annotated, no-redef"
-
 from __future__ import annotations
 
 import dataclasses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def control_plots(folder: Path, subject: Subject) -> list[Plot]:
     for channel in subject.plots:
         mine = [row for row in rows if row["plot"] == channel.name]
         for number, step in enumerate(dict.fromkeys(row["step"] for row in mine)):
-            chosen = [row for row in mine if row["step"] == step]
+            here = [row for row in mine if row["step"] == step]
             when = "all events that were read" if number == 0 else f"after {step!r} and the cuts before it"
             plots.append(
                 Plot(
@@ -45,9 +46,7 @@ def control_plots(folder: Path, subject: Subject) -> list[Plot]:
                     f"{channel.name}, {when}: hard cuts at their optimised values, held-out events. The hatched band "
                     "is the total uncertainty of the prediction: simulated statistics and, in quadrature, all "
                     "systematic sources.",
-                    lambda chosen=chosen, channel=channel, when=when: _draw(  # type: ignore[misc]
-                        chosen, subject, channel, when
-                    ),
+                    functools.partial(_draw, here, subject, channel, when),
                 )
             )
     return plots

@@ -50,13 +50,13 @@ from .statistics import (
     FitChannel,
     FitError,
     FitResult,
+    FitSample,
     HistoSys,
     Lumi,
     Model,
     NormFactor,
     NormSys,
     ParameterConfig,
-    Sample,
     ShapeFactor,
     ShapeSys,
     StatError,
@@ -86,6 +86,7 @@ __all__ = [
     "FitChannel",
     "FitError",
     "FitResult",
+    "FitSample",
     "Folds",
     "Gaussian",
     "Hard",
@@ -110,7 +111,6 @@ __all__ = [
     "Record",
     "Regular",
     "Result",
-    "Sample",
     "Schedule",
     "Severity",
     "ShapeFactor",
@@ -142,6 +142,9 @@ __all__ = [
     "to_workspace",
     "window",
 ]
+
+# what `FitSample` was called before; not to be taken for `hepgrad.workflows.Sample`
+Sample = FitSample
 
 
 def __dir__() -> list[str]:

@@ -103,9 +103,9 @@ def distances(analysis: Analysis, data: Dataset, parameters: Parameters) -> dict
         heard = {name: [Numbers(as_float(n.values), n.valid) for n in each.heard] for name, each in notes.items()}
         return {name: told for name, told in heard.items() if told}
 
-    chosen = np.unique(np.linspace(0, data.blocks - 1, MOST_BLOCKS).round().astype(int))
+    sampled = np.unique(np.linspace(0, data.blocks - 1, MOST_BLOCKS).round().astype(int))
     whole = (data.columns, data.weight, data.process)
-    blocks = [heard_in(*jax.tree.map(lambda leaf, i=i: leaf[i], whole)) for i in chosen]
+    blocks = [heard_in(*jax.tree.map(lambda leaf, i=i: leaf[i], whole)) for i in sampled]
     known = {name: [_known(numbers) for block in blocks for numbers in block[name]] for name in blocks[0]}
     return {name: np.concatenate(known[name]) for name in parameters if name in known}
 

@@ -20,11 +20,11 @@ import numpy as np
 
 from hepgrad.analysis.statistics.histfactory import (
     FitChannel,
+    FitSample,
     HistoSys,
     Model,
     NormFactor,
     NormSys,
-    Sample,
     StatError,
     to_workspace,
 )
@@ -41,7 +41,7 @@ def search(channels: int, bins: int, samples: int, nuisances: int) -> Model:
     """Return a peak over falling backgrounds; each nuisance parameter acts on every other sample of all channels."""
     rng = np.random.default_rng(5)
 
-    def sample(index: int, channel: int) -> Sample:
+    def sample(index: int, channel: int) -> FitSample:
         position = np.arange(bins)
         peak = 20 * np.exp(-0.5 * ((position - rng.uniform(0.3, 0.7) * bins) / 2) ** 2)
         falling = rng.uniform(100, 1000) * np.exp(-position / bins * rng.uniform(1, 3))
@@ -54,7 +54,7 @@ def search(channels: int, bins: int, samples: int, nuisances: int) -> Model:
                 slope = rng.normal(0, 0.03) * yields * np.linspace(-1, 1, bins)
                 modifiers.append(HistoSys(f"shape{nuisance}", hi=yields + slope, lo=yields - slope))
         modifiers.append(StatError(f"mc{channel}", sumw2=yields * rng.uniform(0.05, 0.3)))
-        return Sample("signal" if index == 0 else f"background{index}", yields, modifiers)
+        return FitSample("signal" if index == 0 else f"background{index}", yields, modifiers)
 
     return Model(
         [FitChannel(f"channel{c}", [sample(s, c) for s in range(samples)]) for c in range(channels)],

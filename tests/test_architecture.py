@@ -20,6 +20,7 @@ MAY_IMPORT = {
 }
 MAX_LINES = 450
 MAX_MODULES = 15
+MAX_SUPPRESSIONS = 30
 SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 
 
@@ -114,23 +115,56 @@ def test_circles_are_found():
     assert circles({"a": {"b"}, "b": {"c"}}) == []
 
 
+def modules_of(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.py") if path.name != "__init__.py")
+
+
 @pytest.mark.parametrize("folder", sorted({path.parent for path in SOURCES}), ids=label)
 def test_folders_hold_few_modules(folder):
-    modules = sorted(path.name for path in folder.glob("*.py") if path.name != "__init__.py")
+    modules = modules_of(folder)
     assert len(modules) <= MAX_MODULES, f"{label(folder)} has {len(modules)} modules: make a room for a part of them"
+
+
+def unmirrored(root: Path) -> list[str]:
+    """Return the test files that have no module and no folder of their name beside them in the packages of a tree."""
+    lost = []
+    for path in sorted((root / "tests").rglob("test_*.py")):
+        folder = root / path.parent.relative_to(root / "tests")
+        if folder == root or {"conformance", "fuzz"} & set(folder.parts):  # about all of the project, or of a package
+            continue
+        subjects = [folder.name, *(entry.stem for entry in folder.glob("*"))]
+        if not any(f"{path.stem}_".startswith(f"test_{subject}_") for subject in subjects):
+            lost.append(path.relative_to(root).as_posix())
+    return lost
 
 
 def test_tests_mirror_the_packages():
     """``tests/a/b/test_c_and_more.py`` is about the module or the folder ``c`` of ``a/b``, or about ``b`` itself."""
-    lost = []
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        folder = ROOT / path.parent.relative_to(ROOT / "tests")
-        if folder == ROOT or {"conformance", "fuzz"} & set(folder.parts):  # about all of the project, or of a package
-            continue
-        subjects = [folder.name, *(entry.stem for entry in folder.glob("*"))]
-        if not any(f"{path.stem}_".startswith(f"test_{subject}_") for subject in subjects):
-            lost.append(label(path))
-    assert not lost, "each of these needs the name of a module or a folder beside it in the packages"
+    assert not unmirrored(ROOT), "each of these needs the name of a module or a folder beside it in the packages"
+
+
+def test_crowded_folders_and_lost_tests_are_found(tmp_path):
+    room, tests = tmp_path / "analysis" / "room", tmp_path / "tests" / "analysis" / "room"
+    for folder in (room, tests):
+        folder.mkdir(parents=True)
+    for name in ("__init__", *(f"m{number}" for number in range(MAX_MODULES + 1))):
+        (room / f"{name}.py").touch()
+    for name in ("test_m1", "test_m1_at_night", "test_room", "test_m17", "test_nothing", "helper"):
+        (tests / f"{name}.py").touch()
+    assert len(modules_of(room)) == MAX_MODULES + 1
+    assert unmirrored(tmp_path) == ["tests/analysis/room/test_m17.py", "tests/analysis/room/test_nothing.py"]
+
+
+def test_checks_are_seldom_switched_off():
+    """Of types and style, in the packages; what a whole folder does without is in ``pyproject.toml``."""
+    switched_off = re.compile(r"#.*\b(type: ?ignore|noqa|mypy: (disable|ignore))")
+    lines = [
+        f"{label(path)}:{number}"
+        for path in SOURCES
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if switched_off.search(line)
+    ]
+    assert len(lines) <= MAX_SUPPRESSIONS, lines
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)

@@ -27,8 +27,10 @@ from .results.robustness import robustness as robustness
 from .results.run_files import read_histograms as read_histograms
 from .results.run_folder import RunFolder as RunFolder
 from .results.stored_result import StoredResult as StoredResult
+from .run_result import RunResult as RunResult
 from .scanning.of_workflows import scan as scan
 from .skim import Loosest as Loosest
 from .studies.study import Findings as Findings
 from .studies.study import Study as Study
+from .workflow import EventSource as EventSource
 from .workflow import Workflow as Workflow

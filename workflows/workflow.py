@@ -16,7 +16,7 @@ from rich.table import Table
 from hepgrad.analysis import Analysis, Anneal, Channel, CountingModel, Dataset, Parameters, Weights
 from hepgrad.analysis.printing import as_html
 from hepgrad.analysis.stages.expression import parse
-from hepgrad.analysis.systematics import AlternativeSample
+from hepgrad.analysis.systematics.sources import templates_only
 
 from .errors import InputError
 from .files.names import check_names, check_parameters
@@ -238,8 +238,7 @@ class Workflow:
     @property
     def predicted(self) -> tuple[Process, ...]:
         """The processes that make up the prediction, without those that are only templates of another one."""
-        alternatives = (s for s in self.analysis.model.systematics if isinstance(s, AlternativeSample))
-        templates = {name for source in alternatives for name in source.samples}
+        templates = templates_only(self.analysis.model.systematics)
         return tuple(process for process in self.processes if process.name not in templates)
 
 

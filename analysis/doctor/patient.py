@@ -21,7 +21,7 @@ from ..parameters.parameters import Parameters
 from ..selection.cut import Hard, Soft
 from ..selection.cutflow import Cutflow
 from ..statistics.objectives import Evaluation
-from ..systematics import AlternativeSample
+from ..systematics.sources import templates_only
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,10 +89,5 @@ class Patient:
     @property
     def is_background(self) -> np.ndarray:
         """Which processes are the nominal background, bool, shape (processes,)."""
-        alternative = {
-            name
-            for source in self.analysis.model.systematics
-            if isinstance(source, AlternativeSample)
-            for name in source.samples
-        }
-        return ~self.is_signal & np.array([name not in alternative for name in self.data.processes])
+        templates = templates_only(self.analysis.model.systematics)
+        return ~self.is_signal & np.array([name not in templates for name in self.data.processes])

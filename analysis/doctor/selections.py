@@ -19,12 +19,12 @@ def examine_selections(patient: Patient) -> Iterator[Finding]:
     for i, step in enumerate(steps[1:], 1):
         before, after = raw[i - 1], raw[i]
         subject = f"selection {step!r}"
-        for kind, chosen in (("signal", patient.is_signal), ("background", patient.is_background)):
-            if before[chosen].sum() and not after[chosen].sum():
+        for kind, of_kind in (("signal", patient.is_signal), ("background", patient.is_background)):
+            if before[of_kind].sum() and not after[of_kind].sum():
                 yield Finding(
                     Severity.ERROR if kind == "signal" else Severity.WARNING,
                     subject,
-                    f"with hard cuts none of {before[chosen].sum():.0f} simulated {kind} events passes",
+                    f"with hard cuts none of {before[of_kind].sum():.0f} simulated {kind} events passes",
                     "where nothing is left the objective is 0 or rests on a floor, and no cut is better than another",
                     "start from looser cuts, and check the units of what is compared",
                 )
@@ -76,9 +76,10 @@ def examine_statistics(patient: Patient) -> Iterator[Finding]:
     """Look for bins with few effective events, ``(sum w)**2 / sum w**2``, with hard cuts."""
     for channel in patient.analysis.channels:
         counts = patient.hard_histograms[channel.name]
-        for kind, chosen in (("background", patient.is_background), ("signal", patient.is_signal)):
+        for kind, of_kind in (("background", patient.is_background), ("signal", patient.is_signal)):
             sumw, sumw2 = (
-                np.asarray(channel.axis.select(sums[chosen].sum(axis=0)), float) for sums in (counts.sumw, counts.sumw2)
+                np.asarray(channel.axis.select(sums[of_kind].sum(axis=0)), float)
+                for sums in (counts.sumw, counts.sumw2)
             )
             if kind == "signal":
                 sumw, sumw2 = sumw.sum(keepdims=True), sumw2.sum(keepdims=True)

@@ -7,7 +7,7 @@ from ..data.split import Split, split
 from .attempt import Attempt, FitTally, Record
 from .checkpoint import Checkpoint
 from .cross_fitting import CrossFit, cross_fit
-from .fingerprint import differences, fingerprint
+from .fingerprints import differences, fingerprint
 from .gradient_descent import optimize
 from .loop import Watcher
 from .penalty import MaximumChange, MinimumYield, Penalty

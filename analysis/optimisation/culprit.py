@@ -21,7 +21,8 @@ from ..selection.cut import Reading
 from ..selection.event_numbers import event_numbers
 from ..selection.events import Events
 from ..statistics import FitError
-from ..systematics import AlternativeSample, Templates
+from ..systematics import Templates
+from ..systematics.sources import templates_only
 from .goal import Goal
 from .programs.of_shards import Fill
 
@@ -61,8 +62,7 @@ def find_failure(goal: Goal, pool: Pool, parameters: Parameters, reading: Readin
 
 def _weightless(analysis: Analysis, about: Dataset) -> Iterator[str]:
     """Yield a sentence when no background has weights from which it follows what one of its events counts for."""
-    sources = [source for source in analysis.model.systematics if isinstance(source, AlternativeSample)]
-    others = {*analysis.model.signal, *(name for source in sources for name in source.samples)}
+    others = {*analysis.model.signal, *templates_only(analysis.model.systematics)}
     typical = dict(zip(about.processes, about.typical_weight.tolist(), strict=True))
     backgrounds = [name for name in typical if name not in others]
     if backgrounds and not any(math.isfinite(typical[name]) for name in backgrounds):

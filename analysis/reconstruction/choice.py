@@ -77,10 +77,10 @@ def smooth_choice(
     # relative to the best one that can pass, so that not all exponentials vanish
     best = jax.lax.stop_gradient(rg.min(rg.where(p > 0, x, jnp.inf), axis=1))
     weights = p * np.exp(rg.where(p > 0, best - x, 0) / temperature)
-    chosen = dataclasses.replace(objects, probability=weights)
-    total = chosen.count()
+    weighed = dataclasses.replace(objects, probability=weights)
+    total = weighed.count()
     possible = total > float(np.finfo(total.dtype).tiny) ** 0.25
-    mean = rg.where(possible, chosen.sum(field) / rg.where(possible, total, 1), 0)
+    mean = rg.where(possible, weighed.sum(field) / rg.where(possible, total, 1), 0)
     if fill_value is None:
         return mean
     nothing = objects.none().probability

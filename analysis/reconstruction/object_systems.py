@@ -101,9 +101,9 @@ def joint_systems(first: Objects, second: Objects, *, capacity: int | None = Non
         rg.zip({"object": objects.array, "probability": objects.probability}, depth_limit=2)
         for objects in (first.leading_first(), second.leading_first())
     ]
-    chosen = rg.cartesian(dict(zip(names, parts, strict=True)), capacity=capacity)
-    members = rg.zip({name: chosen[name].object for name in names}, depth_limit=2)
-    return _with_kinematics(Objects(members, chosen.first.probability * chosen.second.probability), names)
+    pairs = rg.cartesian(dict(zip(names, parts, strict=True)), capacity=capacity)
+    members = rg.zip({name: pairs[name].object for name in names}, depth_limit=2)
+    return _with_kinematics(Objects(members, pairs.first.probability * pairs.second.probability), names)
 
 
 def limited(objects: Objects, max_objects: int | None) -> Objects:

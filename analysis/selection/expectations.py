@@ -166,9 +166,9 @@ def _in_order(by: rg.RaggedArray, *arrays: rg.RaggedArray, ascending: bool) -> t
     return rg.unzip(sorted_records)
 
 
-def _expectation(chosen: rg.RaggedArray, values: rg.RaggedArray, fill_value: float | None) -> Any:
-    expected = _sum(chosen, values)
-    total = remembered(chosen, "total", lambda: rg.sum(chosen, axis=1))
+def _expectation(shares: rg.RaggedArray, values: rg.RaggedArray, fill_value: float | None) -> Any:
+    expected = _sum(shares, values)
+    total = remembered(shares, "total", lambda: rg.sum(shares, axis=1))
     if fill_value is not None:
         return expected + (1 - total) * fill_value
     # below this a second derivative's 1 / total**3 overflows, and the event counts for nothing

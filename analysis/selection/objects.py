@@ -280,8 +280,8 @@ class Objects(Counting, Expectations):
         >>> pairs.select(pairs.first.charge * pairs.second.charge < 0).count()
         Array([2., 0.], dtype=float32)
         """
-        chosen = rg.combinations(self.leading_first()._joined(), n, fields=fields, capacity=capacity)
-        members = {name: chosen[name] for name in chosen.fields}
+        tuples = rg.combinations(self.leading_first()._joined(), n, fields=fields, capacity=capacity)
+        members = {name: tuples[name] for name in tuples.fields}
         probability = functools.reduce(operator.mul, (member.probability for member in members.values()))
         array = rg.zip({name: member.object for name, member in members.items()}, depth_limit=2)
         return Objects(array, probability)

@@ -132,7 +132,7 @@ class CorrectionWeight(DeclaredStage):
             if not condition:
                 return selected
             fulfilled = parse(condition).number(source, cut)
-            return rg.apply(lambda here, chosen: here & (chosen > 0.5), selected, fulfilled)
+            return rg.apply(lambda here, holds: here & (holds > 0.5), selected, fulfilled)
 
         asked = [(self.nominal, selected)]
         asked += [(word, mask(each.where)) for each in self.variations for word in (each.up, each.down)]

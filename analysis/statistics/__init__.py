@@ -7,13 +7,13 @@ from .counting_model import CountingModel
 from .fitting import FitError, FitResult, fit
 from .histfactory import (
     FitChannel,
+    FitSample,
     HistoSys,
     Lumi,
     Model,
     NormFactor,
     NormSys,
     ParameterConfig,
-    Sample,
     ShapeFactor,
     ShapeSys,
     StatError,
@@ -30,13 +30,13 @@ __all__ = [
     "FitChannel",
     "FitError",
     "FitResult",
+    "FitSample",
     "HistoSys",
     "Lumi",
     "Model",
     "NormFactor",
     "NormSys",
     "ParameterConfig",
-    "Sample",
     "ShapeFactor",
     "ShapeSys",
     "StatError",
@@ -49,6 +49,9 @@ __all__ = [
     "from_workspace",
     "to_workspace",
 ]
+
+# what `FitSample` was called before; not to be taken for `hepgrad.workflows.Sample`
+Sample = FitSample
 
 
 def __dir__() -> list[str]:

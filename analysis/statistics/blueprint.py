@@ -12,16 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..histogram import Axis
-from ..systematics import (
-    AlternativeSample,
-    FreeNormalisation,
-    Normalisation,
-    ShapeSource,
-    Source,
-    Treatment,
-    WeightSet,
-)
-from ..systematics.sources import acts_on, nuisances_of
+from ..systematics import Normalisation, ShapeSource, Source, Treatment, WeightSet
+from ..systematics.sources import acts_on, nuisances_of, templates_only
 from .histfactory import ParameterConfig
 from .histfactory.layout import ChannelLayout, ModelLayout, SampleLayout
 
@@ -60,7 +52,7 @@ class Blueprint:
     rows: tuple[tuple[str, int], ...]
 
     def __post_init__(self) -> None:
-        named = {*self.signal, *self._alternatives}
+        named = {*self.signal, *templates_only(self.systematics)}
         parts = [part for source in self.systematics for part in (source, *nuisances_of(source))]
         named |= {process for part in parts for process in part.processes or ()}
         if missing := named - set(self.processes):
@@ -72,13 +64,10 @@ class Blueprint:
             raise ValueError(f"the model needs a background besides its signal {list(self.signal)}")
 
     @functools.cached_property
-    def _alternatives(self) -> set[str]:
-        return {s for source in self.systematics if isinstance(source, AlternativeSample) for s in source.samples}
-
-    @functools.cached_property
     def backgrounds(self) -> tuple[str, ...]:
         """The processes that are neither signal nor templates only, in order."""
-        return tuple(name for name in self.processes if name not in {*self.signal, *self._alternatives})
+        others = {*self.signal, *templates_only(self.systematics)}
+        return tuple(name for name in self.processes if name not in others)
 
     @functools.cached_property
     def layout(self) -> ModelLayout:
@@ -91,7 +80,7 @@ class Blueprint:
             for source in self.systematics:
                 if acts_on(source, process, channel):
                     found += [
-                        (_modifier_type(source), nuisance.name)
+                        (source.modifier, nuisance.name)
                         for nuisance in nuisances_of(source)
                         if nuisance.acts_on(process, channel)
                     ]
@@ -165,7 +154,7 @@ class Blueprint:
     def shapes(self) -> tuple[ShapeSource, ...]:
         """The sources with templates, in the order of their parameters in the model."""
         order = list(self.layout.cells_of["histosys"])
-        sources = [s for s in self.systematics if not isinstance(s, Normalisation | FreeNormalisation)]
+        sources = [s for s in self.systematics if isinstance(s, ShapeSource)]
         places = {
             source.name: [order.index(each.name) for each in nuisances_of(source) if each.name in order]
             for source in sources
@@ -231,8 +220,8 @@ class Blueprint:
         rows = {name: row * number for row, name in enumerate(self.rows, 1)}
 
         def place(source: ShapeSource, side: int) -> Any:
-            if isinstance(source, AlternativeSample):
-                name = source.up if side > 0 or source.down is None else source.down
+            if source.samples:
+                name = source.samples[0 if side > 0 else -1]
                 return np.full(len(self.order), self.processes.index(name))
             if isinstance(source, WeightSet):
                 return self.order  # made of several; see `weight_sets`
@@ -247,7 +236,7 @@ class Blueprint:
         below = {name for name, side in self.rows if side < 0}
         below |= {source.name for source in self.shapes if isinstance(source, WeightSet)}
         return np.array(
-            [s.down is None if isinstance(s, AlternativeSample) else s.name not in below for s in self.shapes], bool
+            [len(source.samples) == 1 if source.samples else source.name not in below for source in self.shapes], bool
         )
 
     @functools.cached_property
@@ -314,11 +303,11 @@ class Blueprint:
             each = jax.vmap(jax.vmap(treat), in_axes=(None, 0, 0))
             for bins in self.alike_channels:
                 here = nominal[:, bins].reshape(-1, bins.shape[1])
-                chosen = (sources[:, None, None, None], np.arange(len(nominal), dtype=np.int32)[:, None, None], bins)
-                before = (side[chosen].reshape(len(sources), -1, bins.shape[1]) for side in (down, up))
+                where = (sources[:, None, None, None], np.arange(len(nominal), dtype=np.int32)[:, None, None], bins)
+                before = (side[where].reshape(len(sources), -1, bins.shape[1]) for side in (down, up))
                 after = each(here, *before)
                 size = (len(sources), len(nominal), *bins.shape)
-                down, up = (side.at[chosen].set(new.reshape(size)) for side, new in zip((down, up), after, strict=True))
+                down, up = (side.at[where].set(new.reshape(size)) for side, new in zip((down, up), after, strict=True))
         return down, up
 
 
@@ -328,9 +317,3 @@ def _treated(
     for treatment in shape:
         down, up = treatment(nominal, down, up)
     return down, up
-
-
-def _modifier_type(source: Source) -> str:
-    if isinstance(source, FreeNormalisation):
-        return "normfactor"
-    return "normsys" if isinstance(source, Normalisation) else "histosys"

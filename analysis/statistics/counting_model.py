@@ -109,8 +109,8 @@ class CountingModel:
         precise = jax.tree.map(lambda x: x.astype(jnp.result_type(float)), dict(histograms))
         heaviest = heaviest_event(typical_weight[np.array([name not in self.signal for name in processes])])
 
-        def total(chosen: jax.Array, counts: Counts) -> Counts:
-            return jax.tree.map(lambda x: jnp.sum(jnp.where(chosen, x, 0), axis=0), counts)
+        def total(which: jax.Array, counts: Counts) -> Counts:
+            return jax.tree.map(lambda x: jnp.sum(jnp.where(which, x, 0), axis=0), counts)
 
         bins = []
         for name, counts in precise.items():

@@ -14,8 +14,7 @@ from ..histogram import Axis, Counts
 from ..systematics import Source, Templates, mirrored
 from .blueprint import Blueprint
 from .counting_model import average_weight
-from .histfactory import Model
-from .histfactory import Templates as Packed
+from .histfactory import Model, ModelTemplates
 from .objectives import Choice
 from .objectives import objective as as_objective
 from .statistical_model import FigureOfMerit, Likelihood, heaviest_event
@@ -99,11 +98,11 @@ class TemplateModel:
         ValueError
             When there is none of this name.
         """
-        chosen = as_objective(objective)
+        wanted = as_objective(objective)
         return FigureOfMerit(
-            chosen.merit,
-            lambda *data: chosen.evaluate(self.build(*data)),
-            lambda *data: chosen.confirmed(self.build(*data)),
+            wanted.merit,
+            lambda *data: wanted.evaluate(self.build(*data)),
+            lambda *data: wanted.confirmed(self.build(*data)),
         )
 
     @property
@@ -148,7 +147,7 @@ class TemplateModel:
 _blueprint = functools.lru_cache(maxsize=64)(Blueprint)
 
 
-def _packed(blueprint: Blueprint, counts: Counts, typical_weight: jax.Array) -> Packed:
+def _packed(blueprint: Blueprint, counts: Counts, typical_weight: jax.Array) -> ModelTemplates:
     """Return the numbers of the likelihood; everything at once for all samples, sources, channels and bins."""
     sumw, sumw2 = counts.sumw, counts.sumw2[0]
     layout, order, dtype = blueprint.layout, blueprint.order, sumw.dtype
@@ -175,7 +174,7 @@ def _packed(blueprint: Blueprint, counts: Counts, typical_weight: jax.Array) -> 
         down, up = down.at[place].set(low), up.at[place].set(high)
     down, up = blueprint.mixed(nominal, *blueprint.treated(nominal, down, up))
     down_factors, up_factors = jnp.asarray(blueprint.normalisations, dtype)
-    return Packed(
+    return ModelTemplates(
         nominal=nominal + extra,
         histosys_hi=up + extra,
         histosys_lo=down + extra,

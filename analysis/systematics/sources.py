@@ -1,10 +1,14 @@
-"""Sources of systematic uncertainty: each is declared once and evaluated in every reading, within the gradient."""
+"""Sources of systematic uncertainty: each is declared once and evaluated in every reading, within the gradient.
+
+A source says what it is in the likelihood (``modifier``, a type of HistFactory's), and which processes are nothing but
+its templates (``samples``).
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar, TypeAlias
 
 import jax
 
@@ -44,6 +48,9 @@ class Normalisation:
     (0.94, 1.06)
     """
 
+    modifier: ClassVar[str] = "normsys"
+    samples: ClassVar[tuple[str, ...]] = ()
+
     name: str
     uncertainty: float | tuple[float, float]
     processes: Sequence[str] | None = None
@@ -78,6 +85,10 @@ class FreeNormalisation:
         Those it acts in; all of them by default.
     """
 
+    modifier: ClassVar[str] = "normfactor"
+    samples: ClassVar[tuple[str, ...]] = ()
+    nuisances: ClassVar[tuple[Nuisance, ...]] = ()
+
     name: str
     processes: Sequence[str]
     channels: Sequence[str] | None = None
@@ -109,6 +120,9 @@ class WeightVariation:
         The parameters that it moves with, when that is not one of its own name; see `shared`, `decorrelated` and
         `partially_correlated`.
     """
+
+    modifier: ClassVar[str] = "histosys"
+    samples: ClassVar[tuple[str, ...]] = ()
 
     name: str
     up: Callable[[Events], jax.Array]
@@ -150,6 +164,9 @@ class KinematicVariation:
         `partially_correlated`.
     """
 
+    modifier: ClassVar[str] = "histosys"
+    samples: ClassVar[tuple[str, ...]] = ()
+
     name: str
     shift: Callable[[Events, jax.Array | float], Events]
     processes: Sequence[str] | None = None
@@ -185,6 +202,8 @@ class AlternativeSample:
         `partially_correlated`.
     """
 
+    modifier: ClassVar[str] = "histosys"
+
     name: str
     process: str
     up: str
@@ -213,8 +232,12 @@ Source: TypeAlias = Normalisation | FreeNormalisation | ShapeSource
 
 def nuisances_of(source: Source) -> tuple[Nuisance, ...]:
     """Return the parameters that a source moves with: one of its own name unless it says others."""
-    own = () if isinstance(source, FreeNormalisation) else tuple(source.nuisances)
-    return own or (Nuisance(source.name),)
+    return tuple(source.nuisances) or (Nuisance(source.name),)
+
+
+def templates_only(sources: Iterable[Source]) -> frozenset[str]:
+    """Return the processes that are nothing but templates of other ones, neither signal nor background."""
+    return frozenset(name for source in sources for name in source.samples)
 
 
 def acts_on(source: Source, process: str, channel: str) -> bool:

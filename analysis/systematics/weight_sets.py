@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -113,6 +113,9 @@ class WeightSet:
     (0, 1, 3, 5, 7, 8)
     """
 
+    modifier: ClassVar[str] = "histosys"
+    samples: ClassVar[tuple[str, ...]] = ()
+
     name: str
     weights: str | Callable[[Events], jax.Array]
     members: Sequence[int]
@@ -184,8 +187,8 @@ class WeightSet:
             With the column of weights.
         """
         weights = self.matrix(events).T
-        chosen = weights[np.array(self.members)]
-        return chosen if self.reference is None else chosen / weights[self.reference]
+        varied = weights[np.array(self.members)]
+        return varied if self.reference is None else varied / weights[self.reference]
 
     def combined(self, nominal: jax.Array, members: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return the templates at minus and at plus one standard deviation.
@@ -227,5 +230,5 @@ def varied_sums(source: WeightSet, data: Dataset) -> dict[str, tuple[float, ...]
     blocks = (data.columns, data.weight, data.process)
     varied, nominal = rg.checked(lambda *blocks: jax.lax.map(lambda block: of_block(*block), blocks))(*blocks)
     ratios = np.asarray(varied).sum(axis=0) / np.asarray(nominal).sum(axis=0)[:, None]
-    chosen = data.processes if source.processes is None else source.processes
-    return {name: tuple(row.tolist()) for name, row in zip(data.processes, ratios, strict=True) if name in chosen}
+    concerned = data.processes if source.processes is None else source.processes
+    return {name: tuple(row.tolist()) for name, row in zip(data.processes, ratios, strict=True) if name in concerned}

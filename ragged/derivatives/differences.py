@@ -51,8 +51,8 @@ def check_grads(
     >>> rg.check_grads(lambda x: rg.prod(x, axis=1), (x,))
     """
     differentiable = [i for i, x in enumerate(args) if jax.tree.leaves(items_without_end(x))]
-    chosen = chosen_arguments(tuple(args), differentiable or tuple(range(len(args))), "check_grads")
-    inner, items = as_function_of_items(function, tuple(args), {}, chosen)
+    which = chosen_arguments(tuple(args), differentiable or tuple(range(len(args))), "check_grads")
+    inner, items = as_function_of_items(function, tuple(args), {}, which)
     jax.test_util.check_grads(
         lambda *items: items_without_end(inner(*items)), items, order, list(modes), atol=atol, rtol=rtol, eps=eps
     )

@@ -38,8 +38,8 @@ def _jacobian(
 
     @functools.wraps(function)
     def jacobian_of_function(*args: Any, **kwargs: Any) -> Any:
-        chosen = chosen_arguments(args, argnums, operation)
-        inner, items = as_function_of_items(function, args, kwargs, chosen)
+        which = chosen_arguments(args, argnums, operation)
+        inner, items = as_function_of_items(function, args, kwargs, which)
 
         def to_items(*items: Any) -> Any:
             result = inner(*items)
@@ -49,7 +49,7 @@ def _jacobian(
                 raise TypeError(f"{operation}: the function returns integers only, and these have no derivative")
             return parts, aux
 
-        positions = 0 if isinstance(argnums, int) else tuple(range(len(chosen)))
+        positions = 0 if isinstance(argnums, int) else tuple(range(len(which)))
         matrices, aux = transformation(to_items, positions, has_aux=True, holomorphic=holomorphic)(*items)
         return (matrices, aux) if has_aux else matrices
 

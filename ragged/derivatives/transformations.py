@@ -100,8 +100,8 @@ def chosen_arguments(args: tuple[Any, ...], argnums: Argnums, operation: str) ->
 
     Raises `ValueError` when there is no such argument, `TypeError` when an argument holds only integers or booleans.
     """
-    chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    for i in chosen:
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for i in numbers:
         if not -len(args) <= i < len(args):
             raise ValueError(f"{operation}: argnums={argnums}, but there are {len(args)} positional arguments")
         if jax.tree.leaves(args[i]) and not jax.tree.leaves(items_of(args[i])):
@@ -109,7 +109,7 @@ def chosen_arguments(args: tuple[Any, ...], argnums: Argnums, operation: str) ->
                 f"{operation}: argument {i} holds {_dtypes(args[i])} only, and integers have no derivative; "
                 "multiply it by 1.0 first"
             )
-    return chosen
+    return numbers
 
 
 def _dtypes(tree: Any) -> str:
@@ -124,17 +124,17 @@ def _dtypes(tree: Any) -> str:
 
 
 def as_function_of_items(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], chosen: tuple[int, ...]
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], which: tuple[int, ...]
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """Return ``function`` as a function of the chosen arguments' items, and these items."""
 
     def function_of_items(*items: Any) -> Any:
         complete = list(args)
-        for i, new in zip(chosen, items, strict=True):
+        for i, new in zip(which, items, strict=True):
             complete[i] = with_items(args[i], new)
         return function(*complete, **kwargs)
 
-    return function_of_items, tuple(items_of(args[i]) for i in chosen)
+    return function_of_items, tuple(items_of(args[i]) for i in which)
 
 
 def value_and_grad(
@@ -179,11 +179,11 @@ def value_and_grad(
 
     @functools.wraps(function)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        chosen = chosen_arguments(args, argnums, "grad")
-        inner, items = as_function_of_items(function, args, kwargs, chosen)
-        differentiated = jax.value_and_grad(inner, tuple(range(len(chosen))), has_aux=has_aux, holomorphic=holomorphic)
+        which = chosen_arguments(args, argnums, "grad")
+        inner, items = as_function_of_items(function, args, kwargs, which)
+        differentiated = jax.value_and_grad(inner, tuple(range(len(which))), has_aux=has_aux, holomorphic=holomorphic)
         value, parts = differentiated(*items)
-        gradients = tuple(_as_derivative(args[i], part) for i, part in zip(chosen, parts, strict=True))
+        gradients = tuple(_as_derivative(args[i], part) for i, part in zip(which, parts, strict=True))
         return value, gradients[0] if isinstance(argnums, int) else gradients
 
     return value_and_gradient

@@ -94,9 +94,11 @@ def _arg(
     position, first = groups.positions()
     is_nan = jnp.isnan(values)
     best = groups.extreme(jnp.where(is_nan, identity(values.dtype, largest=largest), values), largest=largest)
-    chosen = values == groups.spread(best)
+    is_extreme = values == groups.spread(best)
     if nan_first:
-        chosen |= is_nan & column(position == first, values)
+        is_extreme |= is_nan & column(position == first, values)
     nowhere = np.iinfo(np.int32).max
-    where = groups.extreme(groups.clean(jnp.where(chosen, column(position, values), nowhere), nowhere), largest=False)
+    where = groups.extreme(
+        groups.clean(jnp.where(is_extreme, column(position, values), nowhere), nowhere), largest=False
+    )
     return jnp.where(where == nowhere, -1, where).astype(sum_dtype(jnp.int32))

@@ -183,7 +183,7 @@ def _extreme_jvp(num: int, largest: bool, ordered: bool, primals: Any, tangents:
     values, ids = primals
     values = settled(values)
     result = _extreme_float(values, ids, num, largest, ordered)
-    chosen = values == spread(result, ids, fill=np.nan, ordered=ordered)
-    ties = add_in_turn(widened(chosen.astype(values.dtype)), ids, num, ordered=ordered)
-    tangent = add_in_turn(widened(jnp.where(chosen, tangents[0], 0)), ids, num, ordered=ordered)
+    is_extreme = values == spread(result, ids, fill=np.nan, ordered=ordered)
+    ties = add_in_turn(widened(is_extreme.astype(values.dtype)), ids, num, ordered=ordered)
+    tangent = add_in_turn(widened(jnp.where(is_extreme, tangents[0], 0)), ids, num, ordered=ordered)
     return result, narrowed(tangent / jnp.maximum(ties, 1), values.dtype)

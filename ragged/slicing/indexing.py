@@ -166,9 +166,9 @@ def _any(array: Any, items: tuple[Any, ...], capacity: int | None) -> Any:
         isinstance(content, jax.Array) and rows.length is None and all(_is_known(item) for item in items)
     ):
         return _pairs(content, rows, items)
-    chosen = select(rows, head)
-    length = chosen.rows.length
-    return with_length(each(chosen.of(content, capacity=capacity), rest, length), length)
+    selection = select(rows, head)
+    length = selection.rows.length
+    return with_length(each(selection.of(content, capacity=capacity), rest, length), length)
 
 
 def _are_paired(head: Any, rest: tuple[Any, ...]) -> bool:

@@ -210,7 +210,7 @@ def _combinations(
 
     tuples = Tuples.of_items(x, known).checked(numbers, offsets[1:] - offsets[:-1], room=room, operation=operation)
     for missing in reversed(range(n - 1)):
-        begin = tuples.chosen[-1] + step
+        begin = tuples.members[-1] + step
         # leave as many items as the later places need
         counts = (at(offsets, tuples.rows + 1) - begin - missing * step).clip(0)
         tuples = tuples.extended(counts, begin, room=room.trusted(), operation=operation)

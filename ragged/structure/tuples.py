@@ -62,7 +62,7 @@ class Tuples:
         The innermost list of each tuple.
     rows
         The row of each tuple.
-    chosen
+    members
         For each place, the item of each tuple.
     outer
         The lists around the innermost ones, from outside to inside: offsets and list of each.
@@ -71,7 +71,7 @@ class Tuples:
     offsets: Any
     lists: Any
     rows: Any
-    chosen: tuple[Any, ...]
+    members: tuple[Any, ...]
     outer: tuple[tuple[Any, Any], ...] = ()
 
     @classmethod
@@ -116,13 +116,13 @@ class Tuples:
         item = at(begin - inner[:-1], parents)
         item += np.arange(len(item), dtype=item.dtype)
         # tuples of one item are the items themselves
-        before = (at(place, parents) for place in self.chosen) if len(self.chosen) > 1 else (parents,)
-        chosen = (*before, item)
+        before = (at(place, parents) for place in self.members) if len(self.members) > 1 else (parents,)
+        members = (*before, item)
         rows = at(self.rows, parents)
         if cut:
-            return Tuples(inner, parents, rows, chosen, (*self.outer, (self.offsets, self.lists)))
+            return Tuples(inner, parents, rows, members, (*self.outer, (self.offsets, self.lists)))
         lists = rows if self.lists is self.rows else at(self.lists, parents)
-        return Tuples(at(inner, self.offsets), lists, rows, chosen, self.outer)
+        return Tuples(at(inner, self.offsets), lists, rows, members, self.outer)
 
     @property
     def valid(self) -> Any:
@@ -140,9 +140,9 @@ class Tuples:
                 f"{operation}: the result needs room for {len(self.rows)} items but its capacity is {capacity}; "
                 f"pass capacity={len(self.rows)} (or more)"
             )
-        chosen = tuple(np.pad(place, (0, missing)) for place in self.chosen)
+        members = tuple(np.pad(place, (0, missing)) for place in self.members)
         lists, rows = (np.pad(ids, (0, missing)) for ids in (self.lists, self.rows))
-        return Tuples(self.offsets, lists, rows, chosen, self.outer)
+        return Tuples(self.offsets, lists, rows, members, self.outer)
 
     def records(
         self,
@@ -169,7 +169,7 @@ class Tuples:
             max_length = int(np.diff(self.offsets).max(initial=0))
         valid = None if exact else tuples.valid
         columns: dict[str, Any] = {}
-        for name, x, items, often in zip(names, parts, tuples.chosen, repeats, strict=True):
+        for name, x, items, often in zip(names, parts, tuples.members, repeats, strict=True):
             if positions:
                 columns[name] = _int32(items - at(structure(x, known), tuples.rows))
             else:

@@ -15,13 +15,13 @@ from hepgrad.analysis import (
     CountingModel,
     Dataset,
     FitChannel,
+    FitSample,
     Hard,
     Model,
     NormFactor,
     Parameter,
     Parameters,
     Regular,
-    Sample,
     Split,
     fit,
     stage,
@@ -73,7 +73,7 @@ def test_short_texts_and_tables():
 
 
 def test_a_fit_tells_its_parameters(x64):
-    samples = [Sample("s", [10.0, 5.0], [NormFactor("mu")]), Sample("b", [50.0, 60.0])]
+    samples = [FitSample("s", [10.0, 5.0], [NormFactor("mu")]), FitSample("b", [50.0, 60.0])]
     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     result = fit(model, model.expected_data(model.initial))
     assert repr(result).startswith("FitResult(1 parameters, nll ")

@@ -137,13 +137,14 @@ def test_the_command_line_ends_with_the_reason(monkeypatch, capsys, error):
 
 
 def test_impacts_of_a_parameter_whose_fit_failed_are_empty():
-    from hepgrad.analysis.statistics import FitChannel, Model, NormFactor, NormSys, Sample
+    from hepgrad.analysis.statistics import FitChannel, FitSample, Model, NormFactor, NormSys
     from hepgrad.analysis.statistics.inference import impacts
 
     with jax.enable_x64(True):
-        background = Sample("background", [50.0], [NormSys("xsec", hi=1.1, lo=0.9)])
+        background = FitSample("background", [50.0], [NormSys("xsec", hi=1.1, lo=0.9)])
         model = Model(
-            [FitChannel("SR", [Sample("signal", [10.0], [NormFactor("mu")]), background])], parameter_of_interest="mu"
+            [FitChannel("SR", [FitSample("signal", [10.0], [NormFactor("mu")]), background])],
+            parameter_of_interest="mu",
         )
         result = impacts(model, model.expected_data(model.initial))
         lost = dataclasses.replace(result, converged=np.array([name != "xsec" for name in result.names]))

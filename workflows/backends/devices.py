@@ -159,9 +159,9 @@ def _half(frame: Frame, strands: Sequence[Strand], blocks: int, mesh: Mesh) -> D
     """Pack the blocks of this process, and put them on its devices."""
     here = [i for i, device in enumerate(mesh.devices.flat) if device.process_index == jax.process_index()]
     each = blocks // mesh.size
-    chosen = range(here[0] * each, (here[-1] + 1) * each)
-    arrays = {name: aligned(*described) for name, described in frame.arrays(len(chosen)).items()}
-    fill(frame, strands, blocks, chosen, arrays)
+    mine = range(here[0] * each, (here[-1] + 1) * each)
+    arrays = {name: aligned(*described) for name, described in frame.arrays(len(mine)).items()}
+    fill(frame, strands, blocks, mine, arrays)
     local = frame.dataset(arrays, typical_weights(strands, len(frame.processes)))
 
     def joined(part: jax.Array, sharding: NamedSharding) -> jax.Array:

@@ -160,10 +160,10 @@ class Cache:
         only_incomplete
             Without the complete entries and stores.
         """
-        chosen = self.incomplete()
+        folders = self.incomplete()
         if not only_incomplete:
-            chosen += [entry.folder for entry in self.entries()] + [store.folder for store in self.stores()]
-        return chosen
+            folders += [entry.folder for entry in self.entries()] + [store.folder for store in self.stores()]
+        return folders
 
     def clear(self, *, only_incomplete: bool = False) -> int:
         """Remove entries and stores, and nothing else that may be in the folder; return how many there were.
@@ -175,10 +175,10 @@ class Cache:
         only_incomplete
             Keep the complete ones.
         """
-        chosen = self.removable(only_incomplete=only_incomplete)
-        for folder in chosen:
+        folders = self.removable(only_incomplete=only_incomplete)
+        for folder in folders:
             remove(folder)
-        return len(chosen)
+        return len(folders)
 
     def _inside(self, where: str = "", *, links: bool = False) -> list[Path]:
         folder = self.folder / where

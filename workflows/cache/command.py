@@ -51,10 +51,10 @@ def carry_out(arguments: argparse.Namespace) -> int:
 def _clear(cache: Cache, *, only_incomplete: bool, dry_run: bool) -> int:
     console = Console()
     if dry_run:
-        chosen = cache.removable(only_incomplete=only_incomplete)
-        for folder in chosen:
+        folders = cache.removable(only_incomplete=only_incomplete)
+        for folder in folders:
             console.print(f"would remove {folder}", soft_wrap=True)
-        console.print(f"would remove {len(chosen)} from {cache.folder}", soft_wrap=True)
+        console.print(f"would remove {len(folders)} from {cache.folder}", soft_wrap=True)
     else:
         removed = cache.clear(only_incomplete=only_incomplete)
         console.print(f"removed {removed} from {cache.folder}", soft_wrap=True)

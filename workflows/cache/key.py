@@ -9,7 +9,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from hepgrad.analysis.optimisation.fingerprint import description
+from hepgrad.analysis.optimisation.fingerprints import description
 
 from ..read.reader import Request
 from ..read.sample import Sample

@@ -74,11 +74,11 @@ def needed_functions(stage: AnyStage) -> list[types.FunctionType]:
 def _body(stage: AnyStage) -> list[str]:
     match stage:
         case ObjectSelection():
-            chosen = [f"objects = objects.select({as_python(text, 'objects')})" for text in stage.conditions]
-            return [f"objects = {_of(stage.collection)}", *chosen, _added(stage.into, "objects")]
+            lines = [f"objects = objects.select({as_python(text, 'objects')})" for text in stage.conditions]
+            return [f"objects = {_of(stage.collection)}", *lines, _added(stage.into, "objects")]
         case EventSelection():
-            chosen = [f"events = events.select({as_python(text, 'events')}, {text!r})" for text in stage.conditions]
-            return [*chosen, "return events"]
+            lines = [f"events = events.select({as_python(text, 'events')}, {text!r})" for text in stage.conditions]
+            return [*lines, "return events"]
         case Cleaning():
             radius = as_python(str(stage.radius), "events")
             cleaned = f"{_of(stage.collection)}.without_overlap({_of(stage.against)}, {radius})"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hepgrad.analysis.statistics.exchange import cabinetry_configuration, configured, to_hs3
-from hepgrad.analysis.statistics.exchange.combine import Interpretation
-from hepgrad.analysis.statistics.exchange.combine.reading import CODES
+from hepgrad.analysis.statistics.exchange.datacards import Interpretation
+from hepgrad.analysis.statistics.exchange.datacards.reading import CODES
 
 from ..errors import InputError
 from ..files.replacing import replacing

@@ -19,7 +19,7 @@ from hepgrad.analysis.statistics.exchange import (
     parse_datacard,
     to_datacard,
 )
-from hepgrad.analysis.statistics.exchange.combine import Interpretation
+from hepgrad.analysis.statistics.exchange.datacards import Interpretation
 
 from ..errors import InputError
 from ..files.replacing import replacing

@@ -57,10 +57,10 @@ class Document:
         possible, or the document is no likelihood.
         """
         try:
-            chosen = configured(
+            ready = configured(
                 self.workspace, measurement=measurement, parameter_of_interest=parameter_of_interest, fixed=fixed
             )
-            return model_of(chosen, **self.codes)
+            return model_of(ready, **self.codes)
         except ValueError as error:
             where = f"{self.source} is" if self.source else "this is"
             raise InputError(f"{where} no workspace that can be fitted: {error}") from None

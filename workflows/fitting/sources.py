@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hepgrad.analysis.statistics.exchange import from_hs3, is_hs3
-from hepgrad.analysis.statistics.exchange.combine import Interpretation
+from hepgrad.analysis.statistics.exchange.datacards import Interpretation
 
 from ..errors import InputError
 from ..results.file_names import WORKSPACE

@@ -12,7 +12,7 @@ from ..errors import InputError
 from .events import as_records, branches_of
 from .files.tree import iterate_tree, require_branches
 from .packing.columns import Columns
-from .reader import HALVES, ReadProgress, Request, StoredSample, chosen, chunk_totals
+from .reader import HALVES, ReadProgress, Request, StoredSample, chunk_totals, kept_columns
 from .sample import Sample
 from .trust.identity import Halves, Identities
 from .trust.kinds import Kinds
@@ -119,7 +119,7 @@ class _Processor:
             require_branches(file, self.branches, request.tree, entries.fields)
             layout = request.layout_of(sample)
             events = as_records(file, entries, request.of(sample), layout)
-            halves = chosen(events[::HALVES], sample, request), chosen(events[1::HALVES], sample, request)
+            halves = kept_columns(events[::HALVES], sample, request), kept_columns(events[1::HALVES], sample, request)
             totals = chunk_totals(events, sample, request, file) + FileTotals(uuid=str(about.get("fileuuid", "")))
             kinds = Kinds()
             kinds.check(file, events)

@@ -161,7 +161,7 @@ class SampleReader:
                     odd = halves.odd(len(events), identities, file)
                     for half, number in enumerate((np.count_nonzero(~odd), np.count_nonzero(odd))):
                         self._halves[half] += int(number)
-                    yield chosen(events[~odd], sample, request), chosen(events[odd], sample, request)
+                    yield kept_columns(events[~odd], sample, request), kept_columns(events[odd], sample, request)
                     self._tell(index)
             except BadFile as error:
                 if not request.skip_bad_files:
@@ -202,7 +202,7 @@ class SampleReader:
             self._request.watch(ReadProgress(self._sample.name, len(self._sample.files), done, self.events))
 
 
-def chosen(events: ak.Array, sample: Sample, request: Request) -> Columns:
+def kept_columns(events: ak.Array, sample: Sample, request: Request) -> Columns:
     """Return the columns of the events that are kept and pass the skim."""
     if request.not_finite == "drop":
         events = events[finite_events(events)]

@@ -61,9 +61,9 @@ def _source_table(rows: list[dict[str, str]]) -> Table:
     for source in sources:
         cells = []
         for process in processes:
-            chosen = [row for row in here if (row["source"], row["process"]) == (source, process)]
-            total = sum(float(row["yield"]) for row in chosen)
-            changes = [sum(float(row[side]) * float(row["yield"]) for row in chosen) for side in ("down", "up")]
+            mine = [row for row in here if (row["source"], row["process"]) == (source, process)]
+            total = sum(float(row["yield"]) for row in mine)
+            changes = [sum(float(row[side]) * float(row["yield"]) for row in mine) for side in ("down", "up")]
             cells.append(", ".join(f"{change / total:+.1%}" for change in changes) if total > 0 else "")
         table.add_row(source, *cells)
     return table
@@ -86,15 +86,15 @@ def plot_impacts(rows: list[dict[str, str]], parameter: str) -> Figure:
 
     Rows are those of ``impacts.csv``, largest first.
     """
-    chosen = [row for row in rows if row["parameter"] != parameter][:SHOWN][::-1]
-    names = [row["parameter"] for row in chosen]
+    shown = [row for row in rows if row["parameter"] != parameter][:SHOWN][::-1]
+    names = [row["parameter"] for row in shown]
     columns = ("pull", "constraint", "prefit_down", "prefit_up", "postfit_down", "postfit_up")
     # no impact is drawn of a parameter whose fits did not converge
     pull, constraint, pre_down, pre_up, post_down, post_up = (
-        np.array([float(row[name] or "nan") for row in chosen]) for name in columns
+        np.array([float(row[name] or "nan") for row in shown]) for name in columns
     )
-    places = np.arange(len(chosen))
-    figure = new_figure(9, 1.4 + 0.36 * len(chosen))
+    places = np.arange(len(shown))
+    figure = new_figure(9, 1.4 + 0.36 * len(shown))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1.5))
     # a parameter without a measurement of its own has no pull
     known = constraint > 0
@@ -104,7 +104,7 @@ def plot_impacts(rows: list[dict[str, str]], parameter: str) -> Figure:
     left.set_xlim(-max(2.2, 1.1 * float(np.max(abs(pull) + constraint, initial=0))), None)
     left.set_xlim(right=-left.get_xlim()[0])
     left.set_xlabel("pull", loc="right")
-    marks = [" *" if row.get("cut_off") else "" for row in chosen]
+    marks = [" *" if row.get("cut_off") else "" for row in shown]
     left.set_yticks(places, [visible(name) + mark for name, mark in zip(names, marks, strict=True)])
     left.tick_params(axis="y", which="minor", left=False, right=False)
     for down, up, style in (

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from hepgrad.analysis import default_block_size
 from hepgrad.analysis.optimisation import fingerprint
-from hepgrad.analysis.optimisation.fingerprint import description
+from hepgrad.analysis.optimisation.fingerprints import description
 
 from ..cache.key import digest
 from ..messages.redaction import redacted

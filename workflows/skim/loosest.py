@@ -14,7 +14,7 @@ import numpy as np
 
 from hepgrad import ragged as rg
 from hepgrad.analysis import Analysis, Events, Hard, Parameters
-from hepgrad.analysis.optimisation.fingerprint import description
+from hepgrad.analysis.optimisation.fingerprints import description
 from hepgrad.analysis.selection.ranking import with_ranking
 from hepgrad.analysis.systematics import vary
 

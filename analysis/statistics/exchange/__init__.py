@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .cabinetry import cabinetry_configuration
-from .combine import Datacard, Histogram, format_datacard, from_datacard, parse_datacard, to_datacard
+from .datacards import Datacard, Histogram, format_datacard, from_datacard, parse_datacard, to_datacard
 from .hs3 import from_hs3, is_hs3, to_hs3
 from .operations import combine, prune, rename, sort
 from .settings import alike, configured, parameter_names

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .combine import Datacard, Histogram
-from .combine.reading import SIGNAL_STRENGTH
+from .datacards import Datacard, Histogram
+from .datacards.reading import SIGNAL_STRENGTH
 
 
 def cabinetry_configuration(

@@ -57,8 +57,8 @@ def configured(
     if measurement not in names:
         asked = "none was chosen" if measurement is None else f"there is no {measurement!r}"
         raise ValueError(f"choose a measurement among {names}: {asked}")
-    chosen = copy.deepcopy(workspace["measurements"][names.index(measurement)])
-    config, known = chosen["config"], parameter_names(workspace)
+    only = copy.deepcopy(workspace["measurements"][names.index(measurement)])
+    config, known = only["config"], parameter_names(workspace)
     for name in [*(fixed or {}), *([] if parameter_of_interest is None else [parameter_of_interest])]:
         if name not in known:
             raise ValueError(f"there is no parameter {name!r}; there are {known}")
@@ -73,7 +73,7 @@ def configured(
             numbers = [float(number) for number in (value if hasattr(value, "__len__") else [value])]
             # what is held may lie outside the bounds that it would have had
             entry |= {"inits": numbers, "bounds": [[number, number] for number in numbers]}
-    return {**workspace, "measurements": [chosen]}
+    return {**workspace, "measurements": [only]}
 
 
 def parameter_names(workspace: Mapping[str, Any]) -> list[str]:

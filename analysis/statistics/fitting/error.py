@@ -15,8 +15,8 @@ class FitError(RuntimeError):
     Examples
     --------
     >>> from hepgrad.analysis.statistics.fitting import FitError, fit
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
-    >>> model = Model([FitChannel("SR", [Sample("signal", [5.0, 0.0], [NormFactor("mu")])])])
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
+    >>> model = Model([FitChannel("SR", [FitSample("signal", [5.0, 0.0], [NormFactor("mu")])])])
     >>> try:
     ...     fit(model, model.data({"SR": [5.0, 1.0]}))
     ... except FitError as error:

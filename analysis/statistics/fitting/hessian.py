@@ -27,9 +27,9 @@ def nll(model: Model, parameters: jax.Array, data: jax.Array) -> jax.Array:
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.fitting.hessian import nll
-    >>> model = Model([FitChannel("SR", [Sample("signal", [4.0], [NormFactor("mu")])])])
+    >>> model = Model([FitChannel("SR", [FitSample("signal", [4.0], [NormFactor("mu")])])])
     >>> print(nll(model, model.initial, model.expected_data(model.initial)))
     0.0
     """
@@ -124,9 +124,9 @@ def likelihood(model: Model, data: jax.Array) -> Likelihood:
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.fitting.hessian import likelihood
-    >>> model = Model([FitChannel("SR", [Sample("signal", [4.0], [NormFactor("mu")])])])
+    >>> model = Model([FitChannel("SR", [FitSample("signal", [4.0], [NormFactor("mu")])])])
     >>> found = likelihood(model, model.data({"SR": [8.0]})).derivatives(model.initial)
     >>> print(found.value, found.gradient, *(arrow.matrix for arrow in found.curvature))
     1.5451775 [-4.] [[8.]] [[4.]]

@@ -47,8 +47,8 @@ def arrangement(layout: ModelLayout) -> Arrangement:
     Examples
     --------
     >>> from hepgrad.analysis.statistics.fitting.incidence import arrangement
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample, StatError
-    >>> sample = Sample("signal", [4.0, 3.0], [NormFactor("mu"), StatError("mc", sumw2=[1.0, 1.0])])
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, StatError
+    >>> sample = FitSample("signal", [4.0, 3.0], [NormFactor("mu"), StatError("mc", sumw2=[1.0, 1.0])])
     >>> print(arrangement(Model([FitChannel("SR", [sample])]).layout).local)
     [1 2]
     """

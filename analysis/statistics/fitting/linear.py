@@ -129,8 +129,8 @@ def solve(
     --------
     >>> import jax.numpy as jnp
     >>> from hepgrad.analysis.statistics.fitting.linear import solve
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, Sample, ShapeFactor
-    >>> model = Model([FitChannel("SR", [Sample("signal", [4.0, 3.0], [ShapeFactor("free")])])])
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, ShapeFactor
+    >>> model = Model([FitChannel("SR", [FitSample("signal", [4.0, 3.0], [ShapeFactor("free")])])])
     >>> print(solve(model.layout, jnp.diag(jnp.array([2.0, 5.0])), jnp.array([True, False]), jnp.ones(2)))
     [0.5 0. ]
     """

@@ -169,9 +169,9 @@ def fit(
     Examples
     --------
     >>> from hepgrad.analysis.statistics.fitting import fit
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, NormSys, Sample
-    >>> signal = Sample("signal", [5.0, 10.0], [NormFactor("mu")])
-    >>> background = Sample("background", [50.0, 20.0], [NormSys("xsec", hi=1.1, lo=0.9)])
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, NormSys
+    >>> signal = FitSample("signal", [5.0, 10.0], [NormFactor("mu")])
+    >>> background = FitSample("background", [50.0, 20.0], [NormSys("xsec", hi=1.1, lo=0.9)])
     >>> model = Model([FitChannel("SR", [signal, background])], parameter_of_interest="mu")
     >>> result = fit(model, model.expected_data(model.vector({"mu": 2.0})))
     >>> print(f"{result.parameters[0]:.2f} +- {result.uncertainties[0]:.2f}")

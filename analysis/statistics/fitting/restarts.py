@@ -59,8 +59,8 @@ def from_several_starts(
     >>> import jax
     >>> import jax.numpy as jnp
     >>> from hepgrad.analysis.statistics.fitting.restarts import from_several_starts
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormSys, Sample
-    >>> model = Model([FitChannel("SR", [Sample("background", [4.0], [NormSys("xsec", hi=1.1, lo=0.9)])])])
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormSys
+    >>> model = Model([FitChannel("SR", [FitSample("background", [4.0], [NormSys("xsec", hi=1.1, lo=0.9)])])])
     >>> class Valley(NamedTuple):
     ...     value: jax.Array
     ...     converged: jax.Array

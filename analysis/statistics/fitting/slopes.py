@@ -75,18 +75,18 @@ def bend(expectation: Expectation, parts: _Parts, weights: jax.Array) -> tuple[j
     result = jnp.zeros((number, number), weights.dtype)
     diagonal = jnp.zeros(number, weights.dtype)
 
-    chosen = pairs(layout, "histosys")
-    if chosen.size:
-        tilted = by_channel(layout, parts.shifts * weighted[chosen.sample])
+    acting = pairs(layout, "histosys")
+    if acting.size:
+        tilted = by_channel(layout, parts.shifts * weighted[acting.sample])
         mixed = _product(_spread(layout, "histosys", tilted), parts.scalars)
-        bent = jnp.sum(expectation.shifts * (weighted * in_bins(layout, parts.scale))[chosen.sample], axis=2)
+        bent = jnp.sum(expectation.shifts * (weighted * in_bins(layout, parts.scale))[acting.sample], axis=2)
         result += mixed + mixed.T
         diagonal += _one_hot(layout, "histosys", bent) @ jnp.sum(parts.curvature * bent, axis=0)
 
     total = by_channel(layout, weighted * parts.shape)
-    chosen = pairs(layout, "normsys")
-    if chosen.size:
-        here = (total * parts.scale)[chosen.sample]
+    acting = pairs(layout, "normsys")
+    if acting.size:
+        here = (total * parts.scale)[acting.sample]
         relative = _spread(layout, "normsys", parts.relative)
         of_factors = parts.scalars - relative * parts.scale
         result += _product(relative * total * parts.scale, relative)
@@ -107,24 +107,24 @@ def bend(expectation: Expectation, parts: _Parts, weights: jax.Array) -> tuple[j
 def _parts(expectation: Expectation, parameters: jax.Array) -> _Parts:
     layout = expectation.layout
 
-    chosen = pairs(layout, "histosys")
-    _, slope, curvature = _twice(expectation.shape_weights, parameters[chosen.parameter])
+    acting = pairs(layout, "histosys")
+    _, slope, curvature = _twice(expectation.shape_weights, parameters[acting.parameter])
     # written out, because XLA adds up along a short first axis forty times slower
     shifts = slope[0][:, None] * expectation.shifts[0] + slope[1][:, None] * expectation.shifts[1]
 
-    chosen = pairs(layout, "normsys")
+    acting = pairs(layout, "normsys")
     # kept, because XLA would compute them again wherever they are used
     values = jax.lax.optimization_barrier(_twice(expectation.normalisation_factors, expectation.alphas(parameters)))
     zero = values[0] == 0
     relative, relative_curvature = (jnp.where(zero, 0, v / jnp.where(zero, 1, values[0])) for v in values[1:])
-    relative, relative_curvature = (jnp.where(chosen.acts, r, 0) for r in (relative, relative_curvature))
+    relative, relative_curvature = (jnp.where(acting.acts, r, 0) for r in (relative, relative_curvature))
 
     norm = expectation.normalisation(values[0])
     product, first, second = _leave_out(expectation.sample_factors(parameters))
     scale, factors, factor_pairs = norm * product, norm * first, norm * second
     scalars = jnp.sum(_holds(layout, scale) * factors, axis=1)
-    if chosen.size:
-        scalars += _spread(layout, "normsys", relative * scale[chosen.sample])
+    if acting.size:
+        scalars += _spread(layout, "normsys", relative * scale[acting.sample])
 
     bins, first, second = _leave_out(expectation.bin_factors(parameters))
     member = slots(layout).member
@@ -166,10 +166,10 @@ def _jacobian(layout: ModelLayout, parts: _Parts, weights: jax.Array) -> jax.Arr
     if channels * widest > layout.bins:
         result = result[..., inside]
 
-    chosen = pairs(layout, "histosys")
-    if chosen.size:
-        factors = (weights * in_bins(layout, parts.scale)).swapaxes(0, 1)[chosen.sample]
-        result = result.at[_scalar_of(layout, chosen.parameter)].add(parts.shifts[:, None] * factors)
+    acting = pairs(layout, "histosys")
+    if acting.size:
+        factors = (weights * in_bins(layout, parts.scale)).swapaxes(0, 1)[acting.sample]
+        result = result.at[_scalar_of(layout, acting.parameter)].add(parts.shifts[:, None] * factors)
     return result
 
 
@@ -217,8 +217,8 @@ def _one_hot(layout: ModelLayout, modifier_type: str, like: jax.Array) -> jax.Ar
 
 def _spread(layout: ModelLayout, modifier_type: str, of_pairs: jax.Array) -> jax.Array:
     """Put the numbers of pairs, shape (pairs, channels), in their places; shape (scalars, samples, channels)."""
-    chosen = pairs(layout, modifier_type)
+    acting = pairs(layout, modifier_type)
     # taken from where they are, because XLA compiles that faster than putting them where they belong
-    source = np.full((arrangement(layout).scalars.size, len(layout.sample_names)), chosen.size, np.int32)
-    source[_scalar_of(layout, chosen.parameter), chosen.sample] = np.arange(chosen.size)
+    source = np.full((arrangement(layout).scalars.size, len(layout.sample_names)), acting.size, np.int32)
+    source[_scalar_of(layout, acting.parameter), acting.sample] = np.arange(acting.size)
     return jnp.pad(of_pairs, ((0, 1), (0, 0)))[source]

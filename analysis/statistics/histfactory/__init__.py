@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from .channel import FitChannel, Sample
+from .channel import FitChannel, FitSample
 from .model import Model
 from .modifiers import HistoSys, Lumi, Modifier, NormFactor, NormSys, ShapeFactor, ShapeSys, StatError
 from .parameters import ParameterConfig
 from .patches import Patch, PatchSet, digest, patched
-from .templates import Templates
+from .templates import ModelTemplates
 from .workspace import from_workspace, to_workspace
 
 __all__ = [
     "FitChannel",
+    "FitSample",
     "HistoSys",
     "Lumi",
     "Model",
+    "ModelTemplates",
     "Modifier",
     "NormFactor",
     "NormSys",
     "ParameterConfig",
     "Patch",
     "PatchSet",
-    "Sample",
     "ShapeFactor",
     "ShapeSys",
     "StatError",
-    "Templates",
     "digest",
     "from_workspace",
     "patched",
     "to_workspace",
 ]
+
+# what `FitSample` was called before; not to be taken for `hepgrad.workflows.Sample`
+Sample = FitSample
 
 
 def __dir__() -> list[str]:

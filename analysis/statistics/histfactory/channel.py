@@ -15,7 +15,7 @@ _static = {"static": True}
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Sample:
+class FitSample:
     """The expected events of one process in one channel, and what may change them.
 
     Attributes
@@ -30,8 +30,8 @@ class Sample:
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import NormFactor, Sample
-    >>> Sample("signal", [5.0, 10.0], [NormFactor("mu")]).name
+    >>> from hepgrad.analysis.statistics.histfactory import FitSample, NormFactor
+    >>> FitSample("signal", [5.0, 10.0], [NormFactor("mu")]).name
     'signal'
     """
 
@@ -54,10 +54,10 @@ class FitChannel:
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Sample
-    >>> FitChannel("4j2b", [Sample("ttbar", [20.0, 30.0])]).name
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample
+    >>> FitChannel("4j2b", [FitSample("ttbar", [20.0, 30.0])]).name
     '4j2b'
     """
 
     name: str = dataclasses.field(metadata=_static)
-    samples: Sequence[Sample]
+    samples: Sequence[FitSample]

@@ -11,7 +11,7 @@ import numpy as np
 
 from .densities import normal_deviance, normal_logpdf, poisson_deviance, poisson_logpdf
 from .layout import ModelLayout
-from .templates import Templates
+from .templates import ModelTemplates
 
 Density = Callable[..., jax.Array]
 
@@ -69,7 +69,7 @@ class Constraints:
         )
 
 
-def constraints(layout: ModelLayout, templates: Templates) -> Constraints:
+def constraints(layout: ModelLayout, templates: ModelTemplates) -> Constraints:
     r"""Return the constraints of a model.
 
     With yields :math:`\nu` and uncertainties :math:`\delta` of the samples s that carry it, a ``staterror`` has the

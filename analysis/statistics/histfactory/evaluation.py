@@ -18,7 +18,7 @@ import numpy as np
 from .interpolation import ADDITIVE, MULTIPLICATIVE
 from .layout import ModelLayout
 from .structure import Pairs, pairs
-from .templates import Templates
+from .templates import ModelTemplates
 
 _HIGHEST = jax.lax.Precision.HIGHEST
 
@@ -105,7 +105,7 @@ class Expectation:
         return jnp.sum(self.samples(parameters), axis=0)
 
 
-def expectation(layout: ModelLayout, templates: Templates) -> Expectation:
+def expectation(layout: ModelLayout, templates: ModelTemplates) -> Expectation:
     """Return what the evaluation of a model needs.
 
     Samples that no modifier varies may be missing at the end of the axes of varied templates.

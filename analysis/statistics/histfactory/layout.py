@@ -311,3 +311,11 @@ class ModelLayout:
 def _check_unique(kind: str, names: list[str], where: str) -> None:
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise ValueError(f"{where} has more than one {kind} {repeated[0]!r}")
+
+
+@functools.lru_cache(maxsize=64)
+def with_constant(layout: ModelLayout) -> ModelLayout:
+    """Return the layout with one more sample in every channel, the last by name and without modifiers."""
+    constant = SampleLayout(layout.sample_names[-1] + "_", ())
+    channels = tuple(dataclasses.replace(channel, samples=(*channel.samples, constant)) for channel in layout.channels)
+    return dataclasses.replace(layout, channels=channels)

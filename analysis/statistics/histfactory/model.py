@@ -15,9 +15,9 @@ from .channel import FitChannel
 from .constraints import Constraints, constraints
 from .densities import poisson_deviance, poisson_logpdf
 from .evaluation import expectation
-from .layout import ChannelLayout, ModelLayout, SampleLayout
+from .layout import ChannelLayout, ModelLayout, SampleLayout, with_constant
 from .parameters import ParameterConfig, ParameterSet
-from .templates import Templates, check_packed, checked, join, number_of_bins, pack, unpack
+from .templates import ModelTemplates, check_packed, checked, join, number_of_bins, pack, unpack
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -66,10 +66,10 @@ class Model:
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, NormSys, Sample, StatError
-    >>> signal = Sample("signal", [5.0, 10.0], [NormFactor("mu")])
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, NormSys, StatError
+    >>> signal = FitSample("signal", [5.0, 10.0], [NormFactor("mu")])
     >>> uncertainties = [NormSys("xsec", hi=1.1, lo=0.9), StatError("mc", sumw2=[4, 4])]
-    >>> background = Sample("background", [50.0, 20.0], uncertainties)
+    >>> background = FitSample("background", [50.0, 20.0], uncertainties)
     >>> model = Model([FitChannel("4j1b", [signal, background])], parameter_of_interest="mu")
     >>> model.parameter_names
     ('mu', 'xsec', 'mc[0]', 'mc[1]')
@@ -81,7 +81,7 @@ class Model:
     """
 
     layout: ModelLayout
-    templates: Templates
+    templates: ModelTemplates
 
     def __init__(
         self,
@@ -104,23 +104,23 @@ class Model:
         self._set(layout, pack(layout, channels))
         _check_parameter_of_interest(layout, self.templates)
 
-    def _set(self, layout: ModelLayout, templates: Templates) -> None:
+    def _set(self, layout: ModelLayout, templates: ModelTemplates) -> None:
         object.__setattr__(self, "layout", layout)
         object.__setattr__(self, "templates", templates)
 
-    def tree_flatten_with_keys(self) -> tuple[tuple[tuple[Any, Templates]], ModelLayout]:
+    def tree_flatten_with_keys(self) -> tuple[tuple[tuple[Any, ModelTemplates]], ModelLayout]:
         """Return the templates, which are the leaves, and the static layout."""
         return ((jax.tree_util.GetAttrKey("templates"), self.templates),), self.layout
 
     @classmethod
-    def tree_unflatten(cls, layout: ModelLayout, children: tuple[Templates]) -> Model:
+    def tree_unflatten(cls, layout: ModelLayout, children: tuple[ModelTemplates]) -> Model:
         """Return the model with these templates, whatever JAX puts in their place."""
         model = object.__new__(cls)
         model._set(layout, *children)
         return model
 
     @classmethod
-    def packed(cls, layout: ModelLayout, templates: Templates) -> Model:
+    def packed(cls, layout: ModelLayout, templates: ModelTemplates) -> Model:
         """Return the model of numbers that are packed already.
 
         Parameters
@@ -128,7 +128,7 @@ class Model:
         layout
             The structure.
         templates
-            The numbers, as `Templates` describes them.
+            The numbers, as `ModelTemplates` describes them.
 
         Raises
         ------
@@ -139,6 +139,27 @@ class Model:
         check_packed(layout, templates)
         _check_parameter_of_interest(layout, templates)
         return cls.tree_unflatten(layout, (templates,))
+
+    def with_constant(self, yields: jax.Array) -> Model:
+        """Return the model with one more sample, which no parameter changes.
+
+        Parameters
+        ----------
+        yields
+            Its expected events in the bins of all channels, in the order of the model, shape (bins,).
+
+        Examples
+        --------
+        >>> import jax.numpy as jnp
+        >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
+        >>> model = Model([FitChannel("SR", [FitSample("signal", [1.0, 2.0], [NormFactor("mu")])])])
+        >>> print(model.with_constant(jnp.array([0.5, 0.0])).expected_data(model.initial))
+        [1.5 2. ]
+        """
+        # the last one, without modifiers: the varied templates need no entries for it
+        nominal = jnp.concatenate([self.templates.nominal, yields[None]])
+        templates = dataclasses.replace(self.templates, nominal=nominal)
+        return Model.tree_unflatten(with_constant(self.layout), (templates,))
 
     def __repr__(self) -> str:
         channels = ", ".join(f"{channel.name} ({channel.bins} bins)" for channel in self.layout.channels)
@@ -395,7 +416,7 @@ def _layout_of(channel: FitChannel) -> ChannelLayout:
     return ChannelLayout(channel.name, number_of_bins(channel), samples)
 
 
-def _check_parameter_of_interest(layout: ModelLayout, templates: Templates) -> None:
+def _check_parameter_of_interest(layout: ModelLayout, templates: ModelTemplates) -> None:
     """Refuse a parameter of interest that only scales samples without any events."""
     name = layout.parameter_of_interest
     cells = layout.cells_of["normfactor"].get(name, ()) if name is not None else ()

@@ -17,7 +17,7 @@ class Pairs:
     Attributes
     ----------
     modifier, sample
-        Indices of the axes of `Templates`.
+        Indices of the axes of `ModelTemplates`.
     parameter
         Index of the parameter.
     acts
@@ -41,9 +41,9 @@ def pairs(layout: ModelLayout, modifier_type: str) -> Pairs:
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, NormSys, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, NormSys
     >>> from hepgrad.analysis.statistics.histfactory.structure import pairs
-    >>> samples = [Sample("a", [1.0], [NormFactor("mu")]), Sample("b", [2.0], [NormSys("xsec", hi=1.1, lo=0.9)])]
+    >>> samples = [FitSample("a", [1.0], [NormFactor("mu")]), FitSample("b", [2.0], [NormSys("xsec", hi=1.1, lo=0.9)])]
     >>> print(pairs(Model([FitChannel("SR", samples)]).layout, "normsys").sample)
     [1]
     """
@@ -76,9 +76,9 @@ def slots(layout: ModelLayout) -> Slots:
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample, StatError
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, StatError
     >>> from hepgrad.analysis.statistics.histfactory.structure import slots
-    >>> sample = Sample("signal", [4.0, 3.0], [NormFactor("mu"), StatError("mc", sumw2=[1.0, 1.0])])
+    >>> sample = FitSample("signal", [4.0, 3.0], [NormFactor("mu"), StatError("mc", sumw2=[1.0, 1.0])])
     >>> print(slots(Model([FitChannel("SR", [sample])]).layout).parameter)
     [[1 2]]
     """

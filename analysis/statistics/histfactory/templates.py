@@ -13,14 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...tracing import is_known
-from .channel import FitChannel, Sample
+from .channel import FitChannel, FitSample
 from .layout import Cell, ModelLayout, SampleLayout
 from .modifiers import HistoSys, Lumi, Modifier, NormFactor, NormSys, ShapeFactor, ShapeSys, StatError
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Templates:
+class ModelTemplates:
     """All histograms and factors of a model; the leaves of its pytree.
 
     `ModelLayout` says which sample, channel, bin and modifier an index stands for. Entries of samples and modifiers
@@ -49,7 +49,7 @@ class Templates:
     shapesys_uncertainties: jax.Array
 
 
-def pack(layout: ModelLayout, channels: Sequence[FitChannel]) -> Templates:
+def pack(layout: ModelLayout, channels: Sequence[FitChannel]) -> ModelTemplates:
     """Check the numbers of the channels and pack them.
 
     Values that are traced can only be checked for their shapes. The result is float64 where x64 is enabled, else
@@ -81,7 +81,7 @@ def pack(layout: ModelLayout, channels: Sequence[FitChannel]) -> Templates:
                 yield values[key][modifier_type, name][0]
 
     rows = len(layout.sample_names)
-    return Templates(
+    return ModelTemplates(
         nominal=join(nominal(), (rows, -1)),
         histosys_hi=join(varied("histosys", 0, missing), (-1, rows, layout.bins)),
         histosys_lo=join(varied("histosys", 1, missing), (-1, rows, layout.bins)),
@@ -92,7 +92,7 @@ def pack(layout: ModelLayout, channels: Sequence[FitChannel]) -> Templates:
     )
 
 
-def check_packed(layout: ModelLayout, templates: Templates) -> None:
+def check_packed(layout: ModelLayout, templates: ModelTemplates) -> None:
     """Check the numbers of packed templates, unless they are traced.
 
     Raises `ValueError` when a yield or a variance of simulated statistics is not finite or negative, or a varied yield
@@ -120,7 +120,7 @@ def check_packed(layout: ModelLayout, templates: Templates) -> None:
             raise ValueError(f"{what} of {where} must be {required}, got {array.flat[bad[0]]} in bin {place}")
 
 
-def unpack(layout: ModelLayout, templates: Templates) -> tuple[FitChannel, ...]:
+def unpack(layout: ModelLayout, templates: ModelTemplates) -> tuple[FitChannel, ...]:
     """Return the channels that `pack` would turn into these templates; numbers that are known as NumPy arrays."""
     templates = jax.tree.map(lambda leaf: np.asarray(leaf) if is_known(leaf) else leaf, templates)
     start = dict.fromkeys(("staterror", "shapesys"), 0)
@@ -153,9 +153,9 @@ def unpack(layout: ModelLayout, templates: Templates) -> tuple[FitChannel, ...]:
         (layout.ordered_channels[cell.channel].name, layout.sample_names[cell.sample]): cell for cell in layout.cells
     }
 
-    def sample(channel: str, sample: SampleLayout) -> Sample:
+    def sample(channel: str, sample: SampleLayout) -> FitSample:
         cell = cell_of[channel, sample.name]
-        return Sample(
+        return FitSample(
             sample.name,
             templates.nominal[cell.sample, cell.bins],
             [modifier(*names, cell) for names in sample.modifiers],
@@ -180,7 +180,7 @@ def number_of_bins(channel: FitChannel) -> int:
     return shape[0]
 
 
-def _values_of_modifiers(key: tuple[str, str], sample: Sample) -> dict[tuple[str, str], tuple[Any, ...]]:
+def _values_of_modifiers(key: tuple[str, str], sample: FitSample) -> dict[tuple[str, str], tuple[Any, ...]]:
     bins = np.shape(sample.yields)[0] if np.ndim(sample.yields) else 0
     return {
         (modifier.type, modifier.name): _values(f"{modifier.type} {modifier.name!r} of {_where(key)}", modifier, bins)

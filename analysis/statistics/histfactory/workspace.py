@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from ...tracing import is_known
-from .channel import FitChannel, Sample
+from .channel import FitChannel, FitSample
 from .model import Model
 from .modifiers import HistoSys, Lumi, Modifier, NormFactor, NormSys, ShapeFactor, ShapeSys, StatError
 from .parameters import ParameterConfig
@@ -82,7 +82,7 @@ def from_workspace(
         FitChannel(
             channel["name"],
             [
-                Sample(sample["name"], sample["data"], [_modifier(modifier) for modifier in sample["modifiers"]])
+                FitSample(sample["name"], sample["data"], [_modifier(modifier) for modifier in sample["modifiers"]])
                 for sample in channel["samples"]
             ],
         )
@@ -125,8 +125,8 @@ def to_workspace(model: Model, data: Any, *, measurement: str = "measurement") -
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample, to_workspace
-    >>> model = Model([FitChannel("signal region", [Sample("signal", [5.0], [NormFactor("mu")])])])
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, to_workspace
+    >>> model = Model([FitChannel("signal region", [FitSample("signal", [5.0], [NormFactor("mu")])])])
     >>> to_workspace(model, [7.0])["observations"]
     [{'name': 'signal region', 'data': [7.0]}]
     """

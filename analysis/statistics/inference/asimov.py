@@ -39,10 +39,11 @@ def asimov_data(model: Model, mu: Any, data: Any = None) -> jax.Array:
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.inference import asimov_data
     >>> with jax.enable_x64(True):
-    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [50.0], [NormFactor("k")])]
+    ...     background = FitSample("background", [50.0], [NormFactor("k")])
+    ...     samples = [FitSample("signal", [10.0], [NormFactor("mu")]), background]
     ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     ...     print(asimov_data(model, 2.0), asimov_data(model, 0.0, [65.0]).round(6))
     [70.] [65.]

@@ -23,9 +23,9 @@ def fits_at_once(layout: ModelLayout, most: int) -> int:
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.inference.batches import fits_at_once
-    >>> fits_at_once(Model([FitChannel("SR", [Sample("signal", [4.0], [NormFactor("mu")])])]).layout, 64)
+    >>> fits_at_once(Model([FitChannel("SR", [FitSample("signal", [4.0], [NormFactor("mu")])])]).layout, 64)
     64
     """
     weights = 1 + len(slots(layout).parameter)

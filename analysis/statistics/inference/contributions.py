@@ -76,11 +76,11 @@ def breakdown(
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, NormSys, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, NormSys
     >>> from hepgrad.analysis.statistics.inference import breakdown
     >>> with jax.enable_x64(True):
-    ...     background = Sample("background", [50.0], [NormSys("xsec", hi=1.1, lo=0.9)])
-    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), background]
+    ...     background = FitSample("background", [50.0], [NormSys("xsec", hi=1.1, lo=0.9)])
+    ...     samples = [FitSample("signal", [10.0], [NormFactor("mu")]), background]
     ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     ...     parts = breakdown(model, [60.0, 0.0], {"theory": ["xsec"]})
     ...     print(f"{parts.total:.3f} = {parts.statistical:.3f} + {parts.groups['theory']:.3f}")

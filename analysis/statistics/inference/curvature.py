@@ -41,9 +41,9 @@ def fisher_information(model: Model, parameters: Any) -> jax.Array:
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.inference import fisher_information
-    >>> model = Model([FitChannel("SR", [Sample("signal", [100.0], [NormFactor("mu")])])])
+    >>> model = Model([FitChannel("SR", [FitSample("signal", [100.0], [NormFactor("mu")])])])
     >>> print(fisher_information(model, model.initial))
     [[100.]]
     """
@@ -69,9 +69,9 @@ def covariance(model: Model, information: Any) -> jax.Array:
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.inference import covariance, fisher_information
-    >>> model = Model([FitChannel("SR", [Sample("signal", [100.0], [NormFactor("mu")])])])
+    >>> model = Model([FitChannel("SR", [FitSample("signal", [100.0], [NormFactor("mu")])])])
     >>> print(covariance(model, fisher_information(model, model.initial)))
     [[0.01]]
     """
@@ -119,10 +119,10 @@ def profiled_direction(
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.inference.curvature import fisher_information, profiled_direction
-    >>> background = Sample("background", [10.0, 20.0], [NormFactor("k")])
-    >>> model = Model([FitChannel("SR", [Sample("signal", [10.0, 0.0], [NormFactor("mu")]), background])])
+    >>> background = FitSample("background", [10.0, 20.0], [NormFactor("k")])
+    >>> model = Model([FitChannel("SR", [FitSample("signal", [10.0, 0.0], [NormFactor("mu")]), background])])
     >>> information = fisher_information(model, model.initial)
     >>> u = profiled_direction(model.layout, information, 1, free=~model.fixed)
     >>> print(f"{u[0]:.2f}, {u @ information @ u:.2f}")

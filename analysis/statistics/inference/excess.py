@@ -84,10 +84,10 @@ def discovery(model: Model, data: Any) -> DiscoveryTest:
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.inference import asimov_data, discovery
     >>> with jax.enable_x64(True):
-    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [50.0])]
+    ...     samples = [FitSample("signal", [10.0], [NormFactor("mu")]), FitSample("background", [50.0])]
     ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     ...     observed, expected = discovery(model, [65.0]), discovery(model, asimov_data(model, 1.0))
     ...     print(f"{observed.significance:.3f} {observed.p0:.4f} {expected.significance:.3f}")

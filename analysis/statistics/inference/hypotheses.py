@@ -106,11 +106,11 @@ def hypotest(mu: Any, model: Model, data: Any, *, test_stat: Literal["q", "qtild
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample, ShapeSys
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, ShapeSys
     >>> from hepgrad.analysis.statistics.inference import hypotest
     >>> with jax.enable_x64(True):
-    ...     background = Sample("background", [50.0, 52.0], [ShapeSys("model", uncertainties=[3.0, 7.0])])
-    ...     samples = [Sample("signal", [12.0, 11.0], [NormFactor("mu")]), background]
+    ...     background = FitSample("background", [50.0, 52.0], [ShapeSys("model", uncertainties=[3.0, 7.0])])
+    ...     samples = [FitSample("signal", [12.0, 11.0], [NormFactor("mu")]), background]
     ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     ...     test = hypotest(1.0, model, model.data({"SR": [51, 48]}))
     ...     print(test.CLs_obs.round(6), test.CLs_exp.round(6))

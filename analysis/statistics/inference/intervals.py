@@ -79,10 +79,10 @@ def interval(model: Model, data: Any, parameter: str | None = None, *, level: fl
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.inference import interval
     >>> with jax.enable_x64(True):
-    ...     signal = Sample("signal", [10.0], [NormFactor("mu")])
+    ...     signal = FitSample("signal", [10.0], [NormFactor("mu")])
     ...     model = Model([FitChannel("SR", [signal])], parameter_of_interest="mu")
     ...     result = interval(model, [10.0])
     ...     print(result.estimate.round(3), result.lower.round(3), result.upper.round(3))

@@ -73,10 +73,10 @@ def q0(model: Model, data: Any) -> LikelihoodRatio:
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.inference import q0
     >>> with jax.enable_x64(True):
-    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [50.0])]
+    ...     samples = [FitSample("signal", [10.0], [NormFactor("mu")]), FitSample("background", [50.0])]
     ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     ...     print(f"{q0(model, [65.0]).value:.4f}")
     4.1074
@@ -119,10 +119,10 @@ def qmu(mu: Any, model: Model, data: Any) -> LikelihoodRatio:
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, ParameterConfig, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, ParameterConfig
     >>> from hepgrad.analysis.statistics.inference import qmu
     >>> with jax.enable_x64(True):
-    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [50.0])]
+    ...     samples = [FitSample("signal", [10.0], [NormFactor("mu")]), FitSample("background", [50.0])]
     ...     bounds = ParameterConfig("mu", bounds=(-4, 10))
     ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu", parameters=[bounds])
     ...     print(f"{qmu(1.0, model, [45.0]).value:.4f}")
@@ -166,10 +166,10 @@ def qmu_tilde(mu: Any, model: Model, data: Any) -> LikelihoodRatio:
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.inference import qmu_tilde
     >>> with jax.enable_x64(True):
-    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [50.0])]
+    ...     samples = [FitSample("signal", [10.0], [NormFactor("mu")]), FitSample("background", [50.0])]
     ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     ...     print(f"{qmu_tilde(1.0, model, [45.0]).value:.4f}")
     3.5911

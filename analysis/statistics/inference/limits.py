@@ -84,10 +84,10 @@ def upper_limit(
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.inference import upper_limit
     >>> with jax.enable_x64(True):
-    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [50.0])]
+    ...     samples = [FitSample("signal", [10.0], [NormFactor("mu")]), FitSample("background", [50.0])]
     ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     ...     limit = upper_limit(model, [45.0])
     ...     print(limit.observed.round(3), limit.expected.round(3))

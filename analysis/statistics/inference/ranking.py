@@ -89,11 +89,11 @@ def impacts(model: Model, data: Any, parameter: str | None = None) -> Impacts:
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, NormSys, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, NormSys
     >>> from hepgrad.analysis.statistics.inference import impacts
     >>> with jax.enable_x64(True):
-    ...     background = Sample("background", [50.0], [NormSys("xsec", hi=1.1, lo=0.9)])
-    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), background]
+    ...     background = FitSample("background", [50.0], [NormSys("xsec", hi=1.1, lo=0.9)])
+    ...     samples = [FitSample("signal", [10.0], [NormFactor("mu")]), background]
     ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     ...     result = impacts(model, [60.0, 0.0])
     ...     print(result.ranking(), result.postfit_up.round(3), result.constraint.round(3))

@@ -51,9 +51,9 @@ def pseudo_data(model: Model, parameters: Any, key: jax.Array, number: int) -> j
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.inference import pseudo_data
-    >>> model = Model([FitChannel("SR", [Sample("signal", [100.0], [NormFactor("mu")])])])
+    >>> model = Model([FitChannel("SR", [FitSample("signal", [100.0], [NormFactor("mu")])])])
     >>> data = pseudo_data(model, model.initial, jax.random.key(1), 1000)
     >>> print(data.shape, data.mean().round(), data.std().round())
     (1000, 1) 100.0 10.0
@@ -163,10 +163,10 @@ def toy_hypotest(
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.inference import hypotest, toy_hypotest
     >>> with jax.enable_x64(True):
-    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [50.0])]
+    ...     samples = [FitSample("signal", [10.0], [NormFactor("mu")]), FitSample("background", [50.0])]
     ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     ...     toys, formula = toy_hypotest(1.0, model, [45.0], jax.random.key(0)), hypotest(1.0, model, [45.0])
     ...     print(abs(toys.CLs_obs - formula.CLs_obs) < 3 * toys.CLs_error)
@@ -229,10 +229,10 @@ def toy_statistics(
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.inference import toy_statistics
     >>> with jax.enable_x64(True):
-    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [50.0])]
+    ...     samples = [FitSample("signal", [10.0], [NormFactor("mu")]), FitSample("background", [50.0])]
     ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     ...     q = toy_statistics(1.0, model, model.initial, jax.random.key(0))
     ...     print(f"{(q > 1.6449**2).mean():.2f}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .goodness import GoodnessOfFit, goodness_of_fit
-from .limits import limits
-from .scan import Scan, scan
+from .likelihood_scan import Scan, scan
+from .upper_limits import limits
 from .yields import ExpectedYields, postfit_yields, prefit_yields
 
 __all__ = [

@@ -62,10 +62,10 @@ def goodness_of_fit(model: Model, best: FitResult) -> GoodnessOfFit:
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics import FitChannel, Model, NormFactor, Sample, fit
+    >>> from hepgrad.analysis.statistics import FitChannel, FitSample, Model, NormFactor, fit
     >>> from hepgrad.analysis.statistics.measurement import goodness_of_fit
     >>> with jax.enable_x64(True):
-    ...     model = Model([FitChannel("SR", [Sample("signal", [100.0, 100.0], [NormFactor("mu")])])])
+    ...     model = Model([FitChannel("SR", [FitSample("signal", [100.0, 100.0], [NormFactor("mu")])])])
     ...     test = goodness_of_fit(model, fit(model, model.data({"SR": [90, 110]})))
     ...     print(test.ndof, test.chi2.round(3), test.p_value.round(3))
     1 2.003 0.157

@@ -67,9 +67,9 @@ def prefit_yields(model: Model) -> ExpectedYields:
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics import FitChannel, Model, NormSys, Sample
+    >>> from hepgrad.analysis.statistics import FitChannel, FitSample, Model, NormSys
     >>> from hepgrad.analysis.statistics.measurement import prefit_yields
-    >>> background = Sample("background", [50.0], [NormSys("xsec", hi=1.1, lo=0.9)])
+    >>> background = FitSample("background", [50.0], [NormSys("xsec", hi=1.1, lo=0.9)])
     >>> yields = prefit_yields(Model([FitChannel("SR", [background])]))
     >>> print(yields.events[-1], yields.uncertainties[-1].round(3))
     [50.] [5.]
@@ -99,10 +99,10 @@ def postfit_yields(model: Model, best: FitResult) -> ExpectedYields:
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics import FitChannel, Model, NormFactor, Sample, fit
+    >>> from hepgrad.analysis.statistics import FitChannel, FitSample, Model, NormFactor, fit
     >>> from hepgrad.analysis.statistics.measurement import postfit_yields
     >>> with jax.enable_x64(True):
-    ...     model = Model([FitChannel("SR", [Sample("signal", [50.0], [NormFactor("mu")])])])
+    ...     model = Model([FitChannel("SR", [FitSample("signal", [50.0], [NormFactor("mu")])])])
     ...     yields = postfit_yields(model, fit(model, [64.0]))
     ...     print(yields.events[-1].round(3), yields.uncertainties[-1].round(3))
     [64.] [8.]

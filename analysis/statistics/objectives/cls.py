@@ -41,10 +41,10 @@ class CLs(Objective):
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.objectives import CLs
     >>> with jax.enable_x64(True):
-    ...     samples = [Sample("signal", [20.0], [NormFactor("mu")]), Sample("background", [100.0])]
+    ...     samples = [FitSample("signal", [20.0], [NormFactor("mu")]), FitSample("background", [100.0])]
     ...     value = CLs()(Model([FitChannel("SR", samples)], parameter_of_interest="mu"))
     ...     print(f"{jax.numpy.exp(-value):.4f}")
     0.0601
@@ -98,10 +98,10 @@ class Limit(Objective):
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.objectives import Limit
     >>> with jax.enable_x64(True):
-    ...     samples = [Sample("signal", [20.0], [NormFactor("mu")]), Sample("background", [100.0])]
+    ...     samples = [FitSample("signal", [20.0], [NormFactor("mu")]), FitSample("background", [100.0])]
     ...     value = Limit()(Model([FitChannel("SR", samples)], parameter_of_interest="mu"))
     ...     print(f"{jax.numpy.exp(-value):.3f}")
     1.045

@@ -76,10 +76,10 @@ class Objective(abc.ABC):
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.objectives import objective
     >>> with jax.enable_x64(True):
-    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [100.0])]
+    ...     samples = [FitSample("signal", [10.0], [NormFactor("mu")]), FitSample("background", [100.0])]
     ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     ...     value, gradient = jax.value_and_grad(objective("discovery"))(model)
     ...     print(f"{value:.3f}", gradient.templates.nominal[:, 0].round(4))
@@ -131,9 +131,9 @@ class UserObjective(Objective):
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.objectives import UserObjective
-    >>> model = Model([FitChannel("SR", [Sample("signal", [10.0], [NormFactor("mu")])])])
+    >>> model = Model([FitChannel("SR", [FitSample("signal", [10.0], [NormFactor("mu")])])])
     >>> print(UserObjective(lambda model: model.expected_data(model.initial).sum())(model))
     10.0
     """

@@ -42,11 +42,11 @@ class Discovery(Objective):
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, NormSys, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, NormSys
     >>> from hepgrad.analysis.statistics.objectives import Discovery
     >>> with jax.enable_x64(True):
-    ...     background = Sample("background", [100.0], [NormSys("xsec", hi=1.1, lo=0.9)])
-    ...     samples = [Sample("signal", [10.0], [NormFactor("mu")]), background]
+    ...     background = FitSample("background", [100.0], [NormSys("xsec", hi=1.1, lo=0.9)])
+    ...     samples = [FitSample("signal", [10.0], [NormFactor("mu")]), background]
     ...     print(f"{Discovery()(Model([FitChannel('SR', samples)], parameter_of_interest='mu')):.3f}")
     0.700
     """

@@ -73,10 +73,10 @@ class AsimovZ(CountingObjective):
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, NormSys, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, NormSys
     >>> from hepgrad.analysis.statistics.objectives import AsimovZ
-    >>> background = Sample("background", [100.0], [NormSys("xsec", hi=1.1, lo=0.9)])
-    >>> samples = [Sample("signal", [10.0], [NormFactor("mu")]), background]
+    >>> background = FitSample("background", [100.0], [NormSys("xsec", hi=1.1, lo=0.9)])
+    >>> samples = [FitSample("signal", [10.0], [NormFactor("mu")]), background]
     >>> print(f"{AsimovZ()(Model([FitChannel('SR', samples)], parameter_of_interest='mu')):.3f}")
     0.690
     """
@@ -97,9 +97,9 @@ class SOverSqrtB(CountingObjective):
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.objectives import SOverSqrtB
-    >>> samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [100.0])]
+    >>> samples = [FitSample("signal", [10.0], [NormFactor("mu")]), FitSample("background", [100.0])]
     >>> print(SOverSqrtB()(Model([FitChannel("SR", samples)], parameter_of_interest="mu")))
     1.0
     """
@@ -120,9 +120,9 @@ class SOverSqrtSPlusB(CountingObjective):
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.objectives import SOverSqrtSPlusB
-    >>> samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [90.0])]
+    >>> samples = [FitSample("signal", [10.0], [NormFactor("mu")]), FitSample("background", [90.0])]
     >>> print(SOverSqrtSPlusB()(Model([FitChannel("SR", samples)], parameter_of_interest="mu")))
     1.0
     """
@@ -143,10 +143,10 @@ class SOverSqrtBPlusVariance(CountingObjective):
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample, ShapeSys
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, ShapeSys
     >>> from hepgrad.analysis.statistics.objectives import SOverSqrtBPlusVariance
-    >>> background = Sample("background", [64.0], [ShapeSys("model", uncertainties=[6.0])])
-    >>> samples = [Sample("signal", [10.0], [NormFactor("mu")]), background]
+    >>> background = FitSample("background", [64.0], [ShapeSys("model", uncertainties=[6.0])])
+    >>> samples = [FitSample("signal", [10.0], [NormFactor("mu")]), background]
     >>> print(SOverSqrtBPlusVariance()(Model([FitChannel("SR", samples)], parameter_of_interest="mu")))
     1.0
     """
@@ -164,10 +164,10 @@ def counts(model: Model, floor: float) -> ExpectedCounts:
 
     Examples
     --------
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample, StatError
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, StatError
     >>> from hepgrad.analysis.statistics.objectives.event_counts import counts
-    >>> background = Sample("background", [64.0, 20.0], [StatError("mc", sumw2=[36.0, 4.0])])
-    >>> samples = [Sample("signal", [10.0, 0.0], [NormFactor("mu")]), background]
+    >>> background = FitSample("background", [64.0, 20.0], [StatError("mc", sumw2=[36.0, 4.0])])
+    >>> samples = [FitSample("signal", [10.0, 0.0], [NormFactor("mu")]), background]
     >>> print(*counts(Model([FitChannel("SR", samples)], parameter_of_interest="mu"), 1e-3))
     [10.  0.] [64. 20.] [36.  4.]
     """

@@ -44,9 +44,9 @@ class Sigma(Objective):
     Examples
     --------
     >>> import jax.numpy as jnp
-    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.objectives import Sigma
-    >>> samples = [Sample("signal", [10.0], [NormFactor("mu")]), Sample("background", [90.0])]
+    >>> samples = [FitSample("signal", [10.0], [NormFactor("mu")]), FitSample("background", [90.0])]
     >>> print(f"{jnp.exp(-Sigma()(Model([FitChannel('SR', samples)], parameter_of_interest='mu'))):.3f}")
     1.000
     """

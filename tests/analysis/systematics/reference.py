@@ -11,12 +11,12 @@ from hepgrad.analysis import Events
 from hepgrad.analysis.statistics.counting_model import one_event
 from hepgrad.analysis.statistics.histfactory import (
     FitChannel,
+    FitSample,
     HistoSys,
     Model,
     NormFactor,
     NormSys,
     ParameterConfig,
-    Sample,
     StatError,
 )
 from hepgrad.analysis.statistics.template_model import EMPTY_BIN
@@ -114,7 +114,7 @@ def _channel(declared, name, axis, templates, rows, backgrounds, heaviest):
             else:
                 down, up = _varied(source, process, here, name, templates, yields)
                 modifiers.append(HistoSys(source.name, lo=down + extra, hi=up + extra))
-        samples.append(Sample(process, here + extra, modifiers))
+        samples.append(FitSample(process, here + extra, modifiers))
     return FitChannel(name, samples)
 
 

@@ -85,14 +85,14 @@ def iterate_tree(
                 there = set(map(str, events.keys()))
                 wanted = [*branches, *(name for name in dict.fromkeys(beside) if name in there - set(branches))]
                 # by a predicate, because a name may look like an expression or a pattern
-                chosen = events.iterate(
+                chunks = events.iterate(
                     filter_name=set(wanted).__contains__,
                     step_size=chunk,
                     entry_start=done,
                     library="ak",
                     decompression_executor=threads,
                 )
-                for entries in chosen if events.num_entries > done else ():
+                for entries in chunks if events.num_entries > done else ():
                     # an RNTuple returns the parents of the fields as well
                     yield entries[wanted]
                     done += len(entries)

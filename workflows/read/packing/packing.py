@@ -183,16 +183,16 @@ def frame_of(
     return Frame(shape.events, types, objects, longest, tuple(processes))
 
 
-def fill(frame: Frame, strands: Sequence[Strand], blocks: int, chosen: range, into: Mapping[Name, np.ndarray]) -> None:
+def fill(frame: Frame, strands: Sequence[Strand], blocks: int, which: range, into: Mapping[Name, np.ndarray]) -> None:
     """Write blocks of events.
 
     Block i of n gets the i-th of n equal parts of each sample: every block has the same mixture, and is as full as the
-    others. What is missing in a block is filled up with copies of its last event, which count for nothing. ``blocks``
-    is how many there are in all; the ``chosen`` ones are written into arrays as `Frame.arrays` describes them for as
+    others. What is missing in a block is filled up with copies of its last event, which count for nothing. There
+    are ``blocks`` in all; those that ``which`` says are written into arrays as `Frame.arrays` describes them for as
     many blocks.
     """
     numbers = np.arange(frame.events, dtype=np.int32)
-    for row, block in enumerate(chosen):
+    for row, block in enumerate(which):
         real = _ranges(strands, block, blocks)
         filled = sum(part.events for part in real)
         # copies of a real event, so that no function meets a value it would not meet otherwise

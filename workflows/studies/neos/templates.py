@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from hepgrad.analysis.histogram import Counts, Gaussian, fill_hard, fill_soft
-from hepgrad.analysis.statistics import FitChannel, HistoSys, Model, NormFactor, Sample
+from hepgrad.analysis.statistics import FitChannel, FitSample, HistoSys, Model, NormFactor
 
 from .problem import YIELDS
 
@@ -63,8 +63,8 @@ def statistical_model(shapes: jax.Array) -> Model:
     """
     signal, background, up, down = shapes * jnp.array(YIELDS)[:, None] + _FLOOR
     samples = [
-        Sample("signal", signal, [NormFactor("mu")]),
-        Sample("background", background, [HistoSys("position", hi=up, lo=down)]),
+        FitSample("signal", signal, [NormFactor("mu")]),
+        FitSample("background", background, [HistoSys("position", hi=up, lo=down)]),
     ]
     return Model([FitChannel("score", samples)], parameter_of_interest="mu")
 

@@ -9,7 +9,7 @@ import pytest
 
 from hepgrad.analysis.statistics.fitting.box import box_step
 from hepgrad.analysis.statistics.fitting.linear import Arrow
-from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample
+from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor
 
 pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
 
@@ -18,7 +18,7 @@ SIZE, NUMBER = 6, 2000
 
 @pytest.fixture(scope="module")
 def layout():
-    samples = [Sample(f"s{i}", [1.0], [NormFactor(f"k{i}")]) for i in range(SIZE)]
+    samples = [FitSample(f"s{i}", [1.0], [NormFactor(f"k{i}")]) for i in range(SIZE)]
     return Model([FitChannel("c", samples)]).layout
 
 

@@ -12,9 +12,9 @@ from hepgrad.analysis.statistics.fitting.incidence import arrangement
 from hepgrad.analysis.statistics.fitting.linear import solve
 from hepgrad.analysis.statistics.histfactory import (
     FitChannel,
+    FitSample,
     Model,
     NormFactor,
-    Sample,
     ShapeFactor,
     ShapeSys,
     StatError,
@@ -30,7 +30,7 @@ compiled_solve = jax.jit(solve, static_argnums=0)
 
 
 def sample(name, yields, *modifiers):
-    return Sample(name, jnp.asarray(yields), modifiers)
+    return FitSample(name, jnp.asarray(yields), modifiers)
 
 
 @pytest.fixture(scope="module")

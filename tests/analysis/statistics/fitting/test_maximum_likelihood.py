@@ -15,10 +15,10 @@ from jax.flatten_util import ravel_pytree
 from hepgrad.analysis.statistics.fitting import FitError, fit
 from hepgrad.analysis.statistics.histfactory import (
     FitChannel,
+    FitSample,
     HistoSys,
     Model,
     NormFactor,
-    Sample,
     StatError,
     from_workspace,
     to_workspace,
@@ -34,8 +34,8 @@ def model_of(signal, background):
     shape = HistoSys("shape", hi=background * jnp.linspace(0.9, 1.15, 4), lo=background * jnp.linspace(1.08, 0.88, 4))
     mc = [StatError("mc", sumw2=0.05 * sample) for sample in (signal, background)]
     samples = [
-        Sample("signal", signal, [NormFactor("mu"), mc[0]]),
-        Sample("background", background, [shape, mc[1]]),
+        FitSample("signal", signal, [NormFactor("mu"), mc[0]]),
+        FitSample("background", background, [shape, mc[1]]),
     ]
     return Model([FitChannel("SR", samples)], parameter_of_interest="mu")
 
@@ -127,7 +127,7 @@ def test_held_parameters_keep_their_value(x64):
 
 def test_one_counting_experiment(x64):
     """Closed form: mu = (n - b) / s, with variance n / s**2."""
-    model = Model([FitChannel("SR", [Sample("s", [4.0], [NormFactor("mu")]), Sample("b", [10.0])])])
+    model = Model([FitChannel("SR", [FitSample("s", [4.0], [NormFactor("mu")]), FitSample("b", [10.0])])])
     result = fit(model, model.data({"SR": [16.0]}))
     assert result.parameters[0] == pytest.approx(1.5)
     assert result.covariance[0, 0] == pytest.approx(1.0)
@@ -151,7 +151,7 @@ def check_derivatives(function, *points):
 def test_derivatives_with_respect_to_yields_and_data(x64):
     def fitted(signal, background, observed):
         shape = HistoSys("shape", hi=background * jnp.array([0.9, 1.1]), lo=background * jnp.array([1.05, 0.93]))
-        samples = [Sample("signal", signal, [NormFactor("mu")]), Sample("background", background, [shape])]
+        samples = [FitSample("signal", signal, [NormFactor("mu")]), FitSample("background", background, [shape])]
         model = Model([FitChannel("SR", samples)])
         result = fit(model, model.data({"SR": observed}))
         return result.parameters, result.nll, result.deviance
@@ -183,8 +183,8 @@ def test_many_fits_at_once(x64):
 
 def test_degenerate_and_exact_parameters_do_not_hinder_the_others(x64):
     exact = StatError("mc", sumw2=[0.0, 1.0])
-    signal = Sample("s", [4.0, 8.0], [NormFactor("mu"), NormFactor("also mu"), exact])
-    empty = Sample("empty", [0.0, 0.0], [NormFactor("idle")])
+    signal = FitSample("s", [4.0, 8.0], [NormFactor("mu"), NormFactor("also mu"), exact])
+    empty = FitSample("empty", [0.0, 0.0], [NormFactor("idle")])
     model = Model([FitChannel("SR", [signal, empty])])
     result = fit(model, model.data({"SR": [8.0, 16.0]}))
     named = model.named(result.parameters)
@@ -205,7 +205,7 @@ def test_failures_name_what_is_to_blame(x64):
     assert not jax.jit(lambda data: fit(model, data, max_steps=1).converged)(data)
 
     even = HistoSys("even", hi=[12.0, 0.0], lo=[12.0, 0.0])
-    model = Model([FitChannel("SR", [Sample("background", [10.0, 0.0], [even])])])
+    model = Model([FitChannel("SR", [FitSample("background", [10.0, 0.0], [even])])])
     with pytest.raises(FitError, match="no maximum there, it rises on both sides along even = 0"):
         fit(model, model.data({"SR": [30.0, 0.0]}), max_steps=1)
     with pytest.raises(FitError, match=r"1.0 events are observed in bin 1 of channel 'SR', where 0.0 are expected"):
@@ -213,7 +213,7 @@ def test_failures_name_what_is_to_blame(x64):
 
 
 def test_single_precision():
-    model = Model([FitChannel("SR", [Sample("s", [4.0], [NormFactor("mu")]), Sample("b", [10.0])])])
+    model = Model([FitChannel("SR", [FitSample("s", [4.0], [NormFactor("mu")]), FitSample("b", [10.0])])])
     result = fit(model, model.data({"SR": [16.0]}))
     assert result.parameters.dtype == jnp.float32
     assert result.parameters[0] == pytest.approx(1.5, abs=1e-3)

@@ -13,12 +13,12 @@ from hepgrad.analysis.statistics.fitting import fit
 from hepgrad.analysis.statistics.fitting.newton import minimise
 from hepgrad.analysis.statistics.histfactory import (
     FitChannel,
+    FitSample,
     HistoSys,
     Model,
     NormFactor,
     NormSys,
     ParameterConfig,
-    Sample,
     to_workspace,
 )
 from hepgrad.analysis.statistics.inference import pseudo_data
@@ -34,7 +34,7 @@ def nearly_degenerate(events, difference):
     """Return a signal over a background of nearly the same shape and free normalisation."""
     background = events * np.array([1.0, 2.0, 0.5, 1.5])
     signal = 0.1 * background * (1 + difference * np.array([1.0, -1.0, 0.5, -0.2]))
-    samples = [Sample("s", signal, [NormFactor("mu")]), Sample("b", background, [NormFactor("k")])]
+    samples = [FitSample("s", signal, [NormFactor("mu")]), FitSample("b", background, [NormFactor("k")])]
     return Model([FitChannel("c", samples)], parameter_of_interest="mu")
 
 
@@ -123,8 +123,8 @@ def test_a_saddle_is_left_for_the_minimum():
 
     def model_of(signal):
         samples = [
-            Sample("s", signal, [NormFactor("mu")]),
-            Sample("b", background, [HistoSys("j", hi=varied, lo=varied)]),
+            FitSample("s", signal, [NormFactor("mu")]),
+            FitSample("b", background, [HistoSys("j", hi=varied, lo=varied)]),
         ]
         return Model([FitChannel("c", samples)], parameter_of_interest="mu")
 
@@ -145,7 +145,10 @@ def test_a_saddle_is_left_for_the_minimum():
 def test_rates_stay_positive():
     """The whole step from mu = 1 would make a bin negative; the minimum is where it is nearly empty."""
     bounds = ParameterConfig("mu", bounds=(-10.0, 10.0))
-    samples = [Sample("s", [9.0, 2.0], [NormFactor("mu")]), Sample("b", [10.0, 50.0], [NormSys("n", hi=1.3, lo=0.7)])]
+    samples = [
+        FitSample("s", [9.0, 2.0], [NormFactor("mu")]),
+        FitSample("b", [10.0, 50.0], [NormSys("n", hi=1.3, lo=0.7)]),
+    ]
     model = Model([FitChannel("c", samples)], parameter_of_interest="mu", parameters=[bounds])
     for observed in ([1.0, 20.0], [1.0, 50.0], [3.0, 1.0]):
         data = model.data({"c": observed})
@@ -178,7 +181,7 @@ def test_many_bounds_at_once():
     """Many correlated components end at their bounds; the result is a minimum inside the box."""
     rng = np.random.default_rng(3)
     shapes = rng.uniform(0.5, 1.5, (6, 8))
-    samples = [Sample(f"s{i}", 50 * shape, [NormFactor(f"k{i}")]) for i, shape in enumerate(shapes)]
+    samples = [FitSample(f"s{i}", 50 * shape, [NormFactor(f"k{i}")]) for i, shape in enumerate(shapes)]
     model = Model([FitChannel("c", samples)])
     toys = rng.poisson(120, (50, 8)).astype(float)
     one = jax.jit(

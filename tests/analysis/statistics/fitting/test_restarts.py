@@ -11,7 +11,7 @@ import pytest
 from scipy.optimize import minimize
 
 from hepgrad.analysis import Counts, Regular
-from hepgrad.analysis.statistics import FitChannel, HistoSys, Model, NormFactor, Sample, TemplateModel
+from hepgrad.analysis.statistics import FitChannel, FitSample, HistoSys, Model, NormFactor, TemplateModel
 from hepgrad.analysis.statistics.fitting.restarts import STARTS, from_several_starts
 from hepgrad.analysis.statistics.objectives import Discovery
 from hepgrad.analysis.statistics.objectives.floor import floored
@@ -105,7 +105,7 @@ class Valley(NamedTuple):
 @pytest.fixture(scope="module")
 def model():
     shape = HistoSys("shape", hi=[5.0], lo=[3.0])
-    samples = [Sample("signal", [1.0], [NormFactor("mu")]), Sample("background", [4.0], [shape])]
+    samples = [FitSample("signal", [1.0], [NormFactor("mu")]), FitSample("background", [4.0], [shape])]
     return Model([FitChannel("SR", samples)], parameter_of_interest="mu")
 
 

@@ -16,11 +16,11 @@ from jax.test_util import check_grads
 from hepgrad.analysis.statistics.fitting import fit
 from hepgrad.analysis.statistics.histfactory import (
     FitChannel,
+    FitSample,
     HistoSys,
     Model,
     NormFactor,
     NormSys,
-    Sample,
     StatError,
     from_workspace,
 )
@@ -105,8 +105,8 @@ def small(yields, *, systematics=1):
     shapes = [HistoSys(f"shape{i}", hi=background * 1.1, lo=background * 0.95 - 0.3) for i in range(systematics)]
     norms = [NormSys(f"norm{i}", hi=1.05 + 0 * signal[0], lo=0.93) for i in range(systematics)]
     samples = [
-        Sample("signal", signal, [NormFactor("mu"), *norms, StatError("mc", sumw2=0.3 * signal)]),
-        Sample("background", background, [*shapes, *norms, StatError("mc", sumw2=0.1 * background**2)]),
+        FitSample("signal", signal, [NormFactor("mu"), *norms, StatError("mc", sumw2=0.3 * signal)]),
+        FitSample("background", background, [*shapes, *norms, StatError("mc", sumw2=0.1 * background**2)]),
     ]
     return Model([FitChannel("bins", samples)], parameter_of_interest="mu")
 
@@ -207,14 +207,14 @@ def test_one_model_in_both_precisions():
 
 @pytest.mark.parametrize("observed, expected", [(0.0, 0.0), (2.0, -np.inf)])
 def test_bins_without_expectation(x64, observed, expected):
-    model = Model([FitChannel("bin", [Sample("signal", [0.0], [NormFactor("mu")])])])
+    model = Model([FitChannel("bin", [FitSample("signal", [0.0], [NormFactor("mu")])])])
     value, slope = jax.value_and_grad(model.logpdf)(model.initial, model.data({"bin": [observed]}))
     assert value == expected and np.isfinite(slope).all()
     assert model.deviance(model.initial, model.data({"bin": [observed]})) == (np.inf if observed else 0)
 
 
 def test_negative_expectations_are_impossible(x64):
-    model = Model([FitChannel("bin", [Sample("signal", [3.0], [NormFactor("mu")])])])
+    model = Model([FitChannel("bin", [FitSample("signal", [3.0], [NormFactor("mu")])])])
     assert model.logpdf([-1.0], [0.0]) == -np.inf
 
 
@@ -267,7 +267,7 @@ def test_negative_yields_of_a_sample(x64, in_pyhf):
 
 
 def test_data_are_impossible_where_the_sum_of_all_samples_is_negative(x64):
-    samples = [Sample("s", [1.0], [NormFactor("mu")]), Sample("b", [-3.0])]
+    samples = [FitSample("s", [1.0], [NormFactor("mu")]), FitSample("b", [-3.0])]
     model = Model([FitChannel("c", samples)], parameter_of_interest="mu")
     assert model.logpdf([2.0], [1.0]) == -np.inf
     np.testing.assert_allclose(model.logpdf([4.0], [1.0]), -1.0, rtol=1e-12)

@@ -9,13 +9,13 @@ import pytest
 
 from hepgrad.analysis.statistics.histfactory import (
     FitChannel,
+    FitSample,
     HistoSys,
     Lumi,
     Model,
     NormFactor,
     NormSys,
     ParameterConfig,
-    Sample,
     ShapeFactor,
     ShapeSys,
     StatError,
@@ -27,12 +27,12 @@ MU = NormFactor("mu")
 
 
 def one(*modifiers, yields=(5.0, 10.0), **settings):
-    return Model([FitChannel("SR", [Sample("ttbar", yields, [MU, *modifiers])])], **settings)
+    return Model([FitChannel("SR", [FitSample("ttbar", yields, [MU, *modifiers])])], **settings)
 
 
 def two(*modifiers, bins=(2, 2)):
     return Model(
-        [FitChannel(name, [Sample("ttbar", np.ones(n), modifiers)]) for name, n in zip("AB", bins, strict=True)]
+        [FitChannel(name, [FitSample("ttbar", np.ones(n), modifiers)]) for name, n in zip("AB", bins, strict=True)]
     )
 
 
@@ -68,12 +68,12 @@ def test_structure_must_make_sense():
     cases = {
         "at least one channel": lambda: Model([]),
         "channel 'SR' has no sample": lambda: Model([FitChannel("SR", [])]),
-        "no parameter": lambda: Model([FitChannel("SR", [Sample("ttbar", [1.0])])]),
-        "the model has more than one channel 'A'": lambda: Model([FitChannel("A", [Sample("x", [1.0], [MU])])] * 2),
-        "channel 'A' has more than one sample 'x'": lambda: Model([FitChannel("A", [Sample("x", [1.0], [MU])] * 2)]),
+        "no parameter": lambda: Model([FitChannel("SR", [FitSample("ttbar", [1.0])])]),
+        "the model has more than one channel 'A'": lambda: Model([FitChannel("A", [FitSample("x", [1.0], [MU])])] * 2),
+        "channel 'A' has more than one sample 'x'": lambda: Model([FitChannel("A", [FitSample("x", [1.0], [MU])] * 2)]),
         "sample 'ttbar' of channel 'SR' has more than one modifier 'normfactor mu'": lambda: one(MU),
         "yields of sample 'b' in channel 'A' must be 1 numbers, one for each bin; got an array of shape": lambda: Model(
-            [FitChannel("A", [Sample("a", [1.0], [MU]), Sample("b", [1.0, 2.0])])]
+            [FitChannel("A", [FitSample("a", [1.0], [MU]), FitSample("b", [1.0, 2.0])])]
         ),
         "parameter of interest 'nu' is none of the parameters": lambda: one(parameter_of_interest="nu"),
         "must be one number; 'free' has 2 components": lambda: one(shifted, parameter_of_interest="free"),
@@ -98,7 +98,7 @@ def test_structure_must_make_sense():
 
 def test_a_staterror_has_the_same_samples_in_all_channels():
     def sample(name, *modifiers):
-        return Sample(name, [1.0], modifiers)
+        return FitSample(name, [1.0], modifiers)
 
     mc = StatError("mc", sumw2=[1.0])
     channels = [FitChannel("A", [sample("x", mc), sample("y")]), FitChannel("B", [sample("x", mc), sample("y", mc)])]

@@ -12,13 +12,13 @@ import pytest
 
 from hepgrad.analysis.statistics.histfactory import (
     FitChannel,
+    FitSample,
     HistoSys,
     Lumi,
     Model,
     NormFactor,
     NormSys,
     ParameterConfig,
-    Sample,
     ShapeFactor,
     ShapeSys,
     StatError,
@@ -31,13 +31,13 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 def built_from_histograms():
     shape = HistoSys("jes", hi=np.array([6.0, 9.0]), lo=np.array([4.5, 11.0]))
-    signal = Sample(
+    signal = FitSample(
         "signal", np.array([5.0, 10.0]), [NormFactor("mu"), Lumi(), shape, StatError("mc", sumw2=[0.5, 1.0])]
     )
     norm = NormSys("xsec", hi=1.2, lo=0.9)
-    background = Sample("background", [50.0, 20.0], [norm, Lumi(), StatError("mc", sumw2=[4.0, 4.0])])
-    data_driven = Sample("multijet", [10.0, 0.0], [ShapeSys("fakes", uncertainties=[3.0, 0.0])])
-    control = Sample("background", [400.0], [ShapeFactor("free"), norm])
+    background = FitSample("background", [50.0, 20.0], [norm, Lumi(), StatError("mc", sumw2=[4.0, 4.0])])
+    data_driven = FitSample("multijet", [10.0, 0.0], [ShapeSys("fakes", uncertainties=[3.0, 0.0])])
+    control = FitSample("background", [400.0], [ShapeFactor("free"), norm])
     return Model(
         [FitChannel("SR", [signal, background, data_driven]), FitChannel("CR", [control])],
         parameter_of_interest="mu",

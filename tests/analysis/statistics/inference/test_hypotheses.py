@@ -10,7 +10,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from hepgrad.analysis.statistics.fitting import FitError
-from hepgrad.analysis.statistics.histfactory import FitChannel, Model, NormFactor, Sample, from_workspace
+from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, from_workspace
 from hepgrad.analysis.statistics.inference import PrecisionWarning, asimov_data, discovery, hypotest, q0, qmu, qmu_tilde
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -103,7 +103,7 @@ def test_derivatives_with_respect_to_templates_and_data(tutorial):
 
 @pytest.mark.usefixtures("x64")
 def test_errors_name_the_cause():
-    samples = [Sample("signal", [5.0, 2.0], [NormFactor("mu")]), Sample("background", [50.0, 0.0])]
+    samples = [FitSample("signal", [5.0, 2.0], [NormFactor("mu")]), FitSample("background", [50.0, 0.0])]
     without = Model([FitChannel("SR", samples)])
     with pytest.raises(ValueError, match=r"no parameter of interest.*\['mu'\]"):
         hypotest(1.0, without, [50.0, 1.0])
@@ -118,7 +118,7 @@ def test_errors_name_the_cause():
 
 
 def test_single_precision_is_called_by_its_name():
-    model = Model([FitChannel("SR", [Sample("background", [50.0], [NormFactor("k")])])])
+    model = Model([FitChannel("SR", [FitSample("background", [50.0], [NormFactor("k")])])])
     with (
         pytest.warns(PrecisionWarning, match=r"hypotest computes in float32.*jax_enable_x64") as warnings,
         pytest.raises(ValueError, match="no parameter of interest"),

@@ -11,11 +11,11 @@ from scipy.stats import norm
 from hepgrad.analysis.statistics.fitting import FitError
 from hepgrad.analysis.statistics.histfactory import (
     FitChannel,
+    FitSample,
     HistoSys,
     Model,
     NormFactor,
     NormSys,
-    Sample,
     from_workspace,
 )
 from hepgrad.analysis.statistics.inference import (
@@ -87,8 +87,8 @@ def test_pvalues_of_many_pseudo_experiments_are_asymptotic():
     background = np.array([4000.0, 9000.0, 6000.0])
     shape = HistoSys("shape", hi=background * [1.02, 1.0, 0.97], lo=background * [0.98, 1.0, 1.03])
     samples = [
-        Sample("signal", [200.0, 100.0, 400.0], [NormFactor("mu")]),
-        Sample("background", background, [shape, NormSys("norm", hi=1.05, lo=0.95)]),
+        FitSample("signal", [200.0, 100.0, 400.0], [NormFactor("mu")]),
+        FitSample("background", background, [shape, NormSys("norm", hi=1.05, lo=0.95)]),
     ]
     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     number = 10_000

@@ -16,13 +16,13 @@ from hepgrad.analysis.statistics import asimov_z, discovery_significance
 from hepgrad.analysis.statistics.fitting import FitError, fit
 from hepgrad.analysis.statistics.histfactory import (
     FitChannel,
+    FitSample,
     HistoSys,
     Lumi,
     Model,
     NormFactor,
     NormSys,
     ParameterConfig,
-    Sample,
     ShapeFactor,
     ShapeSys,
     StatError,
@@ -46,7 +46,7 @@ def search():
     signal = np.array([4.0, 9.0, 2.5])
     shift = HistoSys("jes", hi=1.1 * signal, lo=[3.7, 8.6, 2.4])
     modifiers = [NormFactor("mu"), Lumi(), NormSys("theory", hi=1.1, lo=0.85), shift]
-    background = Sample(
+    background = FitSample(
         "background",
         [50.0, 60.0, 8.0],
         [
@@ -56,15 +56,17 @@ def search():
             ShapeSys("model", uncertainties=[5.0, 4.0, 2.0]),
         ],
     )
-    other = Sample("other", [10.0, 5.0, 4.0], [StatError("mc", sumw2=[2.0, 1.0, 1.0]), NormFactor("k"), Lumi()])
+    other = FitSample("other", [10.0, 5.0, 4.0], [StatError("mc", sumw2=[2.0, 1.0, 1.0]), NormFactor("k"), Lumi()])
     control = [
-        Sample("background", [100.0, 80.0], [HistoSys("jes", hi=[110.0, 80.0], lo=[95.0, 77.0]), ShapeFactor("free")]),
-        Sample("other", [200.0, 120.0], [NormFactor("k"), Lumi()]),
+        FitSample(
+            "background", [100.0, 80.0], [HistoSys("jes", hi=[110.0, 80.0], lo=[95.0, 77.0]), ShapeFactor("free")]
+        ),
+        FitSample("other", [200.0, 120.0], [NormFactor("k"), Lumi()]),
     ]
-    third = [Sample("background", [300.0, 200.0], [ShapeFactor("free")])]
+    third = [FitSample("background", [300.0, 200.0], [ShapeFactor("free")])]
     return Model(
         [
-            FitChannel("SR", [Sample("signal", signal, modifiers), background, other]),
+            FitChannel("SR", [FitSample("signal", signal, modifiers), background, other]),
             FitChannel("CR", control),
             FitChannel("third", third),
         ],
@@ -78,16 +80,16 @@ SIGNAL, BACKGROUND, UNCERTAINTIES = np.array([10.0, 5.0]), np.array([100.0, 30.0
 
 def independent_bins(signal=SIGNAL):
     """Return a model with a control measurement of the background for each bin."""
-    background = Sample("background", BACKGROUND, [ShapeSys("model", uncertainties=UNCERTAINTIES)])
+    background = FitSample("background", BACKGROUND, [ShapeSys("model", uncertainties=UNCERTAINTIES)])
     return Model(
-        [FitChannel("SR", [Sample("signal", signal, [NormFactor("mu")]), background])], parameter_of_interest="mu"
+        [FitChannel("SR", [FitSample("signal", signal, [NormFactor("mu")]), background])], parameter_of_interest="mu"
     )
 
 
 def one_normalisation(signal, background):
     """Return a model with a common normalisation of the background, and simulated statistics."""
     modifiers = [NormSys("norm", hi=1.1, lo=1 / 1.1), StatError("mc", sumw2=background)]
-    samples = [Sample("signal", signal, [NormFactor("mu")]), Sample("background", background, modifiers)]
+    samples = [FitSample("signal", signal, [NormFactor("mu")]), FitSample("background", background, modifiers)]
     return Model([FitChannel("SR", samples)], parameter_of_interest="mu", normsys_code="code1")
 
 
@@ -233,7 +235,7 @@ def test_errors_name_the_cause():
     with pytest.raises(ValueError, match="one number, got an array of shape"):
         objective(lambda model: model.initial)(search())
     with pytest.raises(ValueError, match="no parameter of interest"):
-        Discovery()(Model([FitChannel("SR", [Sample("background", [50.0], [NormFactor("k")])])]))
+        Discovery()(Model([FitChannel("SR", [FitSample("background", [50.0], [NormFactor("k")])])]))
     with pytest.raises(ValueError, match="no component 'pdf'"):
         Sigma("pdf")(search())
     with pytest.raises(ValueError, match="level must lie between 0 and 1"):
@@ -241,7 +243,7 @@ def test_errors_name_the_cause():
 
 
 def test_single_precision_is_called_by_its_name():
-    model = Model([FitChannel("SR", [Sample("background", [50.0], [NormFactor("k")])])])
+    model = Model([FitChannel("SR", [FitSample("background", [50.0], [NormFactor("k")])])])
     with (
         jax.enable_x64(False),
         pytest.warns(PrecisionWarning, match="Discovery computes in float32"),

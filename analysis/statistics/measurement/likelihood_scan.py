@@ -88,10 +88,10 @@ def scan(
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.measurement import scan
     >>> with jax.enable_x64(True):
-    ...     model = Model([FitChannel("SR", [Sample("signal", [10.0], [NormFactor("mu")])])])
+    ...     model = Model([FitChannel("SR", [FitSample("signal", [10.0], [NormFactor("mu")])])])
     ...     print(scan(model, [10.0], "mu", [0.5, 1.0, 1.5]).twice_delta_nll.round(3))
     [3.863 0.    1.891]
     """

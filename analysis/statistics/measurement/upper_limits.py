@@ -53,10 +53,10 @@ def limits(
     Examples
     --------
     >>> import jax
-    >>> from hepgrad.analysis.statistics import FitChannel, Model, NormFactor, Sample
+    >>> from hepgrad.analysis.statistics import FitChannel, FitSample, Model, NormFactor
     >>> from hepgrad.analysis.statistics.measurement import limits
     >>> def search(events):
-    ...     samples = [Sample("signal", [events], [NormFactor("mu")]), Sample("background", [50.0])]
+    ...     samples = [FitSample("signal", [events], [NormFactor("mu")]), FitSample("background", [50.0])]
     ...     return Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     >>> with jax.enable_x64(True):
     ...     print(limits([search(10.0), search(20.0)], [[45.0], [45.0]]).observed.round(3))

@@ -14,6 +14,7 @@ from .errors import InputError
 from .reporting.channel import plot_channel
 from .reporting.style import plot_style
 from .reporting.subject import Subject
+from .results import file_names
 from .results.stored_result import StoredResult
 
 
@@ -92,7 +93,7 @@ class RunResult(Result):
         InputError
             When there is none.
         """
-        page = Page(self.folder / "report.html")
+        page = Page(self.folder / file_names.REPORT)
         if not page.path.exists():
             raise InputError(f"there is no {page.path}; `hepgrad report {self.folder}` makes it")
         return page

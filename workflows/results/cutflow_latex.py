@@ -9,6 +9,7 @@ import numpy as np
 
 from hepgrad.analysis import Cutflow, Result
 
+from . import file_names
 from .run_folder import RunFolder
 
 SPECIAL = {character: f"\\{character}" for character in "&%$#_{}"}
@@ -55,7 +56,7 @@ def write_cutflow_latex(folder: RunFolder, result: Result, labels: Mapping[str, 
     """Write the cut flow with the optimised cuts, hard, on held-out events, as ``cutflow.tex``."""
     names = list(result.optimum.hard_held_out.yields)
     table = cutflow_latex(result.optimum.cutflow, names, [labels.get(name, "") for name in names])
-    folder.write_text("cutflow.tex", f"{table}\n")
+    folder.write_text(file_names.CUTFLOW_LATEX, f"{table}\n")
 
 
 def escaped(text: str) -> str:

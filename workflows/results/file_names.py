@@ -6,7 +6,7 @@ from __future__ import annotations
 RUN_FILE = "run.json"
 CONFIG = "config.toml"
 PARAMETERS, PARAMETERS_TABLE = "parameters.json", "parameters.csv"
-HISTORY, CUTFLOW = "history.csv", "cutflow.csv"
+HISTORY, CUTFLOW, CUTFLOW_LATEX = "history.csv", "cutflow.csv", "cutflow.tex"
 RESULT = "result.json"
 HISTOGRAMS, HISTOGRAMS_ROOT = "histograms.json", "histograms.root"
 OBSERVED = "observed.json"

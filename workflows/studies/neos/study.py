@@ -14,6 +14,7 @@ from hepgrad.analysis.statistics import Model, to_workspace
 from hepgrad.analysis.statistics.inference import asimov_data
 from hepgrad.analysis.statistics.objectives import CLs, Evaluation, merit
 
+from ...results import file_names
 from ...scanning.search import Contest
 from ..study import Findings, Loss, Session, Study, Training
 from ..study.random_networks import RandomNetworks, he_spread
@@ -82,7 +83,7 @@ class Neos(Study):
             tables=[comparison(rows)],
             numbers={"rows": [dataclasses.asdict(row) for row in rows], "seconds": session.seconds},
             history=session.history,
-            files={"workspace.json": to_workspace(models["CLs"], asimov_data(models["CLs"], 0.0))},
+            files={file_names.WORKSPACE: to_workspace(models["CLs"], asimov_data(models["CLs"], 0.0))},
         )
 
     def contest(self) -> Contest:

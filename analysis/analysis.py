@@ -72,7 +72,7 @@ class Analysis:
             names = [part.name for part in parts]
             if not names or len(set(names)) < len(names):
                 raise ValueError(f"an analysis needs at least one {kind}, each with a name of its own; got {names}")
-        self.model.merit(self.objective)
+        self.model.figure_of(self.objective)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -271,7 +271,7 @@ class Analysis:
     @property
     def merit(self) -> Merit:
         """How people are told the value of the objective."""
-        return self.model.merit(self.objective).merit
+        return self.model.figure_of(self.objective).merit
 
     @functools.partial(jax.jit, static_argnames=("self", "confirmed"))
     def evaluation(self, histograms: Mapping[str, Counts], data: Dataset, *, confirmed: bool = False) -> Evaluation:
@@ -287,8 +287,8 @@ class Analysis:
             Whether the value is compared with others or told to people: fits then look for other maxima, too.
         """
         axes = {c.name: c.axis for c in self.channels}
-        merit = self.model.merit(self.objective)
-        return merit(histograms, axes, data.processes, data.typical_weight, confirmed=confirmed)
+        figure = self.model.figure_of(self.objective)
+        return figure(histograms, axes, data.processes, data.typical_weight, confirmed=confirmed)
 
     def figure_of_merit(self, histograms: Mapping[str, Counts], data: Dataset) -> jax.Array:
         """Return the objective for given histograms; NaN where a fit behind it did not converge.

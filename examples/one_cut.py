@@ -47,7 +47,7 @@ class KnownBackground:
     systematics = ()
     likelihood = None
 
-    def merit(self, objective):
+    def figure_of(self, objective):
         if objective != "discovery":
             raise ValueError(f"a model in closed form has no objective {objective!r}, only 'discovery'")
         return FigureOfMerit(Merit("Expected discovery significance", "significance"), self.discovery)

@@ -26,7 +26,7 @@ class Flagged:
     systematics: tuple[()] = ()
     likelihood: None = None
 
-    def merit(self, objective):
+    def figure_of(self, objective):
         return FigureOfMerit(Merit("Z of the test", "Z"), self.evaluate)
 
     def evaluate(self, histograms, axes, processes, typical_weight):

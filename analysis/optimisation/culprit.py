@@ -54,7 +54,7 @@ def find_failure(goal: Goal, pool: Pool, parameters: Parameters, reading: Readin
     try:
         # outside of compiled programs a fit that fails says why
         axes = {channel.name: channel.axis for channel in analysis.channels}
-        analysis.model.merit(analysis.objective)(histograms, axes, about.processes, about.typical_weight)
+        analysis.model.figure_of(analysis.objective)(histograms, axes, about.processes, about.typical_weight)
     except FitError as error:
         return str(error)
     return f"the objective {analysis.objective!r} says that a fit behind it did not converge, from any of its starts"

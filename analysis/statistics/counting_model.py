@@ -53,7 +53,7 @@ class CountingModel:
         """The sources that need histograms of their own: none."""
         return ()
 
-    def merit(self, objective: object) -> FigureOfMerit:
+    def figure_of(self, objective: object) -> FigureOfMerit:
         """Return a figure of merit as a function of histograms, their axes, the processes and their typical weights.
 
         Parameters

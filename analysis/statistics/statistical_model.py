@@ -69,7 +69,7 @@ class StatisticalModel(Protocol):
     ...     signal: tuple = ("signal",)
     ...     systematics: tuple = ()
     ...     likelihood: None = None
-    ...     def merit(self, objective):
+    ...     def figure_of(self, objective):
     ...         return FigureOfMerit(Merit("Selected events", "events"), self.count)
     ...     def count(self, histograms, axes, processes, typical_weight):
     ...         return Evaluation(sum(counts.sumw.sum() for counts in histograms.values()), jnp.array(True))
@@ -88,7 +88,7 @@ class StatisticalModel(Protocol):
     def systematics(self) -> Sequence[Source]:
         """The sources of uncertainty; those that vary events have histograms of their own."""
 
-    def merit(self, objective: Any) -> FigureOfMerit:
+    def figure_of(self, objective: Any) -> FigureOfMerit:
         """Return the figure of merit for what `Analysis.objective` says.
 
         Parameters

@@ -85,7 +85,7 @@ class TemplateModel:
                 f"{list(self.signal)}; the background has the uncertainty of its statistics in any case"
             )
 
-    def merit(self, objective: Choice) -> FigureOfMerit:
+    def figure_of(self, objective: Choice) -> FigureOfMerit:
         """Return a figure of merit as a function of templates, their axes, the processes and their typical weights.
 
         Parameters

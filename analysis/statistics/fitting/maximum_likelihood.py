@@ -83,7 +83,7 @@ class FitResult:
         return table
 
     def __repr__(self) -> str:
-        if isinstance(self.nll, jax.core.Tracer) or np.shape(self.nll) != ():
+        if not is_known(self.nll) or np.shape(self.nll) != ():
             return f"FitResult(parameters of shape {np.shape(self.parameters)})"
         ended = "converged" if bool(self.converged) else "did not converge"
         return f"FitResult({len(self.parameters)} parameters, nll {float(self.nll):.6g}, {ended})"

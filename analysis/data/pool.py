@@ -15,6 +15,7 @@ import numpy as np
 from hepgrad import ragged as rg
 
 from .dataset import Dataset
+from .precision import precise
 
 # ``program(shard, first, *arguments)``: hashable, pure, of arrays; see `Pool.total`
 Program: TypeAlias = Callable[..., Any]
@@ -148,17 +149,6 @@ def add_up(parts: Iterable[Any]) -> Any:
 @jax.jit
 def _add(a: Any, b: Any) -> Any:
     return jax.tree.map(jnp.add, a, b)
-
-
-def precise(x: jax.Array) -> jax.Array:
-    """Return numbers in the highest precision that is enabled, for a sum over many shards; integers stay as they are.
-
-    Parameters
-    ----------
-    x
-        Of any shape.
-    """
-    return x.astype(jnp.promote_types(x.dtype, float)) if jnp.issubdtype(x.dtype, jnp.floating) else x
 
 
 def _about_all(shards: Sequence[Dataset]) -> Dataset:

@@ -15,6 +15,7 @@ from hepgrad import ragged as rg
 
 from .channel import Channel, fill_channels
 from .data.dataset import Dataset
+from .data.precision import precise
 from .histogram import Counts
 from .parameters.parameters import Parameters
 from .printing import as_html
@@ -245,7 +246,7 @@ class Analysis:
 
         shapes = jax.eval_shape(local, parameters, jax.tree.map(lambda leaf: leaf[0], blocks))
         # the sum over many blocks is made in the highest precision that is enabled
-        zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, jnp.promote_types(s.dtype, float)), shapes)
+        zeros = jax.tree.map(lambda s: precise(jnp.zeros(s.shape, s.dtype)), shapes)
         return jax.lax.scan(add, zeros, blocks)[0]
 
     def table(self) -> Table:

@@ -82,7 +82,7 @@ def programs(analysis: Analysis, parameters: Parameters, data: Dataset, *, runs:
     yield measured("step", make_step(descent), *arguments, runs=runs)
     fill = compiled(Fill(analysis))
     yield measured("histograms, hard", fill, data, np.int32(0), parameters, Hard(), runs=runs)
-    filled = jax.eval_shape(fill, data, np.int32(0), parameters, Hard())
+    filled, _ = jax.eval_shape(fill, data, np.int32(0), parameters, Hard())
     of_histograms = jax.jit(lambda histograms, about: analysis.figure_of_merit(histograms, about))
     yield measured("objective", of_histograms, filled, Pool.of(data).about)
 

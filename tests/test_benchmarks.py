@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 
+import awkward as ak
 import jax
+import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import ragged_ops, runner
 from benchmarks.awkward_jax import VALUE, Worker
+from benchmarks.programs import programs
+from hepgrad.analysis import Analysis, Channel, CountingModel, Dataset, Parameter, Parameters, Regular, stage
 
 FIELDS = {"benchmark": str, "case": str, "rival": str, "ratio": float, "seconds": float, "rival_seconds": float}
 
@@ -104,3 +108,19 @@ def flat(lists):
     if isinstance(lists, dict):
         return flat(list(lists.values()))
     return [x for value in lists for x in flat(value)] if isinstance(lists, list | tuple) else [lists]
+
+
+def test_programs_of_an_analysis_are_counted():
+    rng = np.random.default_rng(1)
+    events = {name: ak.zip({"met": rng.exponential(100.0, 50)}) for name in ("signal", "background")}
+    data = Dataset.from_awkward(events, {"signal": np.full(50, 0.1), "background": np.full(50, 1.0)})
+
+    @stage(reads=("met",))
+    def select(events, cut):
+        return events.select(events.met > cut.met)
+
+    analysis = Analysis([select], [Channel("sr", "met", Regular(1, 0, 1000))], CountingModel(["signal"], 0.1))
+    found = list(programs(analysis, Parameters(met=Parameter(50.0, bounds=(0, 200))), data, runs=1))
+    assert [program.name for program in found] == ["step", "histograms, hard", "objective"]
+    assert all(program.equations > 0 and program.instructions > 0 for program in found)
+    assert [program.run is not None for program in found] == [True, True, False]

@@ -15,6 +15,7 @@ import numpy as np
 from hepgrad import ragged as rg
 
 from .dataset import Dataset
+from .precision import precise
 
 # ``program(shard, first, *arguments)``: hashable, pure, of arrays; see `Pool.total`
 Program: TypeAlias = Callable[..., Any]
@@ -114,11 +115,6 @@ def add_up(parts: Iterable[Any]) -> Any:
 @jax.jit
 def _add(a: Any, b: Any) -> Any:
     return jax.tree.map(jnp.add, a, b)
-
-
-def precise(x: jax.Array) -> jax.Array:
-    """Return floats in the highest precision that is enabled, for a sum over many shards; integers as they are."""
-    return x.astype(jnp.promote_types(x.dtype, float)) if jnp.issubdtype(x.dtype, jnp.floating) else x
 
 
 def _about_all(shards: Sequence[Dataset]) -> Dataset:

@@ -1,9 +1,11 @@
-"""Numbers that would become infinite in a lower precision."""
+"""The precision of sums, and numbers that would become infinite in a lower one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -26,3 +28,23 @@ def largest_beyond(arrays: Iterable[np.ndarray], dtype: np.dtype) -> float | Non
         if array.dtype.kind == "f" and array.dtype.itemsize > dtype.itemsize:
             largest = max(largest, float(np.abs(array).max(initial=0.0, where=np.isfinite(array))))
     return largest if largest > limit else None
+
+
+def precise(x: jax.Array) -> jax.Array:
+    """Return numbers in the highest precision that is enabled, for a sum over many parts; integers stay as they are.
+
+    Parameters
+    ----------
+    x
+        Of any shape.
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> from hepgrad.analysis.data.precision import precise
+    >>> with jax.enable_x64(True):
+    ...     print(precise(jnp.float32(1)).dtype)
+    float64
+    """
+    # the type and not `float`, which promotion takes for a number that gives way to float32
+    return x.astype(jnp.promote_types(x.dtype, jnp.result_type(float))) if jnp.issubdtype(x.dtype, jnp.floating) else x

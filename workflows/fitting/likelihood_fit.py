@@ -13,7 +13,8 @@ import numpy as np
 
 from hepgrad.analysis import FitError, Model
 from hepgrad.analysis.statistics.fitting import fit as best_fit
-from hepgrad.analysis.statistics.inference import asimov_data, discovery, hypotest, impacts, upper_limit
+from hepgrad.analysis.statistics.inference import asimov_data, discovery, hypotest, upper_limit
+from hepgrad.analysis.statistics.inference.ranking import impacts_at
 from hepgrad.analysis.statistics.measurement import goodness_of_fit, postfit_yields, prefit_yields, scan
 
 from ..errors import InputError
@@ -137,15 +138,12 @@ def fit(
         tell = watch or (lambda what, done, of: None)
         found: dict[str, Any] = {}
         tell("fit", 0, 1)
-        if "impacts" in asked:
-            tell("impacts", 0, 1)
-            # compiled, because it then tells which of its fits did not converge; the first of them is that of all
-            found["impacts"] = jax.jit(impacts)(model, sample)
-            tell("impacts", 1, 1)
-        best = found["impacts"].best if found and found["impacts"].best.converged else best_fit(model, sample)
+        best = best_fit(model, sample)
         tell("fit", 1, 1)
         result = LikelihoodFit.of(read.source, data, model, sample, best, dict(fixed or {}))
         compute: dict[str, Callable[[], Any]] = {
+            # which of its fits did not converge is told with them
+            "impacts": lambda: impacts_at(model, sample, best),
             "significance": lambda: _significance(model, sample),
             "limit": lambda: _limit(model, sample, level, test_stat, points, tell),
             "scan": lambda: scan(

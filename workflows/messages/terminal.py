@@ -27,10 +27,9 @@ def visible(text: str, encoding: str = "utf-8") -> str:
     >>> print(visible("σ > 5", "ascii"))
     \u03c3 > 5
     """
-    if not (text.isascii() and text.isprintable()):
-        shown = (c if c == "\n" or unicodedata.category(c) not in HIDDEN else _escaped(c) for c in text)
-        text = "".join(shown).encode(encoding, "backslashreplace").decode(encoding)
-    return text
+    if not text.isprintable():
+        text = "".join(c if c == "\n" or unicodedata.category(c) not in HIDDEN else _escaped(c) for c in text)
+    return text if text.isascii() else text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _escaped(character: str) -> str:

@@ -14,6 +14,8 @@ import mplhep
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
@@ -46,11 +48,12 @@ _CHANGES = {
     "legend.fontsize": 10,
     "legend.frameon": False,
     "lines.linewidth": 1.6,
-    "savefig.dpi": 160,
     "svg.hashsalt": "hepgrad",
 }
 
 
+# dots per inch
+RESOLUTION = 160
 # what would mean something else between dollar signs
 MATHTEXT = str.maketrans({character: rf"\{character}" for character in " #$%&_{}"})
 # what mplhep has for experiments
@@ -143,13 +146,18 @@ class Plot:
             # laid out once, and not again for each format
             figure.draw_without_rendering()
             figure.set_layout_engine("none")
-            for suffix, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
-                with folder.writing(f"plots/{self.name}.{suffix}") as path:
-                    figure.savefig(path, format=suffix, metadata=metadata)
+            figure.dpi = RESOLUTION
+            # `Figure.savefig` draws each twice, the first time for a layout of its own
+            with folder.writing(f"plots/{self.name}.png") as path:
+                FigureCanvasAgg(figure).print_png(path)
+            with folder.writing(f"plots/{self.name}.pdf") as path:
+                FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None})
             if self.numbers is not None:
                 header, *rows = self.numbers()
                 folder.write_csv(f"plots/{self.name}.csv", header, rows)
-            return as_svg(figure), notes
+            buffer = io.StringIO()
+            FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+            return buffer.getvalue(), notes
 
 
 def _made_drawable(figure: Figure) -> list[str]:
@@ -170,11 +178,3 @@ def _made_drawable(figure: Figure) -> list[str]:
                 artist.set_parse_math(False)
                 wrong.append(text)
     return list(dict.fromkeys(wrong))
-
-
-def as_svg(figure: Figure) -> str:
-    """Return a figure as SVG text."""
-    buffer = io.StringIO()
-    metadata: dict[str, Any] = {"Date": None}
-    figure.savefig(buffer, format="svg", metadata=metadata)
-    return buffer.getvalue()

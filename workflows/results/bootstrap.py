@@ -17,6 +17,7 @@ from hepgrad.analysis import Analysis, Cuts, Dataset, Events, Folds, Hard, Param
 from hepgrad.analysis.data.pool import Pool, add_up
 from hepgrad.analysis.data.split import Part
 from hepgrad.analysis.optimisation import FitTally
+from hepgrad.analysis.statistics.inference.batches import in_batches
 from hepgrad.analysis.statistics.objectives import NO_FIT, Evaluation, Merit
 
 COLUMN = "bootstrap"
@@ -206,7 +207,7 @@ class _Replicas:
 
         # the selection does not depend on the key, so that side by side only histograms are filled several times
         keys = jax.random.split(jax.random.key(seed), self.replicas)
-        return jax.lax.map(one, keys, batch_size=max(1, AT_ONCE // events))
+        return in_batches(one, keys, size=max(1, AT_ONCE // events))
 
 
 @functools.partial(jax.jit, static_argnames="analysis")

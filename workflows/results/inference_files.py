@@ -9,8 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from hepgrad.analysis import Analysis, Dataset, FitError, HistoSys, Model, NormSys, Result, to_workspace
-from hepgrad.analysis.statistics.inference import Impacts, asimov_data, breakdown, impacts
+from hepgrad.analysis import Analysis, Dataset, FitError, HistoSys, Model, NormSys, Result, fit, to_workspace
+from hepgrad.analysis.statistics.inference import Impacts, asimov_data, breakdown
+from hepgrad.analysis.statistics.inference.ranking import impacts_at
 
 from ..errors import InputWarning
 from . import file_names
@@ -54,12 +55,7 @@ def write_inference(
             file_names.SYSTEMATICS, SOURCE_COLUMNS, (row for name, m in models.items() for row in source_rows(name, m))
         )
         try:
-            # compiled, because it then tells which fits did not converge instead of giving up all of them
-            compiled = jax.jit(impacts)
-            fits = {name: compiled(optimum, sample) for name, sample in samples.items()}
-            for name, fitted in fits.items():
-                if not fitted.best.converged:
-                    raise FitError(f"the fit to the {TITLES[name]} data did not converge from any of its starts")
+            fits = {name: _impacts(optimum, sample, TITLES[name]) for name, sample in samples.items()}
             bounds = np.asarray(optimum.bounds)[optimum.index(str(optimum.parameter_of_interest))]
             moved = impact_rows(list(fits.values())[-1], str(optimum.parameter_of_interest), bounds)
             folder.write_csv(file_names.IMPACTS, ("parameter", *FITTED, CUT_OFF, *IMPACTS), moved)
@@ -69,6 +65,15 @@ def write_inference(
         except FitError as error:
             missing = f"{file_names.IMPACTS}, {file_names.PULLS} and {file_names.UNCERTAINTY}"
             warnings.warn(f"there are no {missing}: {error}", InputWarning, stacklevel=2)
+
+
+def _impacts(model: Model, data: Any, title: str) -> Impacts:
+    """Return pulls and impacts, with the flags of the fits behind them; a fit of all parameters that fails raises."""
+    try:
+        best = fit(model, data)
+    except FitError as error:
+        raise FitError(f"{title} data: {error}") from None
+    return impacts_at(model, data, best)
 
 
 def source_rows(point: str, model: Model) -> Iterator[tuple[str, str, str, str, str, float, float, float]]:

@@ -99,12 +99,23 @@ def impacts(model: Model, data: Any, parameter: str | None = None) -> Impacts:
     ...     print(result.ranking(), result.postfit_up.round(3), result.constraint.round(3))
     ['xsec'] [ 0.  -0.5] [0. 1.]
     """
-    warn_if_single("impacts")
-    index = component(model, parameter)
-    data = jnp.asarray(data, model.templates.nominal.dtype)
-    result = _impacts(model, data, fit(model, data), index)
+    result = impacts_at(model, data, fit(model, data), parameter)
     require(result.converged, "the fits for the impacts of some parameters did not converge")
     return result
+
+
+def impacts_at(model: Model, data: Any, best: FitResult, parameter: str | None = None) -> Impacts:
+    """Return pulls and impacts around a fit that was made; `Impacts.converged` tells which fits to believe.
+
+    Parameters
+    ----------
+    model, data, parameter
+        As for `impacts`.
+    best
+        The fit of all parameters.
+    """
+    warn_if_single("impacts")
+    return _impacts(model, jnp.asarray(data, model.templates.nominal.dtype), best, component(model, parameter))
 
 
 @jax.jit

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from rich.console import Console
 
+from hepgrad.analysis.statistics.inference.batches import in_batches
 from hepgrad.analysis.statistics.objectives import Merit
 
 from ...scanning.search import Contest
@@ -144,7 +145,7 @@ def information(
     """
 
     def bins_of(sample: jax.Array) -> jax.Array:
-        return jax.lax.map(functools.partial(bin_of, network), sample, batch_size=_PIECE)
+        return in_batches(functools.partial(bin_of, network), sample, size=_PIECE)
 
     return hard_shapes(bins_of, events, BINS).information()
 

@@ -33,11 +33,6 @@ def largest_beyond(arrays: Iterable[np.ndarray], dtype: np.dtype) -> float | Non
 def precise(x: jax.Array) -> jax.Array:
     """Return numbers in the highest precision that is enabled, for a sum over many parts; integers stay as they are.
 
-    Parameters
-    ----------
-    x
-        Of any shape.
-
     Examples
     --------
     >>> import jax, jax.numpy as jnp

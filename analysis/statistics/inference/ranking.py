@@ -105,15 +105,7 @@ def impacts(model: Model, data: Any, parameter: str | None = None) -> Impacts:
 
 
 def impacts_at(model: Model, data: Any, best: FitResult, parameter: str | None = None) -> Impacts:
-    """Return pulls and impacts around a fit that was made; `Impacts.converged` tells which fits to believe.
-
-    Parameters
-    ----------
-    model, data, parameter
-        As for `impacts`.
-    best
-        The fit of all parameters.
-    """
+    """Return pulls and impacts around a fit of all parameters; `Impacts.converged` tells which fits to believe."""
     warn_if_single("impacts")
     return _impacts(model, jnp.asarray(data, model.templates.nominal.dtype), best, component(model, parameter))
 

@@ -16,7 +16,7 @@ from ..data.split import Part, Split
 from ..parameters.bounds import Bounds, Projection
 from ..parameters.parameters import Parameters
 from ..selection.cut import Hard
-from .attempt import best_of
+from .attempt import Attempt, best_of
 from .checkpoint import Checkpoint
 from .goal import Goal
 from .loop import Course, Watcher, failed
@@ -123,6 +123,7 @@ class Search:
         watchers: Sequence[Watcher] = (),
         save: Callable[[Checkpoint], None] | None = None,
         resume: Checkpoint | None = None,
+        attempts: tuple[Attempt, ...] = (),
     ) -> Result:
         """Return where the objective is largest; see `optimize`.
 
@@ -132,6 +133,8 @@ class Search:
             As for `optimize`.
         steps_on
             From `steps_on`, for events of these shapes.
+        attempts
+            The descents, where they were made already: only their end is evaluated.
 
         Raises
         ------
@@ -147,11 +150,12 @@ class Search:
         # first, while another thread compiles the program of the steps; the end is evaluated by the same programs
         start = Point.of(self.analysis, train, held_out, parameters, soft, where="the start")
 
-        now = course.to_the_end(resume or course.begin(begin or parameters))
-        for another in starts[len(now.finished) :]:
-            now = course.to_the_end(course.begin(another, (*now.finished, now.attempt)))
+        if not attempts:
+            now = course.to_the_end(resume or course.begin(begin or parameters))
+            for another in starts[len(now.finished) :]:
+                now = course.to_the_end(course.begin(another, (*now.finished, now.attempt)))
+            attempts = (*now.finished, now.attempt)
 
-        attempts = (*now.finished, now.attempt)
         best = best_of(attempts)
         if not math.isfinite(best.best_value):
             what = "every point that was checked with hard cuts"

@@ -32,6 +32,7 @@ from .optimisation import (
     split,
 )
 from .parameters.bounds import Projection, Smooth
+from .parameters.choice import WholeNumber, WorkingPoint
 from .parameters.edges import Edges
 from .parameters.optimisable import Optimisable
 from .parameters.parameter import Parameter
@@ -125,6 +126,8 @@ __all__ = [
     "Variable",
     "Watcher",
     "Weights",
+    "WholeNumber",
+    "WorkingPoint",
     "available_stages",
     "check",
     "cross_fit",

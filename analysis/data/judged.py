@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ..parameters.parameters import Parameters
@@ -40,30 +40,30 @@ class Judged:
     groups: tuple[tuple[Pool, Parameters], ...]
 
     @classmethod
-    def of(cls, sample: Part, parameters: Parameters) -> Judged:
-        """Return events that are all judged by the same values.
+    def of(cls, sample: Part | Folds, *parameters: Parameters) -> Judged:
+        """Return events that are all judged by the same values, or those of each fold by values of their own.
 
         Parameters
         ----------
         sample
             The events.
-        parameters
-            The values.
-        """
-        return cls(((Pool.of(sample), parameters),))
+        *parameters
+            The values: once, or for each fold.
 
-    @classmethod
-    def by_fold(cls, folds: Folds, parameters: Sequence[Parameters]) -> Judged:
-        """Return all events, those of each fold with values of their own.
-
-        Parameters
-        ----------
-        folds
-            The events.
-        parameters
-            The values for each fold.
+        Raises
+        ------
+        ValueError
+            When there are neither as many values as folds, nor one for all.
         """
-        return cls(tuple((Pool.of(folds.alone(fold)), at) for fold, at in enumerate(parameters)))
+        groups = len(parameters)
+        if groups != 1 and not (isinstance(sample, Folds) and groups == len(sample)):
+            there = f"{len(sample)} folds" if isinstance(sample, Folds) else "events without folds"
+            raise ValueError(f"expected parameters once, or for each fold, got {groups} of them for {there}")
+        if not isinstance(sample, Folds):
+            return cls(((Pool.of(sample), *parameters),))
+        if groups == 1:
+            return cls(((Pool.of(sample.data), *parameters),))
+        return cls(tuple((Pool.of(sample.alone(fold)), at) for fold, at in enumerate(parameters)))
 
     @property
     def about(self) -> Dataset:

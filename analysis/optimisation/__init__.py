@@ -11,7 +11,7 @@ from .fingerprint import differences, fingerprint
 from .gradient_descent import optimize
 from .loop import Watcher
 from .penalty import MaximumChange, MinimumYield, Penalty
-from .result import EVALUATIONS, Outcome, Point, Result
+from .result import EVALUATIONS, Fold, Outcome, Point, Result
 from .schedule import Anneal, Schedule
 from .starts import draw_starts
 from .steps import Position
@@ -23,6 +23,7 @@ __all__ = [
     "Checkpoint",
     "CrossFit",
     "FitTally",
+    "Fold",
     "Folds",
     "MaximumChange",
     "MinimumYield",

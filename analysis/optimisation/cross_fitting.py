@@ -210,7 +210,7 @@ def _together(analysis: Analysis, folds: Folds, start: Parameters, results: Sequ
     def trained(which: str, reading: Reading) -> Outcome:
         every = [getattr(result.optimum, which).histograms for result in results]
         mean = jax.tree.map(lambda *each: jnp.mean(jnp.stack(each), axis=0), *every)
-        pool, at = Judged.of(folds.data, start).groups[0]
+        pool, at = Judged.of(folds, start).groups[0]
         return Outcome.of_histograms(analysis, mean, pool, at, reading, where="the mean of the folds")
 
     def point(judged: Judged, where: str, at: Parameters, train: Sequence[Outcome] = ()) -> Point:
@@ -219,9 +219,9 @@ def _together(analysis: Analysis, folds: Folds, start: Parameters, results: Sequ
         flow = judged.total(Count(analysis), Hard())
         return Point(at, soft_train, seen[0], hard_train, seen[1], flow)
 
-    before = point(Judged.of(folds.data, start), "the start, all events", start)
+    before = point(Judged.of(folds, start), "the start, all events", start)
     means = trained("soft_train", soft), trained("hard_train", Hard())
-    after = point(Judged.by_fold(folds, optima), "the sum of the folds", middle.optimum.parameters, means)
+    after = point(Judged.of(folds, *optima), "the sum of the folds", middle.optimum.parameters, means)
     return Result(before, after, middle.attempts, analysis.merit, tuple(map(Fold.of, results)))
 
 

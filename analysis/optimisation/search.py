@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from .attempt import Attempt, best_of
 from .checkpoint import Checkpoint
 from .goal import Goal
 from .loop import Course, Watcher, failed
+from .neighbours import best_neighbour
 from .penalty import Penalty
 from .plan import Plan
 from .programs.sharded import over_shards
@@ -155,6 +157,7 @@ class Search:
             for another in starts[len(now.finished) :]:
                 now = course.to_the_end(course.begin(another, (*now.finished, now.attempt)))
             attempts = (*now.finished, now.attempt)
+        attempts = tuple(best_neighbour(each, functools.partial(course.hard, course.choosing)) for each in attempts)
 
         best = best_of(attempts)
         if not math.isfinite(best.best_value):

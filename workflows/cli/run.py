@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   hepgrad run zprime --set parameters.met=80 parameters.btag.frozen=true anneal.stop=0.05
   hepgrad run zprime --config hepgrad-runs/zprime/config.toml --output again
   hepgrad run my_search:WORKFLOW --data my_events --steps 500 --starts 4
+  hepgrad run my_search:WORKFLOW --folds 5
   hepgrad run my_search:WORKFLOW --backend out-of-core --cache /scratch/cache
 """
 
@@ -46,10 +47,21 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--unblind", action="store_true", help="look at the observed events, once the cuts are optimised"
     )
+    parser.add_argument(
+        "--moving",
+        action=argparse.BooleanOptionalAction,
+        help="move every cut alone: flat regions, round values, bounds (default: if it takes half a minute at most)",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--steps", metavar="N", type=positive, help="steps of the optimisation")
     parser.add_argument(
         "--starts", metavar="N", type=positive, help="start from N points, drawn at random after the first"
+    )
+    parser.add_argument(
+        "--folds",
+        metavar="K",
+        type=positive,
+        help="cross-fit: each event is judged by cuts found without it",
     )
     parser.add_argument("--seed", metavar="N", type=int, help="draw other points to start from")
     together = parser.add_argument_group("several processes, on one machine or many", TOGETHER)
@@ -73,15 +85,16 @@ def carry_out(arguments: argparse.Namespace) -> int:
     from ..studies.study import Study
 
     common = {name: getattr(arguments, name) for name in ("output", "overwrite", "quiet")}
-    with _together(arguments), prepared(arguments, "steps", "starts", "seed") as (workflow, reading):
+    with _together(arguments), prepared(arguments, "steps", "starts", "seed", "folds") as (workflow, reading):
         if arguments.dry_run:
             output = arguments.output or RUNS / workflow.name
             return show_removed(output, beside(output, CHECKPOINT))
         if isinstance(workflow, Study):
-            check_study(workflow, arguments, "resume", "starts", "unblind")
+            check_study(workflow, arguments, "resume", "starts", "unblind", "folds")
             workflow.run(**common)
         else:
-            run(workflow, resume=arguments.resume, unblind=arguments.unblind, **reading, **common)
+            how = {name: getattr(arguments, name) for name in ("resume", "unblind", "moving")}
+            run(workflow, **how, **reading, **common)
     return 0
 
 

@@ -10,6 +10,8 @@ HISTORY, CUTFLOW = "history.csv", "cutflow.csv"
 RESULT = "result.json"
 HISTOGRAMS, HISTOGRAMS_ROOT = "histograms.json", "histograms.root"
 OBSERVED = "observed.json"
+# cuts that were moved one by one
+ROBUSTNESS = "robustness.json"
 WORKSPACE = "workspace.json"
 SYSTEMATICS, IMPACTS, PULLS = "systematics.csv", "impacts.csv", "pulls.csv"
 # the parts of the uncertainty of the parameter of interest

@@ -85,6 +85,7 @@ def run(
     folds: int | None = None,
     unblind: bool = False,
     moving: bool | None = None,
+    repeats: int = 0,
     cache: str | Path | None = None,
     skip_bad_files: bool = False,
     backend: Backend | str | None = None,
@@ -123,7 +124,10 @@ def run(
         Once the cuts are optimised, look at the observed events of the signal selection; without it they are not used.
     moving
         Move every cut alone, and tell which values are as good (`hepgrad.workflows.robustness`); by default where that
-        takes no more than half a minute.
+        takes no more than half a minute. Each is also left out, to find a selection with fewer cuts that is as good.
+    repeats
+        Search again so often, on bootstrap replicas of the training events and from other starts: which cuts are
+        determined by the data, and which by chance.
     cache
         Folder in which the columns that are read are kept for the next run; they are not kept by default.
     skip_bad_files
@@ -176,6 +180,7 @@ def run(
                 resume=resume,
                 unblind=unblind,
                 moving=moving,
+                repeats=repeats,
                 reading={"cache": cache, "skip_bad_files": skip_bad_files, "backend": backend},
             )
             if not writes:
@@ -226,6 +231,7 @@ def _found(
     resume: bool,
     unblind: bool,
     moving: bool | None,
+    repeats: int,
     reading: dict[str, Any],
 ) -> _Found:
     """Read the events, optimise, and look at what was found; nothing is written but checkpoints."""
@@ -242,10 +248,11 @@ def _found(
         "save": None if jax.process_index() else checkpoint.save,
         "resume": saved,
     }
+    events: Split | Folds
     judging: Part | Folds
     if workflow.folds > 1:
         with watching(console) as watch:
-            judging = load_folds(workflow, fileset, watch=watch, **reading)
+            events = judging = load_folds(workflow, fileset, watch=watch, **reading)
         with progress(console, workflow.steps, workflow.analysis.merit) as watchers:
             how["begin"] = functools.partial(_best_draw, workflow)
             result = cross_fit(workflow.analysis, judging, watchers=watchers, **how).whole
@@ -266,7 +273,8 @@ def _found(
         observation = observe(workflow.analysis, observed, result, about)
     flows = soft_cutflows(result, workflow.analysis, judging)
     control = control_rows(workflow, result, judging, observed)
-    stability = Stability.of(workflow, result, judging, console, moving=moving)
+    steps = {name: how[name] for name in ("optimizer", "steps", "anneal", "check_every")}
+    stability = Stability.of(workflow, result, events, console, moving=moving, repeats=repeats, how=steps)
     return _Found(result, improvement, about, flows, observation, control, stability)
 
 

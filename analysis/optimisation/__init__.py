@@ -11,6 +11,7 @@ from .fingerprint import differences, fingerprint
 from .gradient_descent import optimize
 from .loop import Watcher
 from .penalty import MaximumChange, MinimumYield, Penalty
+from .programs.averaged import averaged
 from .result import EVALUATIONS, Fold, Outcome, Point, Result
 from .schedule import Anneal, Schedule
 from .starts import draw_starts
@@ -36,6 +37,7 @@ __all__ = [
     "Schedule",
     "Split",
     "Watcher",
+    "averaged",
     "cross_fit",
     "differences",
     "draw_starts",

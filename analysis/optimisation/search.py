@@ -24,6 +24,7 @@ from .loop import Course, Watcher, failed
 from .neighbours import best_neighbour
 from .penalty import Penalty
 from .plan import Plan
+from .programs.resampled import on_replicas
 from .programs.sharded import over_shards
 from .result import Point, Result
 from .schedule import Anneal, Schedule
@@ -42,11 +43,14 @@ class Search:
         How a step is made.
     plan
         When what happens.
+    resample
+        Seed of the replicas that steps are made on; None for the events as they are.
     """
 
     analysis: Analysis
     descent: Descent
     plan: Plan
+    resample: int | None = None
 
     @classmethod
     def of(
@@ -64,13 +68,14 @@ class Search:
         patience: int | None = None,
         steps_per_call: int = 1,
         save_every: int | None = None,
+        resample: int | None = None,
     ) -> Search:
         """Return the search with the arguments of `optimize`.
 
         Parameters
         ----------
         analysis, parameters, optimizer, bounds, penalties, steps, anneal, anneal_bandwidth, check_every, patience, \
-        steps_per_call, save_every
+        steps_per_call, save_every, resample
             As for `optimize`.
 
         Raises
@@ -91,7 +96,8 @@ class Search:
             patience=patience,
         )
         goal = Goal(analysis, tuple(penalties))
-        return cls(analysis, Descent(goal, parameters, optimizer or optax.adam(0.1), bounds or Projection()), plan)
+        descent = Descent(goal, parameters, optimizer or optax.adam(0.1), bounds or Projection())
+        return cls(analysis, descent, plan, resample)
 
     def steps_on(self, train: Part) -> Callable[[Any], Advance]:
         """Return a function from training events to one that makes steps on them; it begins to compile at once.
@@ -104,8 +110,12 @@ class Search:
         Raises
         ------
         ValueError
-            When several steps per call are to go over shards.
+            When several steps per call are to go over shards, or are each to have a replica.
         """
+        if self.resample is not None:
+            if not isinstance(train, Dataset) or self.plan.steps_per_call > 1:
+                raise ValueError("steps on replicas are made one by one, and need all training events in one data set")
+            return on_replicas(self.descent, train, self.resample)
         if isinstance(train, Dataset):
             start = self.descent.start(self.descent.parameters)
             return program_of_steps(self.descent, train, start, self.plan.steps_per_call)

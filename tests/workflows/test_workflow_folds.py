@@ -61,8 +61,9 @@ def made(workflow, tmp_path_factory):
     compiled, original = [], search.program_of_steps
     with pytest.MonkeyPatch.context() as patch, jax.enable_x64(True):
         patch.setattr(search, "program_of_steps", lambda *given: compiled.append(given) or original(*given))
-        result = run(workflow, output=folder, quiet=True, unblind=True)
-    assert len(compiled) == 1
+        result = run(workflow, output=folder, quiet=True, unblind=True, moving=True, repeats=2)
+    # one for all folds, and one for all repetitions, in which events are replicas
+    assert len(compiled) == 2
     return result, folder
 
 
@@ -100,6 +101,13 @@ def test_the_table_says_it(made):
     page = (folder / "report.html").read_text()
     assert "with hard cuts, cross-fitted, every event judged by cuts that never saw it: <b>" in page
     assert "Overtraining" not in page
+    for text in ("Cuts that are as good, hard", "spread", "all rounded", "Loss when one cut is left out", "2 searches"):
+        assert text in page
+    for plot in ("profiles", "repeats"):
+        assert (folder / "plots" / f"{plot}.csv").exists()
+    assert {"robustness.json", "simpler.json", "repeated.json"} <= set(
+        json.loads((folder / "run.json").read_text())["files"]
+    )
 
 
 def test_the_folder_tells_it_again(made):
@@ -153,10 +161,10 @@ def test_a_run_that_was_interrupted_in_the_second_fold_goes_on_to_the_same_bits(
         with monkeypatch.context() as patch:
             patch.setattr(CheckpointFile, "save", save)
             with pytest.raises(KeyboardInterrupt):
-                run(blinded, output=tmp_path / "run", quiet=True)
+                run(blinded, output=tmp_path / "run", quiet=True, moving=False)
         before = len(saved)
         monkeypatch.setattr("hepgrad.workflows.execution.write_report", lambda *arguments: None)
-        again = run(blinded, output=tmp_path / "run", quiet=True, resume=True)
+        again = run(blinded, output=tmp_path / "run", quiet=True, resume=True, moving=False)
     assert before == 3
     for one, other in zip(again.folds, result.folds, strict=True):
         assert one.parameters.to_dict() == other.parameters.to_dict()

@@ -52,6 +52,13 @@ def add(commands: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="move every cut alone: flat regions, round values, bounds (default: if it takes half a minute at most)",
     )
+    parser.add_argument(
+        "--repeats",
+        metavar="N",
+        type=positive,
+        default=0,
+        help="search again N times, on replicas of the events and from other starts: the spread of every cut",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--steps", metavar="N", type=positive, help="steps of the optimisation")
     parser.add_argument(
@@ -90,10 +97,10 @@ def carry_out(arguments: argparse.Namespace) -> int:
             output = arguments.output or RUNS / workflow.name
             return show_removed(output, beside(output, CHECKPOINT))
         if isinstance(workflow, Study):
-            check_study(workflow, arguments, "resume", "starts", "unblind", "folds")
+            check_study(workflow, arguments, "resume", "starts", "unblind", "folds", "moving", "repeats")
             workflow.run(**common)
         else:
-            how = {name: getattr(arguments, name) for name in ("resume", "unblind", "moving")}
+            how = {name: getattr(arguments, name) for name in ("resume", "unblind", "moving", "repeats")}
             run(workflow, **how, **reading, **common)
     return 0
 

@@ -204,7 +204,8 @@ def _cuts(every: Sequence[Parameters], names: Names) -> Iterator[Piece]:
                 text, told[name] = network, network
             elif not isinstance(spec, Edges):
                 if isinstance(spec, Choice):
-                    (value,) = spec.elements(parameters.stored(name)).values()
+                    (number,) = spec.elements(parameters.stored(name)).values()
+                    value = int(number) if number.is_integer() else number
                 text, told[name] = literal(value, f"parameter {name!r}"), value
                 text = f"np.array({text}, np.float32)" if isinstance(value, list) else text
             else:

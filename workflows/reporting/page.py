@@ -27,7 +27,7 @@ from .gallery import Gallery
 from .history import plot_objective, plot_parameters
 from .overtraining import overtraining_numbers, overtraining_table, plot_overtraining
 from .slopes import slopes_table
-from .stability.profiles import profile_plots, profile_tables, stored_robustness
+from .stability import stability_plots, stability_tables, stored_stability
 from .style import Plot, luminosity_text
 from .subject import Subject
 from .systematics import systematics_plots, systematics_tables
@@ -125,7 +125,7 @@ def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
     observation = stored.observation
     tables = [*result.tables(), slopes_table(result), *([] if observation is None else observation.tables())]
     flows = _flows(result, stored)
-    moved = stored_robustness(folder.path, result.start.parameters)
+    moved = stored_stability(folder.path, result.start.parameters)
     # heading, and what is below it; an empty section is left out
     sections = {
         "Result": _paragraphs([f"{stored.improvement}.", *_fits(result), *subject.notes])
@@ -134,7 +134,7 @@ def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
         "Control plots": drawn(control_plots(folder.path, subject)),
         "Convergence": drawn(history_plots(result, subject)),
         # the events of all folds are the same ones: their difference from those trained on stands in the result
-        "Robustness": _side_by_side(map(html_table, profile_tables(moved))) + drawn(profile_plots(moved)),
+        "Robustness": _side_by_side(map(html_table, stability_tables(moved))) + drawn(stability_plots(moved)),
         "Overtraining": ""
         if result.folds
         else f"<p>{OVERTRAINING}</p>\n"

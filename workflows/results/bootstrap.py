@@ -13,14 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from hepgrad import ragged as rg
-from hepgrad.analysis import Analysis, Cuts, Dataset, Events, Folds, Hard, Parameters, Result, stage
+from hepgrad.analysis import Analysis, Dataset, Folds, Hard, Parameters, Result
 from hepgrad.analysis.data.judged import Judged
 from hepgrad.analysis.data.split import Part
 from hepgrad.analysis.optimisation import FitTally
+from hepgrad.analysis.optimisation.programs.resampled import COLUMN, resample
 from hepgrad.analysis.optimisation.result import CROSS_FITTED
 from hepgrad.analysis.statistics.objectives import NO_FIT, Evaluation, Merit
 
-COLUMN = "bootstrap"
 # numbers of times that are kept side by side: replicas times events of a block
 AT_ONCE = 500_000
 # of the replicas: when the fits of more than this share fail, the spread of the others is not that of all
@@ -141,12 +141,6 @@ def _told(value: float, uncertainty: float) -> str:
     return f"{value:.4g} +- " + ("(unknown: too many fits failed)" if math.isnan(uncertainty) else f"{uncertainty:.2g}")
 
 
-@stage(reads=(COLUMN,), name=COLUMN)
-def _resample(events: Events, cut: Cuts) -> Events:
-    # as often as it is drawn: its weight counts n times and its squared weight too
-    return dataclasses.replace(events, probability=events.probability * getattr(events, COLUMN))
-
-
 def bootstrap(
     analysis: Analysis, sample: Part, parameters: Parameters, *, replicas: int = 200, seed: int = 0
 ) -> np.ndarray:
@@ -228,7 +222,7 @@ def replicated_objective(analysis: Analysis, judged: Judged, *, replicas: int, s
         The events, and the values that they are judged by.
     """
     # folds are the same blocks with other weights, so that an event is drawn as often in each
-    templates = judged.total(_Replicas(analysis.insert(_resample), replicas), np.int64(seed))
+    templates = judged.total(_Replicas(analysis.insert(resample), replicas), np.int64(seed))
     return np.asarray(_merits(analysis, templates, judged.about).believed)
 
 

@@ -129,6 +129,25 @@ class CutProfile:
         return float(self.values[at]), float(self.loss[at]), float(self.loss_uncertainty[at])
 
 
+@dataclasses.dataclass(frozen=True)
+class OtherOption:
+    """The objective with one option of a choice, hard; the other parameters at their optimum.
+
+    Attributes
+    ----------
+    name, word
+        Of the parameter and of the option.
+    objective, loss, loss_uncertainty
+        As in `CutProfile`.
+    """
+
+    name: str
+    word: str
+    objective: float
+    loss: float
+    loss_uncertainty: float
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Robustness:
     """Profiles of all cuts, and the optimum with rounded cuts; prints itself.
@@ -147,6 +166,8 @@ class Robustness:
         With these cuts together, evaluated again with hard cuts: regions that are flat one by one need not be together.
     rounded_loss, rounded_loss_uncertainty
         As in `CutProfile`.
+    options
+        Every option of each free choice.
     """
 
     merit: Merit
@@ -156,6 +177,7 @@ class Robustness:
     rounded_objective: float
     rounded_loss: float
     rounded_loss_uncertainty: float
+    options: tuple[OtherOption, ...] = ()
 
     @property
     def is_as_good(self) -> bool:
@@ -169,15 +191,15 @@ class Robustness:
         table = plain_table("Cuts that are as good, hard", "parameter", right=right, last=("unit",))
         sides = [f"{abs(side):g} width {'lower' if side < 0 else 'higher'}" for side in SHIFTS]
         shares = [f"{100 * share:+.0f} % signal" for share in EFFICIENCIES]
-        cuts = [f"at {share}" for share in shares]
-        columns = (*sides, *(each for pair in zip(shares, cuts, strict=True) for each in pair))
+        places = [f"at {share}" for share in shares]
+        columns = (*sides, *(each for pair in zip(shares, places, strict=True) for each in pair))
         shifted = plain_table("Loss when one cut moves, hard", "parameter", right=columns)
         for p in self.profiles:
             spreads = [f"{p.spread:.2g}"] if several else []
             table.add_row(p.name, f"{p.optimum:.4g}", *spreads, *(f"{v:.4g}" for v in (p.rounded, *p.flat)), p.unit)
-            cells = [_loss(*p.shifted(side)) for side in SHIFTS]
+            cells = [loss_text(*p.shifted(side)) for side in SHIFTS]
             for value, *loss in map(p.with_efficiency, EFFICIENCIES):
-                cells += [_loss(*loss), "-" if math.isnan(value) else f"{value:.4g}"]
+                cells += [loss_text(*loss), "-" if math.isnan(value) else f"{value:.4g}"]
             shifted.add_row(p.name, *cells)
         together = plain_table(f"{self.merit.title}, hard", "cuts", right=("value", "loss"))
         together.add_row("optimum", self.merit.text(self.objective, ".3f"), "-")
@@ -185,14 +207,19 @@ class Robustness:
         together.add_row(
             "all rounded: the suggestion" if self.is_as_good else "all rounded: not as good together",
             rounded,
-            _loss(self.rounded_loss, self.rounded_loss_uncertainty),
+            loss_text(self.rounded_loss, self.rounded_loss_uncertainty),
         )
         bounds = plain_table("Cuts at a bound", "parameter", "bound", right=("beyond it", "loss there"))
         for p in self.profiles:
             if p.beyond is not None:
                 value, *loss = p.beyond
-                bounds.add_row(p.name, p.bound, f"{value:.4g}", _loss(*loss))
-        return [table, shifted, together, *([bounds] if bounds.rows else [])]
+                bounds.add_row(p.name, p.bound, f"{value:.4g}", loss_text(*loss))
+        choices = plain_table("Options of each choice, hard", "parameter", "option", right=("value", "loss"))
+        for option in self.options:
+            value = self.merit.text(option.objective, ".3f")
+            choices.add_row(option.name, option.word, value, loss_text(option.loss, option.loss_uncertainty))
+        cuts = [table, shifted, together] if self.profiles else []
+        return [*cuts, *(each for each in (bounds, choices) if each.rows)]
 
     def __str__(self) -> str:
         return as_text(*self.tables())
@@ -210,6 +237,7 @@ class Robustness:
             "merit": dataclasses.asdict(self.merit),
             **{name: plain(float(getattr(self, name))) for name in rest},
             "rounded": self.rounded.to_dict(),
+            "options": [{k: plain(v) for k, v in dataclasses.asdict(option).items()} for option in self.options],
             "profiles": [
                 {
                     field.name: plain(value.tolist() if isinstance(value, np.ndarray) else value)
@@ -245,8 +273,16 @@ class Robustness:
             tuple(map(profile, told["profiles"])),
             parameters.replace(**told["rounded"]),
             *(number(told[f"rounded_{name}"]) for name in ("objective", "loss", "loss_uncertainty")),
+            tuple(OtherOption(**{k: number(v) for k, v in option.items()}) for option in told["options"]),
         )
 
 
-def _loss(value: float, uncertainty: float) -> str:
+def loss_text(value: float, uncertainty: float) -> str:
+    """Return a loss as tables tell it.
+
+    Parameters
+    ----------
+    value, uncertainty
+        NaN where there is none.
+    """
     return "-" if math.isnan(value) else f"{value:.3f} +- {uncertainty:.3f}"

@@ -19,6 +19,7 @@ from hepgrad.analysis import (
     Parameter,
     Parameters,
     Regular,
+    WorkingPoint,
     stage,
 )
 from hepgrad.workflows.results.cut_values import roundest, with_number
@@ -183,3 +184,22 @@ def test_a_cut_of_a_cross_fit_is_moved_in_all_folds(data):
     both = jax.tree.map(lambda a, b: a + b, *histograms)
     assert found.objective == pytest.approx(float(ANALYSIS.figure_of_merit(both, data)), rel=1e-5)
     assert "spread" in str(found)
+
+
+def test_all_options_of_a_choice_are_told(data, parameters):
+    @stage(reads=("x", "y"))
+    def tagged(events, cut):
+        return events.select(events.x > cut.x)
+
+    analysis = Analysis([tagged], ANALYSIS.channels, ANALYSIS.model)
+    points = {"loose": 1.0, "medium": 2.0, "tight": 3.0}
+    chosen = Parameters(x=WorkingPoint(points, "medium"))
+    found = robustness(analysis, data, chosen, replicas=5)
+    assert [(each.name, each.word) for each in found.options] == [("x", word) for word in points]
+    for each in found.options:
+        expected = float(analysis.evaluate(data, chosen.replace(x=each.word), Hard()))
+        assert each.objective == pytest.approx(expected, rel=1e-5)
+        assert each.loss == pytest.approx(found.objective - expected, abs=1e-4)
+        assert each.word in str(found)
+    again = Robustness.from_dict(json.loads(json.dumps(found.to_dict())), chosen)
+    assert str(again) == str(found)

@@ -1,67 +1,34 @@
-"""Plots of the objective against the value of each cut, and the tables beside them."""
+"""The plot of the objective against the value of each cut."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from rich.table import Table
 
-from hepgrad.analysis import Parameters
-
-from ...files.stored_files import read_json
 from ...results.cut_profiles import Robustness
-from ...results.file_names import ROBUSTNESS
 from ..style import OPTIMUM_COLOR, SOFT_COLOR, Plot, new_figure
 
 COLUMNS = (4, 3)
 PROFILE_COLUMNS = ("parameter", "value", "objective", "loss", "loss_uncertainty", "signal")
 
 
-def stored_robustness(folder: Path, parameters: Parameters) -> Robustness | None:
-    """Return what a run told of moved cuts; None where it did not move any.
-
-    Parameters
-    ----------
-    folder
-        Of the run.
-    parameters
-        Of its analysis.
-    """
-    path = folder / ROBUSTNESS
-    return Robustness.from_dict(read_json(path), parameters) if path.exists() else None
-
-
-def profile_tables(found: Robustness | None) -> list[Table]:
-    """Return the tables of the report; none where no cuts were moved.
+def profile_plot(found: Robustness) -> Plot:
+    """Return the plot of the report.
 
     Parameters
     ----------
     found
-        From `stored_robustness`.
+        What was found.
     """
-    return [] if found is None else found.tables()
-
-
-def profile_plots(found: Robustness | None) -> list[Plot]:
-    """Return the plots of the report; none where no cuts were moved.
-
-    Parameters
-    ----------
-    found
-        From `stored_robustness`.
-    """
-    if found is None:
-        return []
     caption = (
         "The loss of the objective when one cut is moved and the others stay: hard cuts on events that had no part in "
         "choosing them. The bars are the uncertainty of the difference from the optimum (star); within the shaded "
         "region the events cannot tell the values apart, and the line is the roundest value in it. Grey: out of bounds."
     )
-    return [Plot("profiles", caption, lambda: plot_profiles(found), lambda: profile_rows(found))]
+    return Plot("profiles", caption, lambda: plot_profiles(found), lambda: profile_rows(found))
 
 
 def profile_rows(found: Robustness) -> Iterator[tuple[Any, ...]]:

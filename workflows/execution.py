@@ -39,7 +39,8 @@ from hepgrad.analysis.data.pool import Pool
 from hepgrad.analysis.data.split import Part
 
 from .backends import Backend
-from .backends.loading import load_events, load_folds
+from .backends.loading import load_events as load_events
+from .backends.loading import load_folds
 from .checkpoint import CheckpointFile
 from .defaults import RUNS
 from .errors import InputError, InputWarning
@@ -291,7 +292,8 @@ def _observed(workflow: Workflow, fileset: Fileset) -> Dataset | Folds:
     numbered = dataclasses.replace(workflow, analysis=workflow.analysis.insert(_numbered))
     observed = workflow.source.observed(numbered, fileset)
     number = np.asarray(observed.columns.columns[EVENT])
-    return Folds(observed, fold_numbers(number.ravel(), workflow.folds).reshape(number.shape), workflow.folds)
+    fold = fold_numbers(number.ravel(), workflow.folds).reshape(number.shape)
+    return Folds(observed, jnp.asarray(fold, jnp.int32), workflow.folds)
 
 
 def _write(

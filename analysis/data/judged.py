@@ -60,9 +60,9 @@ class Judged:
             there = f"{len(sample)} folds" if isinstance(sample, Folds) else "events without folds"
             raise ValueError(f"expected parameters once, or for each fold, got {groups} of them for {there}")
         if not isinstance(sample, Folds):
-            return cls(((Pool.of(sample), *parameters),))
+            return cls(((Pool.of(sample), parameters[0]),))
         if groups == 1:
-            return cls(((Pool.of(sample.data), *parameters),))
+            return cls(((Pool.of(sample.data), parameters[0]),))
         return cls(tuple((Pool.of(sample.alone(fold)), at) for fold, at in enumerate(parameters)))
 
     @property

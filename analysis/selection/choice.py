@@ -85,7 +85,7 @@ class Chosen(Threshold):
 
         def expectation(*each: jax.Array) -> jax.Array:
             # events stay in their own precision
-            return sum(w.astype(jnp.result_type(x)) * x for w, x in zip(self.weights, each, strict=True))  # type: ignore[return-value]
+            return sum(w.astype(jnp.result_type(x)) * x for w, x in zip(self.weights, each, strict=True))
 
         return rg.apply(expectation, *values, operation="a choice")
 

@@ -97,7 +97,8 @@ class Improvement:
             sign * (optimum - start),
             _spread(replicated[1] - replicated[0]),
             replicas,
-            *(int(np.isnan(figures).sum()) for figures in replicated),
+            int(np.isnan(replicated[0]).sum()),
+            int(np.isnan(replicated[1]).sum()),
             CROSS_FITTED if result.folds else "held-out events",
         )
 

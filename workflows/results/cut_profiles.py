@@ -216,8 +216,8 @@ class Robustness:
                 bounds.add_row(p.name, p.bound, f"{value:.4g}", loss_text(*loss))
         choices = plain_table("Options of each choice, hard", "parameter", "option", right=("value", "loss"))
         for option in self.options:
-            value = self.merit.text(option.objective, ".3f")
-            choices.add_row(option.name, option.word, value, loss_text(option.loss, option.loss_uncertainty))
+            figure = self.merit.text(option.objective, ".3f")
+            choices.add_row(option.name, option.word, figure, loss_text(option.loss, option.loss_uncertainty))
         cuts = [table, shifted, together] if self.profiles else []
         return [*cuts, *(each for each in (bounds, choices) if each.rows)]
 
@@ -272,9 +272,22 @@ class Robustness:
             number(told["objective"]),
             tuple(map(profile, told["profiles"])),
             parameters.replace(**told["rounded"]),
-            *(number(told[f"rounded_{name}"]) for name in ("objective", "loss", "loss_uncertainty")),
-            tuple(OtherOption(**{k: number(v) for k, v in option.items()}) for option in told["options"]),
+            number(told["rounded_objective"]),
+            number(told["rounded_loss"]),
+            number(told["rounded_loss_uncertainty"]),
+            tuple(OtherOption(**numbers_or_words(option)) for option in told["options"]),
         )
+
+
+def numbers_or_words(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry of JSON, which has no word for NaN, with NaN where there is nothing.
+
+    Parameters
+    ----------
+    told
+        Of a table.
+    """
+    return {key: math.nan if value is None else value for key, value in told.items()}
 
 
 def loss_text(value: float, uncertainty: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hepgrad.analysis import Parameter, Parameters
+from hepgrad.analysis.parameters.choice import Choice
 
 
 def roundest(low: float, high: float, near: float) -> float:
@@ -95,3 +96,30 @@ def free_numbers(parameters: Parameters) -> dict[str, float]:
         return isinstance(spec, Parameter) and not spec.frozen
 
     return {name: value for name, value in parameters.numbers().items() if is_one(name)}
+
+
+def free_choices(parameters: Parameters) -> dict[str, tuple[str, ...]]:
+    """Return the options of the choices that an optimisation moves, by name.
+
+    Parameters
+    ----------
+    parameters
+        All of them.
+    """
+    free = {name: parameters.specs[name] for name in parameters.free}
+    return {name: tuple(spec.options) for name, spec in free.items() if isinstance(spec, Choice)}
+
+
+def with_option(parameters: Parameters, name: str, word: str) -> Parameters:
+    """Return parameters with another option of one choice.
+
+    Parameters
+    ----------
+    parameters
+        All of them.
+    name
+        Of the choice.
+    word
+        Of the option.
+    """
+    return parameters.replace(**{name: word})

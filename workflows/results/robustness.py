@@ -9,12 +9,11 @@ import numpy as np
 from hepgrad.analysis import Analysis, Folds, Parameters
 from hepgrad.analysis.data.judged import Judged
 from hepgrad.analysis.data.split import Part
-from hepgrad.analysis.parameters.choice import Choice
 
 from .cut_profiles import EFFICIENCIES, NEARBY, OtherOption
 from .cut_profiles import CutProfile as CutProfile
 from .cut_profiles import Robustness as Robustness
-from .cut_values import free_numbers, with_number
+from .cut_values import free_choices, free_numbers, with_number, with_option
 from .scene import Scene
 
 
@@ -74,7 +73,7 @@ def robustness(
         raise ValueError(f"needs at least 2 points and 2 replicas, got {points} and {replicas}")
     judged = Judged.of(sample, *parameters)
     every = [free_numbers(at) for at in parameters]
-    choices = [name for name in parameters[0].free if isinstance(parameters[0].specs[name], Choice)]
+    choices = free_choices(parameters[0])
     if not every[0] and not choices:
         raise ValueError(f"none of the parameters {list(parameters[0])} is a free number, whose value could be moved")
     scene = Scene(analysis, judged, replicas, seed)
@@ -86,9 +85,9 @@ def robustness(
     rounded = judged.changed(round_all)
     loss = scene.loss(rounded)
     options = [
-        OtherOption(name, word, *scene.loss(judged.changed(lambda at, n=name, w=word: at.replace(**{n: w}))))
-        for name in choices
-        for word in parameters[0].specs[name].options
+        OtherOption(name, word, *scene.loss(judged.changed(functools.partial(with_option, name=name, word=word))))
+        for name, words in choices.items()
+        for word in words
     ]
     return Robustness(analysis.merit, scene.best, tuple(profiles), rounded.parameters[0], *loss, tuple(options))
 
@@ -104,6 +103,5 @@ def evaluations(parameters: Parameters, points: int) -> int:
         As for `robustness`.
     """
     numbers = len(free_numbers(parameters))
-    choices = [spec for name, spec in parameters.specs.items() if isinstance(spec, Choice) and name in parameters.free]
     several = points + len(NEARBY) + 1 + len(EFFICIENCIES)
-    return numbers * several + sum(len(spec.options) for spec in choices)
+    return numbers * several + sum(map(len, free_choices(parameters).values()))

@@ -91,11 +91,13 @@ class Scene:
             yields |= self._keeping(name, (1 + change) * yields[optimum], optimum, yields)
         values = np.array(sorted(yields))
         told = [self.loss(self.moved(name, value)) for value in values.tolist()]
-        columns = (np.array(column) for column in zip(*told, strict=True))
+        objective, loss, uncertainty = (np.array(column) for column in zip(*told, strict=True))
         spec = first.specs[name.partition("[")[0]]
         spread = float(np.std(optima, ddof=1)) if len(optima) > 1 else 0.0
         signal = np.array([yields[value] for value in values.tolist()])
-        return CutProfile(name, spec.unit, optimum, width, (low, high), values, *columns, signal, spread)
+        return CutProfile(
+            name, spec.unit, optimum, width, (low, high), values, objective, loss, uncertainty, signal, spread
+        )
 
     def moved(self, name: str, value: float) -> Judged:
         """Return the events, judged with another value of one number.

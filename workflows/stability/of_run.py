@@ -81,8 +81,15 @@ class Stability:
             # a search is on all folds but one
             split = data if isinstance(data, Split) else next(iter(data))
             optimum = result.judging[0]
-            asked = {"repeats": repeats, "seed": workflow.seed, "parameters": workflow.parameters}
-            repeated = repeat_search(workflow.analysis, split, optimum, **asked, **(how or {}))
+            repeated = repeat_search(
+                workflow.analysis,
+                split,
+                optimum,
+                parameters=workflow.parameters,
+                repeats=repeats,
+                seed=workflow.seed,
+                **(how or {}),
+            )
         return cls(moved, fewer, repeated)
 
     def tables(self) -> list[Table]:
@@ -122,5 +129,5 @@ def _moved(
         told = "there are many events, cuts and replicas: how much each cut matters is left out; --moving tells it"
         console.print(told, soft_wrap=True)
         return None, None
-    at = workflow.analysis, judging, *result.judging
-    return robustness(*at, points=POINTS, **how), simpler(*at, **how)
+    moved = robustness(workflow.analysis, judging, *result.judging, points=POINTS, **how)
+    return moved, simpler(workflow.analysis, judging, *result.judging, **how)

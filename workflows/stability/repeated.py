@@ -20,6 +20,7 @@ from hepgrad.analysis.statistics.objectives import Merit
 
 # of the spread of values drawn anywhere in the range: below the first a cut is determined, above the second not
 DETERMINED, BY_CHANCE = 1 / 3, 2 / 3
+ARRAYS = ("bounds", "optimum", "values", "starts", "trained", "held_out")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,8 +99,7 @@ class RepeatedSearch:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it; `from_dict` is the inverse."""
-        told = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        arrays = {k: _plain(v) for k, v in told.items() if isinstance(v, np.ndarray)}
+        arrays = {name: _plain(getattr(self, name)) for name in ARRAYS}
         return {"merit": dataclasses.asdict(self.merit), "names": self.names, "units": self.units, **arrays}
 
     @classmethod
@@ -111,9 +111,8 @@ class RepeatedSearch:
         told
             From JSON.
         """
-        words = ("names", "units")
-        arrays = {key: np.array(value, float) for key, value in told.items() if key not in ("merit", *words)}
-        return cls(Merit(**told["merit"]), *(tuple(told[name]) for name in words), **arrays)
+        arrays = {key: np.array(told[key], float) for key in ARRAYS}
+        return cls(merit=Merit(**told["merit"]), names=tuple(told["names"]), units=tuple(told["units"]), **arrays)
 
 
 def repeat_search(

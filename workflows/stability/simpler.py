@@ -18,8 +18,8 @@ from hepgrad.analysis.parameters.choice import Choice
 from hepgrad.analysis.printing import as_text
 from hepgrad.analysis.statistics.objectives import Merit
 
-from ..results.cut_profiles import loss_text
-from ..results.cut_values import free_numbers, with_number
+from ..results.cut_profiles import loss_text, numbers_or_words
+from ..results.cut_values import free_choices, free_numbers, with_number, with_option
 from ..results.scene import Scene
 
 
@@ -111,10 +111,8 @@ class Simpler:
             From JSON.
         """
         numbers = ("objective", "minimal_objective", "minimal_loss", "minimal_loss_uncertainty")
-        left_out = tuple(
-            LeftOut(**{k: math.nan if v is None else v for k, v in each.items()}) for each in told["left_out"]
-        )
-        figures = {name: math.nan if told[name] is None else told[name] for name in numbers}
+        left_out = tuple(LeftOut(**numbers_or_words(each)) for each in told["left_out"])
+        figures = numbers_or_words({name: told[name] for name in numbers})
         return cls(merit=Merit(**told["merit"]), left_out=left_out, dropped=tuple(told["dropped"]), **figures)
 
 
@@ -172,8 +170,7 @@ def cuts_of(parameters: Parameters) -> list[str]:
     parameters
         Of an analysis.
     """
-    choices = [name for name in parameters.free if isinstance(parameters.specs[name], Choice)]
-    return [*free_numbers(parameters), *choices]
+    return [*free_numbers(parameters), *free_choices(parameters)]
 
 
 def evaluations(parameters: Parameters) -> int:
@@ -194,10 +191,10 @@ def _loosest(scene: Scene, name: str) -> tuple[str, Callable[[Parameters], Param
     spec = first.specs[name.partition("[")[0]]
     changes: dict[str, Callable[[Parameters], Parameters]]
     if isinstance(spec, Choice):
-        changes = {word: lambda at, word=word: at.replace(**{name: word}) for word in spec.options}
+        changes = {word: functools.partial(with_option, name=name, word=word) for word in spec.options}
     else:
         changes = {
-            f"{value:.4g} {spec.unit}".rstrip(): lambda at, value=value: with_number(at, name, value)
+            f"{value:.4g} {spec.unit}".rstrip(): functools.partial(with_number, name=name, value=value)
             for value in first.ranges()[name]
         }
     return max(changes.items(), key=lambda each: scene.signal(scene.judged.changed(each[1])))

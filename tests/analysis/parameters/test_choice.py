@@ -29,6 +29,7 @@ from hepgrad.analysis import (
     stage,
     window,
 )
+from hepgrad.analysis.comparisons import distances
 from hepgrad.analysis.parameters.parameters import Parameters as Same
 from hepgrad.workflows.skim import Loosest
 
@@ -168,3 +169,17 @@ def test_a_skim_keeps_what_any_option_accepts():
     assert [len(jets) for jets in kept.Jet] == [1, 2]
     two = Loosest(ANALYSIS, Parameters(**{**specs, "jets": WholeNumber(2, bounds=(2, 3))}), margin=0.0)(events)
     assert [len(jets) for jets in two.Jet] == [2]
+
+
+def test_thresholds_are_watched_beside_choices():
+    """What a parameter is compared with is told of thresholds; a choice among numbers stays one."""
+
+    @stage(reads=("Jet_tag",))
+    def both(events, cut):
+        jets = events.Jet.select(events.Jet.tag > cut.least).select(events.Jet.tag > cut.btag)
+        return events.select(jets.at_least(cut.jets)).with_field(one=jets.count() * 0 + 0.5)
+
+    specs = {"btag": WorkingPoint(POINTS), "jets": WholeNumber(1, bounds=(1, 4))}
+    cuts = Parameters(least=Parameter(0.1, bounds=(0, 0.5)), **specs)
+    analysis = Analysis([both], ANALYSIS.channels, ANALYSIS.model)
+    assert list(distances(analysis, drawn(3), cuts)) == ["least"]

@@ -136,7 +136,7 @@ def simpler(
     names = cuts_of(parameters[0])
     if not names:
         raise ValueError(
-            f"none of the parameters {list(parameters[0])} is a free number or choice, which could be loose"
+            f"none of the parameters {list(parameters[0])} is a free number or a choice: none can be loose"
         )
     scene = Scene(analysis, Judged.of(sample, *parameters), replicas, seed)
     loosest = {name: _loosest(scene, name) for name in names}

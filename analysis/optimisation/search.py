@@ -15,13 +15,14 @@ from ..data.dataset import Dataset
 from ..data.pool import Pool
 from ..data.split import Part, Split
 from ..parameters.bounds import Bounds, Projection
+from ..parameters.neighbours import neighbours
 from ..parameters.parameters import Parameters
 from ..selection.cut import Hard
+from ..statistics.objectives import Evaluation
 from .attempt import Attempt, best_of
 from .checkpoint import Checkpoint
 from .goal import Goal
 from .loop import Course, Watcher, failed
-from .neighbours import best_neighbour
 from .penalty import Penalty
 from .plan import Plan
 from .programs.resampled import on_replicas
@@ -178,3 +179,24 @@ class Search:
             what = "the optimum, with hard cuts on held-out events"
             raise failed(what, Goal(self.analysis), held_out, best.best, Hard())
         return Result(start, optimum, attempts, self.analysis.merit)
+
+
+def best_neighbour(attempt: Attempt, evaluate: Callable[[Parameters], Evaluation]) -> Attempt:
+    """Return an attempt whose best point is better than all points that differ from it in a single choice.
+
+    Parameters
+    ----------
+    attempt
+        At its end.
+    evaluate
+        The goal with hard cuts on the events that choose.
+    """
+    better = True
+    while better:
+        better = False
+        for point in neighbours(attempt.best):
+            found = evaluate(point)
+            if bool(found.converged) and float(found.value) > attempt.best_value:
+                attempt = dataclasses.replace(attempt, best=point, best_value=float(found.value))
+                better = True
+    return attempt

@@ -24,6 +24,7 @@ from .optimisation import (
     Schedule,
     Split,
     Watcher,
+    averaged,
     cross_fit,
     draw_starts,
     fold_numbers,
@@ -32,6 +33,7 @@ from .optimisation import (
     split,
 )
 from .parameters.bounds import Projection, Smooth
+from .parameters.choice import WholeNumber, WorkingPoint
 from .parameters.edges import Edges
 from .parameters.optimisable import Optimisable
 from .parameters.parameter import Parameter
@@ -141,7 +143,10 @@ __all__ = [
     "WeightSet",
     "WeightVariation",
     "Weights",
+    "WholeNumber",
+    "WorkingPoint",
     "available_stages",
+    "averaged",
     "check",
     "cross_fit",
     "default_block_size",

@@ -14,6 +14,7 @@ from hepgrad import ragged as rg
 from .analysis import Analysis
 from .data.dataset import Dataset
 from .parameters.parameters import Parameters
+from .selection.choice import Chosen
 from .selection.cut import Hard
 from .selection.event_numbers import Numbers, in_rows
 from .selection.events import Events
@@ -64,6 +65,8 @@ class _WatchedArray(ThresholdArray):
 
 
 def _watched(threshold: Any, notes: _Notes) -> Any:
+    if isinstance(threshold, Chosen):
+        return threshold  # no width of its decides anything
     if isinstance(threshold, Threshold):
         return _Watched(threshold.value, threshold.width, threshold.reading, notes)
     if isinstance(threshold, ThresholdArray):

@@ -65,11 +65,19 @@ class CheckpointFile:
         self.remove()
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint over the last one."""
-        attempts = (*checkpoint.finished, checkpoint.attempt)
+        """Write a checkpoint over the last one.
+
+        Parameters
+        ----------
+        checkpoint
+            The state between two steps.
+        """
+        descents = [(fold, each) for fold, done in enumerate(checkpoint.folds) for each in done]
+        descents += [(len(checkpoint.folds), each) for each in (*checkpoint.finished, checkpoint.attempt)]
+        attempts = [attempt for _, attempt in descents]
         leaves = jax.tree.leaves((checkpoint.position, [(attempt.start, attempt.best) for attempt in attempts]))
         # JSON keeps floating-point numbers without loss
-        told = {"format": FORMAT, "settings": self.settings, "attempts": [_told(attempt) for attempt in attempts]}
+        told = {"format": FORMAT, "settings": self.settings, "attempts": [_told(*each) for each in descents]}
         text, arrays = json.dumps(told), [np.asarray(_bare(leaf)) for leaf in leaves]
         named: dict[str, Any] = {f"leaf{i}": array for i, array in enumerate(arrays)}
         with replacing(self.path) as temporary, temporary.open("wb") as file:
@@ -108,7 +116,10 @@ class CheckpointFile:
             )
             if not all(np.isfinite(_bare(leaf)).all() for leaf in jax.tree.leaves((position.coordinates, points))):
                 raise ValueError("it holds numbers that are not finite")
-        return Checkpoint(position, attempts[-1], attempts[:-1])
+        # those of the fold that was interrupted, and of the ones before it; without folds there is one
+        folds = [_whole(facts.get("fold", 0)) for facts in told]
+        by_fold = [tuple(a for a, of in zip(attempts, folds, strict=True) if of == n) for n in range(folds[-1] + 1)]
+        return Checkpoint(position, attempts[-1], by_fold[-1][:-1], tuple(by_fold[:-1]))
 
     def _read(self) -> tuple[dict[str, Any], list[Any], list[np.ndarray]]:
         """Return the settings, what is told of the descents, and the arrays."""
@@ -142,9 +153,9 @@ class CheckpointFile:
         self.path.unlink(missing_ok=True)
 
 
-def _told(attempt: Attempt) -> dict[str, Any]:
+def _told(fold: int, attempt: Attempt) -> dict[str, Any]:
     history = [dataclasses.asdict(record) for record in attempt.history]
-    found = {"best_value": attempt.best_value, "best_step": attempt.best_step, "failed": attempt.failed}
+    found = {"best_value": attempt.best_value, "best_step": attempt.best_step, "failed": attempt.failed, "fold": fold}
     return {**found, "history": history}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import functools
 import importlib.metadata
 import platform
 import time
@@ -15,24 +16,33 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from hepgrad.analysis import (
     Cutflow,
+    Cuts,
     Dataset,
     Diagnosis,
+    Events,
+    Folds,
     Parameters,
     Result,
     Split,
     check,
+    cross_fit,
     draw_starts,
+    fold_numbers,
     optimize,
+    stage,
 )
 from hepgrad.analysis.data.pool import Pool
+from hepgrad.analysis.data.split import Part
 
-from .backends import Backend, find_backend
-from .cache import Cache
+from .backends import Backend
+from .backends.loading import load_events as load_events
+from .backends.loading import load_folds
 from .checkpoint import CheckpointFile
-from .defaults import CACHE, RUNS
+from .defaults import RUNS
 from .errors import InputError, InputWarning
 from .export import Exported, write_selection
 from .files.lock import locked
@@ -41,8 +51,7 @@ from .messages.progress import progress
 from .messages.redaction import portable, redacted
 from .messages.terminal import Console
 from .read import Fileset
-from .read.collect import Recipe
-from .read.reader import ReadWatcher, Request
+from .read.collect import EVENT
 from .read.watching import watching
 from .reporting import Subject, notes, write_report
 from .results import file_names
@@ -57,7 +66,7 @@ from .run_result import RunResult
 from .scanning.search import search_cuts
 from .settings.config import as_toml, effective_settings, laid_over
 from .settings.deciding import settings
-from .skim import Loosest
+from .stability import Stability
 from .workflow import Workflow
 
 PACKAGES = ("hepgrad", "jax", "jaxlib", "optax", "numpy", "awkward", "uproot", "hist")
@@ -74,7 +83,10 @@ def run(
     resume: bool = False,
     starts: int | None = None,
     seed: int | None = None,
+    folds: int | None = None,
     unblind: bool = False,
+    moving: bool | None = None,
+    repeats: int = 0,
     cache: str | Path | None = None,
     skip_bad_files: bool = False,
     backend: Backend | str | None = None,
@@ -106,8 +118,17 @@ def run(
         Points to start from; the workflow's own number by default.
     seed
         Of the points that are drawn; the workflow's own by default.
+    folds
+        Cross-fit: so many optimisations, each event judged by the one that never saw it; the workflow's own number by
+        default.
     unblind
         Once the cuts are optimised, look at the observed events of the signal selection; without it they are not used.
+    moving
+        Move every cut alone, and tell which values are as good (`hepgrad.workflows.robustness`); by default where that
+        takes no more than half a minute. Each is also left out, to find a selection with fewer cuts that is as good.
+    repeats
+        Search again so often, on bootstrap replicas of the training events and from other starts: which cuts are
+        determined by the data, and which by chance.
     cache
         Folder in which the columns that are read are kept for the next run; they are not kept by default.
     skip_bad_files
@@ -131,7 +152,7 @@ def run(
     FitError
         When a fit does not converge, as for `optimize`.
     """
-    workflow = laid_over(workflow, data=data, steps=steps, starts=starts, seed=seed)
+    workflow = laid_over(workflow, data=data, steps=steps, starts=starts, seed=seed, folds=folds)
     if unblind and workflow.source is None:
         raise InputError(f"workflow {workflow.name!r} has no observed events, there is nothing to unblind")
     output = RUNS / workflow.name if output is None else Path(output)
@@ -159,6 +180,8 @@ def run(
                 checkpoint,
                 resume=resume,
                 unblind=unblind,
+                moving=moving,
+                repeats=repeats,
                 reading={"cache": cache, "skip_bad_files": skip_bad_files, "backend": backend},
             )
             if not writes:
@@ -197,6 +220,7 @@ class _Found:
     flows: dict[str, Cutflow]
     observation: Observation | None
     control: list[tuple[Any, ...]]
+    stability: Stability
 
 
 def _found(
@@ -207,40 +231,69 @@ def _found(
     *,
     resume: bool,
     unblind: bool,
+    moving: bool | None,
+    repeats: int,
     reading: dict[str, Any],
 ) -> _Found:
     """Read the events, optimise, and look at what was found; nothing is written but checkpoints."""
     optimizer = workflow.optimizer
     saved = checkpoint.load(workflow.parameters, optimizer) if resume else None
     console.print(f"{workflow.title}\nreading {redacted(str(fileset.source))}", soft_wrap=True)
-    with watching(console) as watch:
-        events = load_events(workflow, fileset, watch=watch, **reading)
-    with progress(console, workflow.steps, workflow.analysis.merit) as watchers:
-        result = optimize(
-            workflow.analysis,
-            events,
-            parameters=workflow.parameters,
-            begin=None if resume else _best_draw(workflow, events),
-            starts=draw_starts(workflow.parameters, workflow.starts - 1, key=jax.random.key(workflow.seed)),
-            optimizer=optimizer,
-            steps=workflow.steps,
-            anneal=workflow.anneal,
-            check_every=workflow.check_every,
-            watchers=watchers,
-            save=None if jax.process_index() else checkpoint.save,
-            resume=saved,
-        )
-    replicas = workflow.replicas
-    improvement = Improvement.of(result, workflow.analysis, events.held_out, replicas=replicas, seed=workflow.seed)
+    how: dict[str, Any] = {
+        "parameters": workflow.parameters,
+        "starts": draw_starts(workflow.parameters, workflow.starts - 1, key=jax.random.key(workflow.seed)),
+        "optimizer": optimizer,
+        "steps": workflow.steps,
+        "anneal": workflow.anneal,
+        "check_every": workflow.check_every,
+        "save": None if jax.process_index() else checkpoint.save,
+        "resume": saved,
+    }
+    events: Split | Folds
+    judging: Part | Folds
+    if workflow.folds > 1:
+        with watching(console) as watch:
+            events = judging = load_folds(workflow, fileset, watch=watch, **reading)
+        with progress(console, workflow.steps, workflow.analysis.merit) as watchers:
+            how["begin"] = functools.partial(_best_draw, workflow)
+            result = cross_fit(workflow.analysis, judging, watchers=watchers, **how).whole
+        about = judging.data
+    else:
+        with watching(console) as watch:
+            events = load_events(workflow, fileset, watch=watch, **reading)
+        with progress(console, workflow.steps, workflow.analysis.merit) as watchers:
+            how["begin"] = None if resume else _best_draw(workflow, events)
+            result = optimize(workflow.analysis, events, watchers=watchers, **how)
+        judging, about = events.held_out, Pool.of(events.held_out).about
+    improvement = Improvement.of(result, workflow.analysis, judging, replicas=workflow.replicas, seed=workflow.seed)
     for line in negative_bins(workflow.analysis, result.optimum):
         warnings.warn(line, InputWarning, stacklevel=3)
-    about, observation, observed = Pool.of(events.held_out).about, None, None
+    observation, observed = None, None
     if unblind and workflow.source is not None:
-        observed = workflow.source.observed(workflow, fileset)
+        observed = _observed(workflow, fileset)
         observation = observe(workflow.analysis, observed, result, about)
-    flows = soft_cutflows(result, workflow.analysis, events.held_out)
-    control = control_rows(workflow, result, events.held_out, observed)
-    return _Found(result, improvement, about, flows, observation, control)
+    flows = soft_cutflows(result, workflow.analysis, judging)
+    control = control_rows(workflow, result, judging, observed)
+    steps = {name: how[name] for name in ("optimizer", "steps", "anneal", "check_every")}
+    stability = Stability.of(workflow, result, events, console, moving=moving, repeats=repeats, how=steps)
+    return _Found(result, improvement, about, flows, observation, control, stability)
+
+
+@stage(reads=(EVENT,), name="event numbers")
+def _numbered(events: Events, cut: Cuts) -> Events:
+    return events
+
+
+def _observed(workflow: Workflow, fileset: Fileset) -> Dataset | Folds:
+    """Return the observed events, in folds where the prediction is."""
+    assert workflow.source is not None
+    if workflow.folds == 1:
+        return workflow.source.observed(workflow, fileset)
+    numbered = dataclasses.replace(workflow, analysis=workflow.analysis.insert(_numbered))
+    observed = workflow.source.observed(numbered, fileset)
+    number = np.asarray(observed.columns.columns[EVENT])
+    fold = fold_numbers(number.ravel(), workflow.folds).reshape(number.shape)
+    return Folds(observed, jnp.asarray(fold, jnp.int32), workflow.folds)
 
 
 def _write(
@@ -250,8 +303,9 @@ def _write(
     result, observation = found.result, found.observation
     told = effective_settings(workflow)
     folder.write_text(file_names.CONFIG, as_toml({**told, "data": portable(told["data"])}))
-    selection = write_selection(folder, workflow, result.optimum, fileset)
+    selection = write_selection(folder, workflow, result.optimum, fileset, result.judging)
     write_cutflow_latex(folder, result, {process.name: process.label for process in workflow.predicted})
+    found.stability.write(folder)
     if found.control:
         folder.write_csv(CONTROL, CONTROL_COLUMNS, found.control)
     write_results(folder, result, workflow.analysis, found.about, found.improvement, found.flows, observation)
@@ -263,6 +317,7 @@ def _write(
 
 def _show(found: _Found, console: Console) -> None:
     tables = [*found.result.tables(), *([] if found.observation is None else found.observation.tables())]
+    tables += found.stability.tables()
     console.print(*tables, sep="\n")
     console.print(str(found.improvement))
 
@@ -313,36 +368,6 @@ def located(workflow: Workflow) -> tuple[Workflow, Fileset]:
     fileset = fileset.with_layouts(workflow.layouts)
     luminosity = workflow.source.luminosity(fileset)
     return (workflow if luminosity is None else dataclasses.replace(workflow, luminosity=luminosity)), fileset
-
-
-def load_events(
-    workflow: Workflow,
-    fileset: Fileset,
-    *,
-    cache: str | Path | None = None,
-    skip_bad_files: bool = False,
-    backend: Backend | str | None = None,
-    watch: ReadWatcher | None = None,
-) -> Split:
-    """Return the events of a workflow.
-
-    Workflow and fileset are as from `located`, ``watch`` is told how far the reading has come; the rest is as for
-    `run`.
-    """
-    skim = Loosest(workflow.analysis, workflow.parameters) if isinstance(workflow.skim, str) else workflow.skim
-    request = Request(
-        tuple(workflow.analysis.reads),
-        tree=workflow.tree,
-        layout=workflow.layout,
-        skim=skim,
-        skip_bad_files=skip_bad_files,
-        not_finite=workflow.not_finite,
-    )
-    recipe = Recipe(workflow.ingredients(fileset), request, None if cache is None else Cache(Path(cache)))
-    Cache(Path(cache or CACHE)).tidy()
-    if backend is None or isinstance(backend, str):
-        backend = find_backend(backend, recipe, Path(cache or CACHE))
-    return backend.load(recipe, block_size=workflow.block_size, watch=watch)
 
 
 def run_facts(chosen: dict[str, Any], title: str, seconds: float) -> dict[str, Any]:

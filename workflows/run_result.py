@@ -48,7 +48,7 @@ class RunResult(Result):
         Path of the run folder.
     """
 
-    folder: Path
+    folder: Path = dataclasses.field(kw_only=True)
 
     @classmethod
     def of(cls, result: Result, folder: Path) -> RunResult:

@@ -90,6 +90,11 @@ class Workflow:
         In pb by sample, for filesets that do not say them.
     replicas
         Of the held-out events, for the bootstrap that tells how well the improvement is known; at least two.
+    folds
+        Cross-fitting: divide all events by their numbers (the column ``event``) into so many parts, optimise once for
+        each, on all events but those of that part, and judge every event by the cuts that never saw it. The result then
+        stands on all simulated events, and observed ones get the cuts of their number. With 1, the default, cuts are
+        optimised once, on one half of the events, and judged by the other half.
     skim
         Drops events and objects of a file that no cut values could accept, when they are read; ``"loosest"`` derives
         from the analysis which events these are (see `hepgrad.workflows.skim.Loosest`).
@@ -133,6 +138,7 @@ class Workflow:
     tree: str = "Events"
     cross_sections: Mapping[str, float] = dataclasses.field(default_factory=dict)
     replicas: int = 100
+    folds: int = 1
     skim: Callable[[ak.Array], ak.Array] | Literal["loosest"] | None = None
     not_finite: NotFinite = "refuse"
     plots: Sequence[Channel] = ()

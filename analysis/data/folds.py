@@ -37,6 +37,41 @@ class Folds:
     fold: jax.Array
     number: int
 
+    @classmethod
+    def of(cls, data: Dataset, fold: np.ndarray, number: int) -> Folds:
+        """Return the folds of simulated events, each of which can stand for the whole, and so can all others.
+
+        Parameters
+        ----------
+        data
+            All events.
+        fold
+            Integers from 0 to ``number - 1``, shape (blocks, events); those of events that fill up blocks mean nothing.
+        number
+            How many folds, at least 2.
+
+        Raises
+        ------
+        ValueError
+            When there are fewer than two folds, or a process has no events in a fold, or a sum of weights there or in
+            all others that is not positive.
+        """
+        if number < 2:
+            raise ValueError(f"needs at least two folds, got k={number}")
+        made = cls(data, jnp.asarray(fold, jnp.int32), number)
+        for index, process in enumerate(data.processes):
+            mine = np.asarray(data.process) == index
+            weight, of = np.asarray(data.weight, float)[mine], np.asarray(fold)[mine]
+            inside, events = np.bincount(of, weight, minlength=number), np.bincount(of, minlength=number)
+            for each in range(number):
+                if not (inside[each] > 0 and inside.sum() - inside[each] > 0):
+                    raise ValueError(
+                        f"process {process!r}: the {events[each]} events of fold {each + 1} of {number} have "
+                        f"a sum of weights of {inside[each]:g}, those of the others {inside.sum() - inside[each]:g}; "
+                        "both must be positive to stand for the whole process"
+                    )
+        return made
+
     def __iter__(self) -> Iterator[Split]:
         """Yield for each fold the split that trains on all other folds; both parts stand for all events."""
         return (
@@ -123,20 +158,9 @@ def folds(
     of = {
         name: fold_numbers(numbers.get(name), k, process=name, events=len(sample)) for name, sample in samples.items()
     }
-    for name, weight in weights.items():
-        inside = np.bincount(of[name], np.asarray(weight, float), minlength=k)
-        whole = inside.sum()
-        for fold in range(k):
-            if not (inside[fold] > 0 and whole - inside[fold] > 0):
-                raise ValueError(
-                    f"process {name!r}: the {np.count_nonzero(of[name] == fold)} events of fold {fold + 1} of {k} have "
-                    f"a sum of weights of {inside[fold]:g}, those of the others {whole - inside[fold]:g}; both must be "
-                    "positive to stand for the whole process"
-                )
     every = np.concatenate([of[name] for name in samples])
     # as `Dataset.from_awkward` fills up the last block
-    placed = every[np.arange(data.weight.size) % len(every)].reshape(data.weight.shape)
-    return Folds(data, jnp.asarray(placed, jnp.int32), k)
+    return Folds.of(data, every[np.arange(data.weight.size) % len(every)].reshape(data.weight.shape), k)
 
 
 def fold_numbers(numbers: np.ndarray | None, k: int, *, process: str = "data", events: int | None = None) -> np.ndarray:

@@ -11,7 +11,8 @@ from .fingerprints import differences, fingerprint
 from .gradient_descent import optimize
 from .loop import Watcher
 from .penalty import MaximumChange, MinimumYield, Penalty
-from .result import EVALUATIONS, Outcome, Point, Result
+from .programs.averaged import averaged
+from .result import EVALUATIONS, Fold, Outcome, Point, Result
 from .schedule import Anneal, Schedule
 from .starts import draw_starts
 from .steps import Position
@@ -23,6 +24,7 @@ __all__ = [
     "Checkpoint",
     "CrossFit",
     "FitTally",
+    "Fold",
     "Folds",
     "MaximumChange",
     "MinimumYield",
@@ -35,6 +37,7 @@ __all__ = [
     "Schedule",
     "Split",
     "Watcher",
+    "averaged",
     "cross_fit",
     "differences",
     "draw_starts",

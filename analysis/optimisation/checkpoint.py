@@ -20,8 +20,11 @@ class Checkpoint:
         The present descent.
     finished
         Descents from earlier starts.
+    folds
+        Of a cross-fit, the descents of each fold that is done.
     """
 
     position: Position
     attempt: Attempt
     finished: tuple[Attempt, ...] = ()
+    folds: tuple[tuple[Attempt, ...], ...] = ()

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from rich.table import Table
 
 from ..analysis import Analysis
 from ..data.folds import Folds
-from ..data.pool import Pool, add_up
+from ..data.judged import Judged
+from ..data.split import Split
+from ..parameters.parameter import Parameter
 from ..parameters.parameters import Parameters
 from ..printing import as_text
-from ..selection.cut import Hard
+from ..selection.cut import Hard, Reading
 from ..statistics.objectives import Merit
-from ..systematics import Templates
+from .checkpoint import Checkpoint
 from .loop import Watcher
-from .programs.of_shards import Fill
-from .result import Outcome, Result, compared, cuts_table, plain_table
+from .programs.of_shards import Count, Fill
+from .result import CROSS_FITTED, Fold, Outcome, Point, Result, compared, cuts_table, plain_table
 from .search import Search
 
 
@@ -31,19 +35,31 @@ class CrossFit:
     ----------
     results
         One for each fold: trained on all others, and judged on that one alone, scaled to the whole.
-    start
-        All events with the starting cuts, hard.
-    optimum
-        All events, hard, those of each fold with the cuts that never saw them: the sum of the folds' histograms is one
-        set of templates with the statistics of the whole simulation.
-    merit
-        How the objective is told.
+    whole
+        What they achieve together, told as a result is: its held-out events are all events, those of each fold with
+        the cuts that never saw them.
     """
 
     results: tuple[Result, ...]
-    start: Outcome
-    optimum: Outcome
-    merit: Merit
+    whole: Result
+
+    @property
+    def start(self) -> Outcome:
+        """All events with the starting cuts, hard."""
+        return self.whole.start.hard_held_out
+
+    @property
+    def optimum(self) -> Outcome:
+        """All events, hard, those of each fold with the cuts that never saw them.
+
+        The sum of the folds' histograms is one set of templates with the statistics of the whole simulation.
+        """
+        return self.whole.optimum.hard_held_out
+
+    @property
+    def merit(self) -> Merit:
+        """How the objective is told."""
+        return self.whole.merit
 
     @property
     def parameters(self) -> tuple[Parameters, ...]:
@@ -69,7 +85,9 @@ class CrossFit:
         return [self._merit_table(), self._cuts_table()]
 
     def _merit_table(self) -> Table:
-        table = plain_table(f"{self.merit.title}, hard cuts", "events", right=("start", "optimised", "gain"))
+        table = plain_table(
+            f"{self.merit.title}, hard cuts; {CROSS_FITTED}", "events", right=("start", "optimised", "gain")
+        )
         for number, result in enumerate(self.results, 1):
             for half in ("train", "held_out"):
                 a, b = (getattr(p, f"hard_{half}").objective for p in (result.start, result.optimum))
@@ -92,9 +110,11 @@ def cross_fit(
     folds: Folds,
     *,
     parameters: Parameters,
-    begin: Parameters | None = None,
+    begin: Callable[[Split], Parameters | None] | None = None,
     starts: Sequence[Parameters] = (),
     watchers: Sequence[Watcher] = (),
+    save: Callable[[Checkpoint], None] | None = None,
+    resume: Checkpoint | None = None,
     **how: Any,
 ) -> CrossFit:
     """Optimise once for each fold, on the events of all others, and judge each event by the cuts that never saw it.
@@ -109,10 +129,12 @@ def cross_fit(
         What is optimised.
     folds
         The events, from `hepgrad.analysis.folds`.
-    parameters, begin, starts, watchers
+    parameters, starts, watchers, save, resume
         As for `optimize`, for every fold.
+    begin
+        From the events of a fold to where its first descent begins; by default the parameters.
     **how
-        The other arguments of `optimize` but ``save`` and ``resume``: ``optimizer``, ``steps``, ``check_every``, ...
+        The other arguments of `optimize`: ``optimizer``, ``steps``, ``check_every``, ...
 
     Returns
     -------
@@ -146,22 +168,80 @@ def cross_fit(
     (2, True)
     """
     search = Search.of(analysis, parameters, **how)
+    finished = () if resume is None else resume.folds
     results: list[Result] = []
     steps_on = None
-    for data in folds:
+    for fold, data in enumerate(folds):
         steps_on = steps_on or search.steps_on(data.train)
-        results.append(search.run(data, steps_on, begin=begin, starts=starts, watchers=watchers))
-    whole, hard = Pool.of(folds.data), Hard()
-    start = whole.total(Fill(analysis), parameters, hard)
-    total: Templates = add_up(
-        Pool.of(folds.alone(fold)).total(Fill(analysis), result.optimum.parameters, hard)
-        for fold, result in enumerate(results)
-    )
+        done = tuple(result.attempts for result in results)
+
+        def save_all(now: Checkpoint, done: Any = done) -> None:
+            assert save is not None
+            save(dataclasses.replace(now, folds=done))
+
+        resumed = resume if fold == len(finished) else None
+        results.append(
+            search.run(
+                data,
+                steps_on,
+                begin=None if begin is None or resumed or fold < len(finished) else begin(data),
+                starts=starts,
+                watchers=watchers,
+                save=None if save is None else save_all,
+                resume=resumed,
+                attempts=finished[fold] if fold < len(finished) else (),
+            )
+        )
     return CrossFit(
-        tuple(results),
-        Outcome.of_histograms(analysis, start, whole, parameters, hard, where="the start, all events"),
-        Outcome.of_histograms(
-            analysis, total, whole, results[0].optimum.parameters, hard, where="the sum of the folds"
-        ),
-        analysis.merit,
+        tuple(results), _together(analysis, folds, parameters, results, search.plan.reading(search.plan.steps - 1))
     )
+
+
+def _together(analysis: Analysis, folds: Folds, start: Parameters, results: Sequence[Result], soft: Reading) -> Result:
+    """Return what the folds achieve together, as one result."""
+    optima = [result.optimum.parameters for result in results]
+    middle = results[middle_of(optima)]
+
+    def unseen(judged: Judged, reading: Reading, where: str) -> Outcome:
+        histograms = judged.total(Fill(analysis), reading)
+        at = judged.parameters[0]
+        return Outcome.of_histograms(analysis, histograms, judged.groups[0][0], at, reading, where=where)
+
+    def trained(which: str, reading: Reading) -> Outcome:
+        every = [getattr(result.optimum, which).histograms for result in results]
+        mean = jax.tree.map(lambda *each: jnp.mean(jnp.stack(each), axis=0), *every)
+        pool, at = Judged.of(folds, start).groups[0]
+        return Outcome.of_histograms(analysis, mean, pool, at, reading, where="the mean of the folds")
+
+    def point(judged: Judged, where: str, at: Parameters, train: Sequence[Outcome] = ()) -> Point:
+        seen = [unseen(judged, reading, where) for reading in (soft, Hard())]
+        soft_train, hard_train = train or seen
+        flow = judged.total(Count(analysis), Hard())
+        return Point(at, soft_train, seen[0], hard_train, seen[1], flow)
+
+    before = point(Judged.of(folds, start), "the start, all events", start)
+    means = trained("soft_train", soft), trained("hard_train", Hard())
+    after = point(Judged.of(folds, *optima), "the sum of the folds", middle.optimum.parameters, means)
+    return Result(before, after, middle.attempts, analysis.merit, tuple(map(Fold.of, results)))
+
+
+def middle_of(points: Sequence[Parameters]) -> int:
+    """Return which of several points is closest to all others: the one with the smallest sum of distances.
+
+    Parameters
+    ----------
+    points
+        Values of the same parameters; only numbers that are free count, in units of their scale.
+
+    Examples
+    --------
+    >>> from hepgrad.analysis import Parameter, Parameters
+    >>> from hepgrad.analysis.optimisation.cross_fitting import middle_of
+    >>> middle_of([Parameters(met=Parameter(met, bounds=(0, 100))) for met in (20.0, 31.0, 90.0)])
+    1
+    """
+    numbers = [name for name in points[0].free if isinstance(points[0].specs[name], Parameter)]
+    if not numbers:
+        return 0
+    places = np.array([np.concatenate([np.ravel(at.scaled()[name]) for name in numbers]) for at in points])
+    return int(np.argmin(np.abs(places[:, None] - places[None]).sum(axis=(1, 2))))

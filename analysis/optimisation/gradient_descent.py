@@ -38,6 +38,7 @@ def optimize(
     save: Callable[[Checkpoint], None] | None = None,
     save_every: int | None = None,
     resume: Checkpoint | None = None,
+    resample: int | None = None,
 ) -> Result:
     """Move the parameters to where the objective is largest.
 
@@ -85,6 +86,9 @@ def optimize(
         Steps between checkpoints; as often as hard evaluations by default.
     resume
         Go on from this checkpoint of a run with the same arguments; the result is the same to the bit.
+    resample
+        Make each step on another bootstrap replica of the training events, of this seed: the noise of the gradient is
+        then that of the sample. Hard cuts are compared on the events as they are.
 
     Returns
     -------
@@ -100,8 +104,8 @@ def optimize(
         where the fit ended. So too when there is no converged fit at the optimum with hard cuts on the held-out events,
         or at any point that was checked with hard cuts. At one of these points a failure costs no more than the point.
     ValueError
-        When every parameter is frozen, a number of steps is not positive, or several steps per call are to go over
-        shards.
+        When every parameter is frozen, a number of steps is not positive, or several steps per call, or replicas, are
+        to go over shards.
     """
     search = Search.of(
         analysis,
@@ -116,6 +120,7 @@ def optimize(
         patience=patience,
         steps_per_call=steps_per_call,
         save_every=save_every,
+        resample=resample,
     )
     steps_on = search.steps_on(data.train)
     return search.run(data, steps_on, begin=begin, starts=starts, watchers=watchers, save=save, resume=resume)

@@ -94,7 +94,7 @@ class Course:
         last = self.plan.pause(first)
         factors = self.plan.factors(first, last)
         position, trace = self.advance(now.position, factors)
-        present = self.descent.at(position.coordinates)
+        present = self.descent.present(position)
         made = int(trace.made)
         if made < last - first:
             self._give_up(first + made, present, float(trace.goals[made]), finite=bool(trace.finite))

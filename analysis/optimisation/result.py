@@ -188,6 +188,45 @@ class Point:
 
 
 @dataclasses.dataclass(frozen=True)
+class Fold:
+    """One optimisation of a cross-fit, as its result tells it.
+
+    Attributes
+    ----------
+    parameters
+        The optimum, found on the events of all other folds.
+    attempts
+        One descent for each start.
+    trained, unseen
+        The objective of start and optimum with hard cuts: on the events of all other folds, and on those of this one,
+        either scaled to the whole.
+    """
+
+    parameters: Parameters
+    attempts: tuple[Attempt, ...]
+    trained: tuple[float, float]
+    unseen: tuple[float, float]
+
+    @classmethod
+    def of(cls, result: Result) -> Fold:
+        """Return what is told of an optimisation.
+
+        Parameters
+        ----------
+        result
+            Whose held-out events are the fold.
+        """
+        points = (result.start, result.optimum)
+        trained, unseen = (
+            (a.objective, b.objective) for a, b in zip(*((p.hard_train, p.hard_held_out) for p in points), strict=True)
+        )
+        return cls(result.optimum.parameters, result.attempts, trained, unseen)
+
+
+CROSS_FITTED = "cross-fitted, every event judged by cuts that never saw it"
+
+
+@dataclasses.dataclass(frozen=True)
 class Result:
     """Start and optimum of an optimisation; prints itself.
 
@@ -199,12 +238,17 @@ class Result:
         One descent for each start, in order; the optimum is the best of them.
     merit
         How the objective is told.
+    folds
+        Of a cross-fit, the optimisation of each fold. Histograms, yields and cutflow of the optimum are then those of
+        all events, each with the cuts of its fold, its training side is the mean over the folds, and its parameters and
+        the attempts are those of the fold whose cuts are closest to all others.
     """
 
     start: Point
     optimum: Point
     attempts: tuple[Attempt, ...]
     merit: Merit
+    folds: tuple[Fold, ...] = ()
 
     @property
     def best(self) -> Attempt:
@@ -220,7 +264,18 @@ class Result:
     def fits(self) -> FitTally:
         """How many evaluations of the objective there were in all descents and at both points, and how many failed."""
         told = [getattr(point, which).converged for point in (self.start, self.optimum) for which in EVALUATIONS]
-        return functools.reduce(operator.add, (a.fits for a in self.attempts), FitTally(told.count(False), len(told)))
+        attempts = [a for fold in self.folds for a in fold.attempts] if self.folds else self.attempts
+        return functools.reduce(operator.add, (a.fits for a in attempts), FitTally(told.count(False), len(told)))
+
+    @property
+    def judging(self) -> tuple[Parameters, ...]:
+        """The optimised values that events are judged by: those of each fold, or the optimum's alone."""
+        return tuple(fold.parameters for fold in self.folds) or (self.optimum.parameters,)
+
+    @property
+    def unseen(self) -> str:
+        """What held-out events are called in tables."""
+        return "each unseen" if self.folds else "held-out"
 
     @property
     def gain(self) -> float:
@@ -233,19 +288,24 @@ class Result:
         return [self._merit_table(), self._yields_table(), self._cuts_table(), *several]
 
     def _merit_table(self) -> Table:
-        table = plain_table(self.merit.title, "cuts", "events", right=("start", "optimised", "gain"))
+        title = f"{self.merit.title}; {CROSS_FITTED}" if self.folds else self.merit.title
+        table = plain_table(title, "cuts", "events", right=("start", "optimised", "gain"))
         if self.fits.failed:
             table.caption, table.caption_justify = f"{self.fits}; what rests on one is not told", "left"
         for reading in ("soft", "hard"):
             for half in ("train", "held_out"):
                 a, b = (getattr(p, f"{reading}_{half}").objective for p in (self.start, self.optimum))
                 style = "bold" if (reading, half) == ("hard", "held_out") else None
-                table.add_row(reading, half.replace("_", "-"), *compared(self.merit, a, b), style=style)
+                events = self.unseen if half == "held_out" else "train, mean of folds" if self.folds else "train"
+                table.add_row(reading, events, *compared(self.merit, a, b), style=style)
+        for number, fold in enumerate(self.folds, 1):
+            table.add_row("hard", f"fold {number}, trained on", *compared(self.merit, *fold.trained))
+            table.add_row("hard", f"fold {number}, unseen", *compared(self.merit, *fold.unseen))
         return table
 
     def _yields_table(self) -> Table:
         columns = ("start", "optimised", "optimised / start")
-        table = plain_table("Selected events, hard, held-out", "channel", "process", right=columns)
+        table = plain_table(f"Selected events, hard, {self.unseen}", "channel", "process", right=columns)
         start, optimum = (point.hard_held_out.selected for point in (self.start, self.optimum))
         for channel, before in start.items():
             for process, number in before.items():
@@ -256,7 +316,10 @@ class Result:
         return table
 
     def _cuts_table(self) -> Table:
-        return cuts_table({"start": self.start.parameters, "optimised": self.optimum.parameters})
+        if not self.folds:
+            return cuts_table({"start": self.start.parameters, "optimised": self.optimum.parameters})
+        folds = {f"fold {number}": fold.parameters for number, fold in enumerate(self.folds, 1)}
+        return cuts_table({"start": self.start.parameters, **folds})
 
     def _attempts_table(self) -> Table:
         columns = ("steps", "best after", self.merit.short)
@@ -273,7 +336,7 @@ class Result:
 
     def __repr__(self) -> str:
         before, after = (self.merit.text(p.hard_held_out.objective, ".3g") for p in (self.start, self.optimum))
-        return f"Result({self.merit.title}: {before} to {after}, hard cuts on held-out events)"
+        return f"Result({self.merit.title}: {before} to {after}, hard cuts on {self.unseen} events)"
 
     def _repr_html_(self) -> str:
         return as_html(*self.tables())

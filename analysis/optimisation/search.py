@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,14 +15,17 @@ from ..data.dataset import Dataset
 from ..data.pool import Pool
 from ..data.split import Part, Split
 from ..parameters.bounds import Bounds, Projection
+from ..parameters.neighbours import neighbours
 from ..parameters.parameters import Parameters
 from ..selection.cut import Hard
-from .attempt import best_of
+from ..statistics.objectives import Evaluation
+from .attempt import Attempt, best_of
 from .checkpoint import Checkpoint
 from .goal import Goal
 from .loop import Course, Watcher, failed
 from .penalty import Penalty
 from .plan import Plan
+from .programs.resampled import on_replicas
 from .programs.sharded import over_shards
 from .result import Point, Result
 from .schedule import Anneal, Schedule
@@ -30,11 +34,24 @@ from .steps import Advance, Descent, program_of_steps
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """Everything of an optimisation but its events."""
+    """Everything of an optimisation but its events.
+
+    Attributes
+    ----------
+    analysis
+        What is optimised.
+    descent
+        How a step is made.
+    plan
+        When what happens.
+    resample
+        Seed of the replicas that steps are made on; None for the events as they are.
+    """
 
     analysis: Analysis
     descent: Descent
     plan: Plan
+    resample: int | None = None
 
     @classmethod
     def of(
@@ -52,10 +69,20 @@ class Search:
         patience: int | None = None,
         steps_per_call: int = 1,
         save_every: int | None = None,
+        resample: int | None = None,
     ) -> Search:
         """Return the search with the arguments of `optimize`.
 
-        Raises `ValueError` when every parameter is frozen, or a number of steps is not positive.
+        Parameters
+        ----------
+        analysis, parameters, optimizer, bounds, penalties, steps, anneal, anneal_bandwidth, check_every, patience, \
+        steps_per_call, save_every, resample
+            As for `optimize`.
+
+        Raises
+        ------
+        ValueError
+            When every parameter is frozen, or a number of steps is not positive.
         """
         if not parameters.free:
             raise ValueError("every parameter is frozen; there is nothing to optimise")
@@ -70,14 +97,26 @@ class Search:
             patience=patience,
         )
         goal = Goal(analysis, tuple(penalties))
-        return cls(analysis, Descent(goal, parameters, optimizer or optax.adam(0.1), bounds or Projection()), plan)
+        descent = Descent(goal, parameters, optimizer or optax.adam(0.1), bounds or Projection())
+        return cls(analysis, descent, plan, resample)
 
     def steps_on(self, train: Part) -> Callable[[Any], Advance]:
         """Return a function from training events to one that makes steps on them; it begins to compile at once.
 
-        Data sets of the same shape share one program. Raises `ValueError` when several steps per call are to go over
-        shards.
+        Parameters
+        ----------
+        train
+            Some events: data sets of the same shape share one program.
+
+        Raises
+        ------
+        ValueError
+            When several steps per call are to go over shards, or are each to have a replica.
         """
+        if self.resample is not None:
+            if not isinstance(train, Dataset) or self.plan.steps_per_call > 1:
+                raise ValueError("steps on replicas are made one by one, and need all training events in one data set")
+            return on_replicas(self.descent, train, self.resample)
         if isinstance(train, Dataset):
             start = self.descent.start(self.descent.parameters)
             return program_of_steps(self.descent, train, start, self.plan.steps_per_call)
@@ -97,11 +136,23 @@ class Search:
         watchers: Sequence[Watcher] = (),
         save: Callable[[Checkpoint], None] | None = None,
         resume: Checkpoint | None = None,
+        attempts: tuple[Attempt, ...] = (),
     ) -> Result:
         """Return where the objective is largest; see `optimize`.
 
-        ``steps_on`` is from the method of that name, for events of these shapes. Raises `FloatingPointError` or
-        `FitError` as `optimize`.
+        Parameters
+        ----------
+        data, begin, starts, watchers, save, resume
+            As for `optimize`.
+        steps_on
+            From `steps_on`, for events of these shapes.
+        attempts
+            The descents, where they were made already: only their end is evaluated.
+
+        Raises
+        ------
+        FloatingPointError, FitError
+            As `optimize`.
         """
         descent, parameters = self.descent, self.descent.parameters
         validation = None if data.validation is None else Pool.of(data.validation)
@@ -112,11 +163,13 @@ class Search:
         # first, while another thread compiles the program of the steps; the end is evaluated by the same programs
         start = Point.of(self.analysis, train, held_out, parameters, soft, where="the start")
 
-        now = course.to_the_end(resume or course.begin(begin or parameters))
-        for another in starts[len(now.finished) :]:
-            now = course.to_the_end(course.begin(another, (*now.finished, now.attempt)))
+        if not attempts:
+            now = course.to_the_end(resume or course.begin(begin or parameters))
+            for another in starts[len(now.finished) :]:
+                now = course.to_the_end(course.begin(another, (*now.finished, now.attempt)))
+            attempts = (*now.finished, now.attempt)
+        attempts = tuple(best_neighbour(each, functools.partial(course.hard, course.choosing)) for each in attempts)
 
-        attempts = (*now.finished, now.attempt)
         best = best_of(attempts)
         if not math.isfinite(best.best_value):
             what = "every point that was checked with hard cuts"
@@ -126,3 +179,24 @@ class Search:
             what = "the optimum, with hard cuts on held-out events"
             raise failed(what, Goal(self.analysis), held_out, best.best, Hard())
         return Result(start, optimum, attempts, self.analysis.merit)
+
+
+def best_neighbour(attempt: Attempt, evaluate: Callable[[Parameters], Evaluation]) -> Attempt:
+    """Return an attempt whose best point is better than all points that differ from it in a single choice.
+
+    Parameters
+    ----------
+    attempt
+        At its end.
+    evaluate
+        The goal with hard cuts on the events that choose.
+    """
+    better = True
+    while better:
+        better = False
+        for point in neighbours(attempt.best):
+            found = evaluate(point)
+            if bool(found.converged) and float(found.value) > attempt.best_value:
+                attempt = dataclasses.replace(attempt, best=point, best_value=float(found.value))
+                better = True
+    return attempt

@@ -19,6 +19,7 @@ from ..parameters.bounds import Bounds, Coordinates
 from ..parameters.parameters import Parameters
 from ..selection.cut import Soft
 from .goal import Goal
+from .programs.averaged import Averaged
 from .programs.background import in_background
 
 
@@ -85,6 +86,18 @@ class Descent:
     def at(self, coordinates: Coordinates) -> Parameters:
         """Return the parameters at some coordinates."""
         return self.bounds.parameters(coordinates, self.parameters)
+
+    def present(self, position: Position) -> Parameters:
+        """Return the parameters that a position stands for: the mean of the last ones where they are averaged.
+
+        Parameters
+        ----------
+        position
+            Between two steps.
+        """
+        if not isinstance(position.state, Averaged):
+            return self.at(position.coordinates)
+        return self.at(self.bounds.restored(position.state.mean, self.parameters))
 
     def start(self, parameters: Parameters) -> Position:
         """Return the position before the first step."""

@@ -17,6 +17,7 @@ from ..printing import as_html, as_text
 from ..selection.cut import Reading
 from ..selection.threshold import Cuts
 from ..tracing import is_known
+from .choice import WholeNumber, WorkingPoint
 from .edges import Edges
 from .optimisable import Optimisable, as_words
 from .parameter import Parameter
@@ -30,7 +31,7 @@ class Parameters(Mapping[str, Any]):
     Parameters
     ----------
     **parameters
-        By name: a `Parameter`, `Edges` or `Weights`.
+        By name: a `Parameter`, `WorkingPoint`, `WholeNumber`, `Edges` or `Weights`.
 
     Raises
     ------
@@ -57,7 +58,10 @@ class Parameters(Mapping[str, Any]):
     def __init__(self, **parameters: Optimisable) -> None:
         for name, spec in parameters.items():
             if not isinstance(spec, Optimisable):
-                raise TypeError(f"parameter {name!r}: needs a Parameter, Edges or Weights, got {type(spec).__name__}")
+                raise TypeError(
+                    f"parameter {name!r}: needs a Parameter, Edges or Weights, got {type(spec).__name__}; choices are "
+                    "WorkingPoint and WholeNumber"
+                )
             if name.startswith("_") or hasattr(Cuts, name):
                 raise ValueError(f"parameter {name!r}: cut.{name} means something else; choose another name")
         self.specs = parameters
@@ -238,7 +242,9 @@ class Parameters(Mapping[str, Any]):
         def spec(entry: dict[str, Any], tree: Any) -> Optimisable:
             if "weights" in entry:
                 return Weights.from_entry(entry, tree)
-            return (Edges if "edges" in entry else Parameter).from_entry(entry, tree)
+            kinds: dict[str, type[Optimisable]] = {"edges": Edges, "points": WorkingPoint, "whole": WholeNumber}
+            kind = next((kind for field, kind in kinds.items() if field in entry), Parameter)
+            return kind.from_entry(entry, tree)
 
         return cls(**{k: _named(k, spec, entry, (trees or {}).get(k)) for k, entry in entries.items()})
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from hepgrad import ragged as rg
 
+from .choice import Chosen
 from .cut import Pass, as_probability
 from .threshold import Threshold, ThresholdArray
 
@@ -31,22 +32,25 @@ class Counting(abc.ABC):
         """Return the expected number of selected objects per event, ``sum(p)``."""
         return rg.sum(self.probability, axis=1)
 
-    def at_least(self, n: int) -> Pass:
+    def at_least(self, n: int | Chosen) -> Pass:
         """Return the event pass "at least ``n`` objects are selected".
 
         Parameters
         ----------
         n
-            A whole number, 0 or more.
+            A whole number, 0 or more; or a parameter that is a choice among some (`WholeNumber`): the pass is then the
+            expectation over the choice.
 
         Raises
         ------
         TypeError
-            When ``n`` is a parameter or not a whole number: no gradient moves it.
+            When ``n`` is another parameter or not a whole number: no gradient moves it.
         """
+        if isinstance(n, Chosen):
+            return n.of_numbers(self.at_least, "at_least")
         return Pass(rg.at_least_probability(self.probability, whole_number(n, "at_least")))
 
-    def at_most(self, n: int) -> Pass:
+    def at_most(self, n: int | Chosen) -> Pass:
         """Return the event pass "at most ``n`` objects are selected".
 
         Parameters
@@ -54,10 +58,12 @@ class Counting(abc.ABC):
         n
             As for `at_least`.
         """
+        if isinstance(n, Chosen):
+            return n.of_numbers(self.at_most, "at_most")
         n = whole_number(n, "at_most")
         return self.none() if n == 0 else ~self.at_least(n + 1)
 
-    def exactly(self, n: int) -> Pass:
+    def exactly(self, n: int | Chosen) -> Pass:
         """Return the event pass "exactly ``n`` objects are selected".
 
         Parameters
@@ -65,6 +71,8 @@ class Counting(abc.ABC):
         n
             As for `at_least`.
         """
+        if isinstance(n, Chosen):
+            return n.of_numbers(self.exactly, "exactly")
         n = whole_number(n, "exactly")
         return self.none() if n == 0 else Pass(rg.count_probability(self.probability, n)[:, n])
 
@@ -100,9 +108,9 @@ def whole_number(n: Any, what: str) -> int:
     """
     if isinstance(n, Threshold | ThresholdArray):
         raise TypeError(
-            f"{what}: a number of objects cannot be a parameter, since no gradient leads from 2 to 3; write the number "
-            "and compare the optimised analyses with 2, 3, 4, or let each number be a category of its own "
-            "(events.categorise)"
+            f"{what}: a number of objects cannot be a parameter, since no gradient leads from 2 to 3; make it "
+            "a choice, WholeNumber(3, bounds=(2, 5)), write the number and compare the optimised analyses with 2, 3, "
+            "4, or let each number be a category of its own (events.categorise)"
         )
     if isinstance(n, bool):
         raise TypeError(f"{what}: needs a whole number, such as 2, not {n}")

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from hepgrad import ragged as rg
 
+from .choice import Chosen
 from .cut import Pass
 from .threshold import Threshold, as_float
 
@@ -55,6 +56,10 @@ def window(x: Any, low: Any, high: Any) -> Pass:
     >>> [f"{p:.3f}" for p in inside.probability]
     ['0.007', '0.500', '1.000', '0.269']
     """
+    if isinstance(low, Chosen):
+        return low.of_each(lambda each: window(x, each, high))
+    if isinstance(high, Chosen):
+        return high.of_each(lambda each: window(x, low, each))
     if isinstance(low, Threshold) and isinstance(high, Threshold):
         low.compared(x, 1)
         high.compared(x, -1)

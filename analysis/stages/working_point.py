@@ -15,6 +15,7 @@ from hepgrad import ragged as rg
 
 from ..corrections import Correction
 from ..data.dataset import Dataset
+from ..selection.choice import Chosen
 from ..selection.cut import as_probability
 from ..selection.events import Events
 from ..selection.threshold import Cuts
@@ -154,7 +155,8 @@ class WorkingPointWeight(DeclaredStage):
     .. math:: w = \prod_{\text{tagged}} SF_i \prod_{\text{not tagged}} \frac{1 - SF_i \varepsilon_i}{1 - \varepsilon_i}
 
     with the efficiency of the simulation at the current cut, and the official scale factor, which is linear in the cut
-    between the official working points and constant beyond them. In the soft reading the expectation of it.
+    between the official working points and constant beyond them. In the soft reading the expectation of it. Where the
+    parameter is a choice of these points (`hepgrad.analysis.WorkingPoint`), it is the scale factor of the chosen one.
 
     Attributes
     ----------
@@ -221,6 +223,8 @@ class WorkingPointWeight(DeclaredStage):
                 self.correction(word, method, point, flavour, abs(jets.eta), jets.pt, where=kinds[kind])
                 for point in dict(self.points)
             ]
+            if isinstance(threshold, Chosen):
+                return threshold.mixed([values[self._row(word)] for word in threshold.words])
             return self._at(threshold.value, values)
 
         central = {kind: scale("central", kind) for kind in kinds}
@@ -240,6 +244,15 @@ class WorkingPointWeight(DeclaredStage):
             factor(central),
             {each: (varied(each.up, each.where), varied(each.down, each.where)) for each in self.variations},
         )
+
+    def _row(self, word: str) -> int:
+        """Return which of the points a chosen working point is."""
+        words = list(dict(self.points))
+        if word not in words:
+            raise ValueError(
+                f"stage {self.name!r}: there is no scale factor of the working point {word!r}, only {words}"
+            )
+        return words.index(word)
 
     def _at(self, threshold: Any, values: Sequence[Any]) -> Any:
         """Return the scale factor at the cut, of those at the working points."""

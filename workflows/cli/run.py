@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   hepgrad run zprime --set parameters.met=80 parameters.btag.frozen=true anneal.stop=0.05
   hepgrad run zprime --config hepgrad-runs/zprime/config.toml --output again
   hepgrad run my_search:WORKFLOW --data my_events --steps 500 --starts 4
+  hepgrad run my_search:WORKFLOW --folds 5
   hepgrad run my_search:WORKFLOW --backend out-of-core --cache /scratch/cache
 """
 
@@ -40,10 +41,28 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--unblind", action="store_true", help="look at the observed events, once the cuts are optimised"
     )
+    parser.add_argument(
+        "--moving",
+        action=argparse.BooleanOptionalAction,
+        help="move every cut alone: flat regions, round values, bounds (default: if it takes half a minute at most)",
+    )
+    parser.add_argument(
+        "--repeats",
+        metavar="N",
+        type=positive,
+        default=0,
+        help="search again N times, on replicas of the events and from other starts: the spread of every cut",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--steps", metavar="N", type=positive, help="steps of the optimisation")
     parser.add_argument(
         "--starts", metavar="N", type=positive, help="start from N points, drawn at random after the first"
+    )
+    parser.add_argument(
+        "--folds",
+        metavar="K",
+        type=positive,
+        help="cross-fit: each event is judged by cuts found without it",
     )
     parser.add_argument("--seed", metavar="N", type=int, help="draw other points to start from")
     together = parser.add_argument_group("several processes, on one machine or many", TOGETHER)
@@ -58,11 +77,12 @@ def add(commands: Any) -> None:
 def carry_out(arguments: argparse.Namespace) -> int:
     """Run the command, and return the exit code."""
     how = {name: getattr(arguments, name) for name in ("output", "overwrite", "quiet", "resume", "unblind")}
-    with _together(arguments), prepared(arguments, "steps", "starts", "seed") as subject:
+    how |= {name: getattr(arguments, name) for name in ("moving", "repeats")}
+    with _together(arguments), prepared(arguments, "steps", "starts", "seed", "folds") as subject:
         if arguments.dry_run:
             output = arguments.output or RUNS / subject.name
             return show_removed(output, beside(output, CHECKPOINT))
-        subject.refuse(arguments, "resume", "starts", "unblind")
+        subject.refuse(arguments, "resume", "starts", "unblind", "folds", "moving", "repeats")
         subject.run(**how)
     return 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -11,11 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from hepgrad.analysis import Channel, Edges, Parameters, Regular, Weights
+from hepgrad.analysis.parameters.choice import Choice
 from hepgrad.analysis.stages.needs import needed_branches
 
 from ..errors import InputError
 from ..messages.redaction import redacted
 from ..read import Fileset, Ingredients, Layout, LumiMask, Sample
+from ..read.collect import EVENT
 from ..read.files.paths import is_remote
 from ..workflow import Workflow
 from .definitions import definitions
@@ -24,9 +26,10 @@ from .renaming import renamed
 from .text import Piece, assigned, comment, docstring, is_name, literal, together, unique
 
 SCRIPT = "selection.py"
+FOLDS_REMARK = "cross-fitted: the cuts of each fold, found without its events; fold_numbers tells the fold of an event"
 
 
-def selection_script(workflow: Workflow, parameters: Parameters, fileset: Fileset) -> str:
+def selection_script(workflow: Workflow, parameters: Parameters | Sequence[Parameters], fileset: Fileset) -> str:
     """Return a Python script that selects and fills what the analysis does with hard cuts, without hepgrad.
 
     It needs Awkward Array, uproot and hist. The functions of the stages stand there as they were written, those in the
@@ -39,7 +42,8 @@ def selection_script(workflow: Workflow, parameters: Parameters, fileset: Filese
         Its stages must be those in the box (see `boxed_stage`), or functions that use what Awkward Array has under the
         same name, selections, counts, sums, extremes, n-th objects, overlap removal, regions, and four-momenta.
     parameters
-        The cut values.
+        The cut values; several of them are those of the folds of a cross-fit, and the script applies to every event,
+        simulated or observed, those of the fold that its number says.
     fileset
         Which files make up which sample, and their normalisation.
 
@@ -48,6 +52,7 @@ def selection_script(workflow: Workflow, parameters: Parameters, fileset: Filese
     InputError
         When a stage uses something else; names it.
     """
+    every = [parameters] if isinstance(parameters, Parameters) else list(parameters)
     everything = workflow.ingredients(fileset)
     recipe = {process.name: everything[process.name] for process in workflow.predicted}
     samples = [ingredient.sample for ingredients in recipe.values() for ingredient in ingredients]
@@ -57,6 +62,7 @@ def selection_script(workflow: Workflow, parameters: Parameters, fileset: Filese
     columns = {
         *needed_branches(workflow.analysis.stages),
         *(column for sample in samples for column in sample.reads),
+        *([EVENT] if len(every) > 1 else []),
     }
     stages = workflow.analysis.stages
     defined = definitions(stages, chosen)
@@ -67,14 +73,14 @@ def selection_script(workflow: Workflow, parameters: Parameters, fileset: Filese
             Piece(docstring(told), ("__doc__",), told),
             Piece("from __future__ import annotations"),
             names.runtime_piece(),
-            *_cuts(parameters, names),
+            *_cuts(every, names),
             *map(names.piece, defined),
             *names.stages(stages),
             assigned(names.own["COLUMNS"], sorted(columns)),
             _processes(recipe, workflow.luminosity, names.own["PROCESSES"]),
             _files(samples, fileset, names.own["FILES"]),
             _reading(workflow, samples, columns, names.own["READING"]),
-            _channels(workflow, parameters, names),
+            _channels(workflow, every, names),
             Piece(renamed(MAIN, names.everywhere)),
         ]
     )
@@ -179,27 +185,40 @@ def _layout(layout: Layout, columns: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def _cuts(parameters: Parameters, names: Names) -> Iterator[Piece]:
-    """Yield the weights of networks, and the cuts."""
-    lines: list[str] = []
-    told: dict[str, Any] = {}
-    for name, value in parameters.to_dict().items():
-        spec = parameters.specs[name]
-        if not is_name(name):
-            raise InputError(f"parameter {name!r} cannot be exported: a script could not write cut.{name}")
-        if isinstance(spec, Weights):
-            network = unique(f"{name.upper()}_WEIGHTS", {*names.taken, *told.values()} if told else names.taken)
-            yield Piece(renamed(f"{network} = {_tree(parameters[name], name)}", names.runtime), (network,))
-            text, told[name] = network, network
-        elif not isinstance(spec, Edges):
-            text, told[name] = literal(value, f"parameter {name!r}"), value
-            text = f"np.array({text}, np.float32)" if isinstance(value, list) else text
-        else:
-            continue
-        lines.append(f"    {name}={text},{f'  # {comment(spec.unit)}' if spec.unit else ''}\n")
+def _cuts(every: Sequence[Parameters], names: Names) -> Iterator[Piece]:
+    """Yield the weights of networks, and the cuts: a list of them where each fold has its own."""
+    texts: list[str] = []
+    values: list[dict[str, Any]] = []
+    networks: set[str] = set()
+    for parameters in every:
+        lines: list[str] = []
+        told: dict[str, Any] = {}
+        for name, value in parameters.to_dict().items():
+            spec = parameters.specs[name]
+            if not is_name(name):
+                raise InputError(f"parameter {name!r} cannot be exported: a script could not write cut.{name}")
+            if isinstance(spec, Weights):
+                network = unique(f"{name.upper()}_WEIGHTS", {*names.taken, *networks})
+                networks.add(network)
+                yield Piece(renamed(f"{network} = {_tree(parameters[name], name)}", names.runtime), (network,))
+                text, told[name] = network, network
+            elif not isinstance(spec, Edges):
+                if isinstance(spec, Choice):
+                    (number,) = spec.elements(parameters.stored(name)).values()
+                    value = int(number) if number.is_integer() else number
+                text, told[name] = literal(value, f"parameter {name!r}"), value
+                text = f"np.array({text}, np.float32)" if isinstance(value, list) else text
+            else:
+                continue
+            lines.append(f"    {name}={text},{f'  # {comment(spec.unit)}' if spec.unit else ''}\n")
+        texts.append(f"types.SimpleNamespace(\n{''.join(lines)})")
+        values.append(told)
     own = names.own["cut"]
-    source = f"{own} = types.SimpleNamespace(\n{''.join(lines)})"
-    yield Piece(renamed(source, names.runtime), (own,), told)
+    if len(every) == 1:
+        yield Piece(renamed(f"{own} = {texts[0]}", names.runtime), (own,), values[0])
+        return
+    source = f"# {FOLDS_REMARK}\n{own} = [\n{''.join(f'{text},{chr(10)}' for text in texts)}]"
+    yield Piece(renamed(source, names.runtime), (own,), values)
 
 
 def _tree(tree: Any, name: str) -> str:
@@ -213,9 +232,14 @@ def _tree(tree: Any, name: str) -> str:
     return f"np.array({literal(np.asarray(tree, np.float32).tolist(), name)}, np.float32)"
 
 
-def _channels(workflow: Workflow, parameters: Parameters, names: Names) -> Piece:
+def _channels(workflow: Workflow, every: Sequence[Parameters], names: Names) -> Piece:
+    def axes(channel: Channel) -> str:
+        told = [_axis(channel, parameters) for parameters in every]
+        # edges that were learned are those of a fold
+        return told[0] if len(set(told)) == 1 else f"[{', '.join(told)}]"
+
     lines = [
-        f"    {channel.name!r}: ({channel.observable!r}, {_axis(channel, parameters)}, {channel.region!r}),\n"
+        f"    {channel.name!r}: ({channel.observable!r}, {axes(channel)}, {channel.region!r}),\n"
         for channel in workflow.analysis.channels
     ]
     own = names.own["CHANNELS"]

@@ -164,11 +164,17 @@ def _defined(node: ast.stmt) -> str | None:
 
 def _value(node: ast.stmt) -> Any:
     match node:
-        case ast.Assign(value=ast.Call(keywords=[*given])):
-            return {str(each.arg): _argument(each.value) for each in given}
+        case ast.Assign(value=ast.Call() as call):
+            return _keywords(call)
+        case ast.Assign(value=ast.List(elts=[ast.Call(), *_] as calls)):
+            return [_keywords(each) for each in calls if isinstance(each, ast.Call)]
         case ast.Assign(value=value) | ast.Expr(value=value):
             return ast.literal_eval(value)
     return CODE
+
+
+def _keywords(call: ast.Call) -> dict[str, Any]:
+    return {str(each.arg): _argument(each.value) for each in call.keywords}
 
 
 def _argument(node: ast.expr) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from hepgrad.analysis import Point
+from hepgrad.analysis import Parameters, Point
 
 from ..errors import InputError
 from ..read import Fileset
@@ -48,8 +48,12 @@ class Exported:
     agrees: bool
 
 
-def write_selection(folder: RunFolder, workflow: Workflow, point: Point, fileset: Fileset) -> Exported:
+def write_selection(
+    folder: RunFolder, workflow: Workflow, point: Point, fileset: Fileset, judging: Sequence[Parameters] = ()
+) -> Exported:
     """Write ``selection.py`` into a run folder, run it on held-out events, and compare it bin by bin with the run.
+
+    That of a cross-fit is run on all events, each of which has the cuts of its fold.
 
     Parameters
     ----------
@@ -59,17 +63,21 @@ def write_selection(folder: RunFolder, workflow: Workflow, point: Point, fileset
         As for `selection_script`.
     point
         The cut values, and the histograms that they fill.
+    judging
+        The cut values of each fold, where there are several.
     """
+    folds = judging if len(judging) > 1 else ()
     try:
-        folder.write_text(SCRIPT, selection_script(workflow, point.parameters, fileset))
+        folder.write_text(SCRIPT, selection_script(workflow, folds or point.parameters, fileset))
     except (InputError, ValueError) as error:
         return Exported(f"there is no {SCRIPT}: {error}", False, False)
     compared = _few_enough(workflow, point)
     try:
-        filled = _run(folder.path / SCRIPT, fileset.source, compared)
+        filled = _run(folder.path / SCRIPT, fileset.source, compared, slice(None) if folds else HELD_OUT)
     except Exception as error:  # whatever a user's function raises where it meets arrays of another library
         return Exported(f"{SCRIPT} does not run: {_told(error, folder.path / SCRIPT)}", True, False)
-    return _compared(workflow, point, compared, filled)
+    events = f"events, with the cuts of {len(folds)} folds by their numbers" if folds else "held-out events"
+    return _compared(workflow, point, compared, filled, events)
 
 
 def _few_enough(workflow: Workflow, point: Point) -> list[str]:
@@ -83,15 +91,15 @@ def _few_enough(workflow: Workflow, point: Point) -> list[str]:
     return chosen
 
 
-def _run(script: Path, where: Path, processes: Sequence[str]) -> Mapping[tuple[str, str], Any]:
+def _run(script: Path, where: Path, processes: Sequence[str], part: slice) -> Mapping[tuple[str, str], Any]:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        result: Mapping[tuple[str, str], Any] = runpy.run_path(str(script))["histograms"](where, HELD_OUT, processes)
+        result: Mapping[tuple[str, str], Any] = runpy.run_path(str(script))["histograms"](where, part, processes)
     return result
 
 
 def _compared(
-    workflow: Workflow, point: Point, processes: Sequence[str], filled: Mapping[tuple[str, str], Any]
+    workflow: Workflow, point: Point, processes: Sequence[str], filled: Mapping[tuple[str, str], Any], which: str
 ) -> Exported:
     """Compare bin by bin, under- and overflow included."""
     rows = list(point.hard_held_out.yields)
@@ -119,7 +127,7 @@ def _compared(
             moved = max(moved, share)
     events //= max(len(workflow.analysis.channels), 1)
     left = [process.name for process in workflow.predicted if process.name not in processes]
-    told = f"{SCRIPT} is the same selection in plain Awkward Array: run on {events:,} held-out events, it fills all "
+    told = f"{SCRIPT} is the same selection in plain Awkward Array: run on {events:,} {which}, it fills all "
     told += f"{bins} bins as the run did"
     told += f", but for rounding ({100 * moved:.2g} % of the events of a process)" if moved else ""
     told += f"; left out because they have too many events: {', '.join(left)}" if left else ""

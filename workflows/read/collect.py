@@ -6,9 +6,12 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from hepgrad.analysis import Split
+import numpy as np
 
-from ..errors import InputError
+from hepgrad import ragged as rg
+from hepgrad.analysis import Folds, Split, fold_numbers
+
+from ..errors import InputError, blaming
 from .files.paths import check_distinct
 from .ingredient import Ingredients
 from .packing.blocks import Frame
@@ -18,6 +21,10 @@ from .reader import ReadWatcher, Request, StoredSample
 from .sample import Sample
 from .trust.agreement import check_copies, check_totals
 from .trust.overlap import check_overlap
+
+# the column by which events are divided into folds, and where the fold of each is kept
+EVENT = "event"
+FOLD: Place = ("hepgrad fold", "")
 
 
 class SampleCache(Protocol):
@@ -29,12 +36,12 @@ class SampleCache(Protocol):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Collected:
-    """The events of both halves, in memory or memory-mapped.
+    """The events of both halves, or all of them together, in memory or memory-mapped.
 
     Attributes
     ----------
     halves
-        The parts of all processes, for training and held out.
+        The parts of all processes, for training and held out; one list where they are not divided.
     places
         The columns that become columns of data sets, and those that tell which object leads.
     processes
@@ -44,7 +51,7 @@ class Collected:
         not known.
     """
 
-    halves: tuple[Sequence[Strand], Sequence[Strand]]
+    halves: tuple[Sequence[Strand], ...]
     places: Sequence[Place]
     processes: Sequence[str]
     keys: tuple[Any, ...]
@@ -63,6 +70,28 @@ class Collected:
         shape = Shape.of(self.halves, block_size)
         train, held_out = (pack(half, shape, self.places, self.processes) for half in self.halves)
         return Split(train, held_out)
+
+    def folded(self, k: int, block_size: int | None) -> Folds:
+        """Return events that are not divided as ``k`` folds in memory, by their numbers.
+
+        Parameters
+        ----------
+        k
+            How many folds, at least 2.
+        block_size
+            As for `framed`.
+
+        Raises
+        ------
+        InputError
+            When a fold cannot stand for the whole of a process, or something else stands in place of event numbers.
+        """
+        (every,) = ([_numbered(strand, k, self.processes[strand.process]) for strand in half] for half in self.halves)
+        data = pack(every, Shape.of([every], block_size), [*self.places, FOLD], self.processes)
+        columns = {name: column for name, column in data.columns.columns.items() if name != FOLD[0]}
+        fold = np.asarray(data.columns.columns[FOLD[0]])
+        with blaming("these events cannot be cross-fitted; take fewer folds, or a held-out half (folds=1)"):
+            return Folds.of(dataclasses.replace(data, columns=rg.RecordArray(columns)), fold, k)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,13 +132,7 @@ class Recipe:
 
         Raises `InputError` as `hepgrad.workflows.load` does.
         """
-        request = self.request
-        _check_files(self.samples())
-        for process, ingredients in self.ingredients.items():
-            check_overlap(process, [ingredient.sample for ingredient in ingredients], request)
-        stored = {sample: self.read(sample, watch) for sample in self.samples()}
-        _check_copies(stored)
-        _check_depths(stored)
+        stored = self._stored(watch)
         halves: tuple[list[Strand], list[Strand]] = ([], [])
         keys = []
         for index, (process, ingredients) in enumerate(self.ingredients.items()):
@@ -129,10 +152,56 @@ class Recipe:
                 keys.append(whole.key)
                 for strands, pieces, factor in zip(halves, whole.halves, whole.factors, strict=True):
                     if pieces:
-                        strands.append(Strand(index, pieces, scale * factor, request.weight(sample)))
+                        strands.append(Strand(index, pieces, scale * factor, self.request.weight(sample)))
             if not all(any(strand.process == index for strand in half) for half in halves):
                 raise InputError(f"process {process!r}: no events are left to train on, or none to hold out")
-        return Collected(halves, with_rankings(halves, request.places()), list(self.ingredients), tuple(keys))
+        return Collected(halves, with_rankings(halves, self.request.places()), list(self.ingredients), tuple(keys))
+
+    def collect_whole(self, watch: ReadWatcher | None = None) -> Collected:
+        """Read everything, and divide nothing: each event counts what it is worth.
+
+        Parameters
+        ----------
+        watch
+            Is told how far the reading has come.
+
+        Raises
+        ------
+        InputError
+            As `hepgrad.workflows.load` does.
+        """
+        stored = self._stored(watch)
+        strands = [
+            Strand(index, pieces, i.factor / stored[i.sample].fraction, self.request.weight(i.sample))
+            for index, ingredients in enumerate(self.ingredients.values())
+            for i in ingredients
+            if (pieces := [piece for half in stored[i.sample].halves for piece in half])
+        ]
+        for index, process in enumerate(self.ingredients):
+            if not any(strand.process == index for strand in strands):
+                raise InputError(f"process {process!r}: no events are left")
+        keys = tuple(stored[i.sample].key for ingredients in self.ingredients.values() for i in ingredients)
+        return Collected((strands,), with_rankings([strands], self.request.places()), list(self.ingredients), keys)
+
+    def _stored(self, watch: ReadWatcher | None) -> dict[Sample, StoredSample]:
+        """Return all samples, of which no event is there twice."""
+        _check_files(self.samples())
+        for process, ingredients in self.ingredients.items():
+            check_overlap(process, [ingredient.sample for ingredient in ingredients], self.request)
+        stored = {sample: self.read(sample, watch) for sample in self.samples()}
+        _check_copies(stored)
+        _check_depths(stored)
+        return stored
+
+
+def _numbered(strand: Strand, k: int, process: str) -> Strand:
+    """Return a part of a process with the fold of each event as one more column."""
+    pieces = []
+    for piece in strand.pieces:
+        with blaming(f"events are divided into folds by {EVENT!r}, a whole number for each"):
+            fold = fold_numbers(piece.values[EVENT, ""], k, process=process).astype(np.int32)
+        pieces.append(dataclasses.replace(piece, values={**piece.values, FOLD: fold}))
+    return dataclasses.replace(strand, pieces=pieces)
 
 
 def _check_files(samples: Sequence[Sample]) -> None:

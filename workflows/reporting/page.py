@@ -11,6 +11,7 @@ from string import Template
 from typing import Any
 
 from hepgrad.analysis import Cutflow, Result
+from hepgrad.analysis.optimisation.result import CROSS_FITTED
 from hepgrad.analysis.selection.cutflow import Tally
 
 from ..errors import InputWarning
@@ -26,6 +27,7 @@ from .gallery import Gallery
 from .history import plot_objective, plot_parameters
 from .overtraining import overtraining_numbers, overtraining_table, plot_overtraining
 from .slopes import slopes_table
+from .stability import stability_plots, stability_tables, stored_stability
 from .style import Plot, luminosity_text
 from .subject import Subject
 from .systematics import systematics_plots, systematics_tables
@@ -80,9 +82,10 @@ $sections
 """)
 
 COUNTING = (
-    "Held-out events: expected events &plusmn; uncertainty from the simulated statistics, and in brackets the number "
+    "expected events &plusmn; uncertainty from the simulated statistics, and in brackets the number "
     "of simulated events. Soft cuts, of the width of the last step, count an event with the probability that it passes."
 )
+MIDDLE = " This is the fold whose cuts are closest to those of all others."
 LEFT_OUT = (
     "The same events if one selection is left out: what it removes that no other one does. In the first line, all are "
     "made."
@@ -122,6 +125,7 @@ def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
     observation = stored.observation
     tables = [*result.tables(), slopes_table(result), *([] if observation is None else observation.tables())]
     flows = _flows(result, stored)
+    moved = stored_stability(folder.path, result.start.parameters)
     # heading, and what is below it; an empty section is left out
     sections = {
         "Result": _paragraphs([f"{stored.improvement}.", *_fits(result), *subject.notes])
@@ -129,12 +133,16 @@ def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
         "Plots": drawn(channel_plots(result, subject, observation)),
         "Control plots": drawn(control_plots(folder.path, subject)),
         "Convergence": drawn(history_plots(result, subject)),
-        "Overtraining": f"<p>{OVERTRAINING}</p>\n"
+        # the events of all folds are the same ones: their difference from those trained on stands in the result
+        "Robustness": _side_by_side(map(html_table, stability_tables(moved))) + drawn(stability_plots(moved)),
+        "Overtraining": ""
+        if result.folds
+        else f"<p>{OVERTRAINING}</p>\n"
         + html_table(overtraining_table(result, subject))
         + drawn(overtraining_plots(result, subject)),
         "Systematic uncertainties": _side_by_side(map(html_table, systematics_tables(folder.path)))
         + drawn(systematics_plots(folder.path)),
-        "Cutflow": f"<p>{COUNTING}</p>\n"
+        "Cutflow": f"<p>{_events(result).capitalize()}: {COUNTING}</p>\n"
         + _side_by_side(_tally(title, flow, flow.steps, subject) for title, flow in flows.items()),
         "N − 1": f"<p>{LEFT_OUT}</p>\n"
         + _side_by_side(
@@ -169,10 +177,15 @@ def _facts(subject: Subject, facts: dict[str, Any]) -> list[str]:
 def _headline(result: Result) -> str:
     start, optimum = (result.merit.text(point.hard_held_out.objective, ".2f") for point in points(result).values())
     gain = "" if math.isnan(result.gain) else f", {result.gain:.2f} times better"
+    events = CROSS_FITTED if result.folds else "on events that the optimiser never saw"
     return (
-        f"{html.escape(result.merit.title)} with hard cuts on events that the optimiser never saw: "
+        f"{html.escape(result.merit.title)} with hard cuts{',' * bool(result.folds)} {events}: "
         f"<b>{start} &rarr; {optimum}</b>{gain}."
     )
+
+
+def _events(result: Result) -> str:
+    return "all events, each with the cuts of its fold" if result.folds else "held-out events"
 
 
 def _fits(result: Result) -> list[str]:
@@ -197,7 +210,7 @@ def channel_plots(result: Result, subject: Subject, observation: Observation | N
     return [
         Plot(
             channel.name,
-            f"{channel.name}, before and after: hard cuts on held-out events. Backgrounds are stacked, the signal is "
+            f"{channel.name}, before and after: hard cuts, {_events(result)}. Backgrounds are stacked, the signal is "
             f"drawn on its own, the hatched band is the uncertainty from the number of simulated events.{below}"
             + (" The outermost bins hold the under- and overflow." if channel.axis.flow == "fold" else ""),
             lambda channel=channel: plot_channel(result, subject, channel, observation),  # type: ignore[misc]
@@ -214,12 +227,13 @@ def history_plots(result: Result, subject: Subject) -> list[Plot]:
             "objective",
             "The objective of the optimiser (line) against the step, the same with hard cuts (points), and the width "
             "of the soft cuts relative to where it starts. The result is the best of the points; held-out events "
-            "choose nothing.",
+            f"choose nothing.{MIDDLE if result.folds else ''}",
             lambda: plot_objective(result, subject),
         ),
         Plot(
             "parameters",
-            "Every free parameter against the step. Dashed: where it started; star: the result; grey: out of bounds.",
+            "Every free parameter against the step. Dashed: where it started; star: the result; grey: out of bounds."
+            f"{MIDDLE if result.folds else ''}",
             lambda: plot_parameters(result),
         ),
     ]

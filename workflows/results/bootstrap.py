@@ -13,14 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from hepgrad import ragged as rg
-from hepgrad.analysis import Analysis, Cuts, Dataset, Events, Folds, Hard, Parameters, Result, stage
-from hepgrad.analysis.data.pool import Pool, add_up
+from hepgrad.analysis import Analysis, Dataset, Folds, Hard, Parameters, Result
+from hepgrad.analysis.data.judged import Judged
 from hepgrad.analysis.data.split import Part
 from hepgrad.analysis.optimisation import FitTally
+from hepgrad.analysis.optimisation.programs.resampled import COLUMN, resample
+from hepgrad.analysis.optimisation.result import CROSS_FITTED
 from hepgrad.analysis.statistics.inference.batches import in_batches
 from hepgrad.analysis.statistics.objectives import NO_FIT, Evaluation, Merit
 
-COLUMN = "bootstrap"
 # numbers of times that are kept side by side: replicas times events of a block
 AT_ONCE = 500_000
 # of the replicas: when the fits of more than this share fail, the spread of the others is not that of all
@@ -47,6 +48,8 @@ class Improvement:
         How many.
     start_failed, optimum_failed
         How many of them have no figure of merit, because a fit did not converge from any of its starts.
+    events
+        Which ones, in words.
     """
 
     merit: Merit
@@ -59,16 +62,31 @@ class Improvement:
     replicas: int
     start_failed: int = 0
     optimum_failed: int = 0
+    events: str = "held-out events"
 
     @classmethod
-    def of(cls, result: Result, analysis: Analysis, sample: Part, *, replicas: int, seed: int = 0) -> Improvement:
+    def of(
+        cls, result: Result, analysis: Analysis, sample: Part | Folds, *, replicas: int, seed: int = 0
+    ) -> Improvement:
         """Bootstrap start and optimum.
 
-        There are at least two replicas.
+        Parameters
+        ----------
+        result
+            What the optimisation found.
+        analysis
+            What was optimised.
+        sample
+            The held-out events; of a cross-fit, all folds.
+        replicas
+            How many, at least two.
+        seed
+            Of the random numbers.
         """
         points = (result.start, result.optimum)
         figure = np.vectorize(result.merit.of)
-        replicated = [figure(bootstrap(analysis, sample, p.parameters, replicas=replicas, seed=seed)) for p in points]
+        judged = Judged.of(sample, result.start.parameters), Judged.of(sample, *result.judging)
+        replicated = [figure(replicated_objective(analysis, each, replicas=replicas, seed=seed)) for each in judged]
         start, optimum = (result.merit.of(point.hard_held_out.objective) for point in points)
         sign = -1 if result.merit.logarithmic else 1
         return cls(
@@ -80,7 +98,9 @@ class Improvement:
             sign * (optimum - start),
             _spread(replicated[1] - replicated[0]),
             replicas,
-            *(int(np.isnan(figures).sum()) for figures in replicated),
+            int(np.isnan(replicated[0]).sum()),
+            int(np.isnan(replicated[1]).sum()),
+            CROSS_FITTED if result.folds else "held-out events",
         )
 
     @property
@@ -104,7 +124,7 @@ class Improvement:
                 gain += f", {verdict} than its uncertainty from simulated statistics"
         fits = f", {self.fits}" if self.fits.failed else ""
         return (
-            f"{self.merit.title}, hard cuts, held-out events: {before}, {after}{gain} "
+            f"{self.merit.title}, hard cuts, {self.events}: {before}, {after}{gain} "
             f"({self.replicas} bootstrap replicas{fits})"
         )
 
@@ -121,12 +141,6 @@ def _told(value: float, uncertainty: float) -> str:
     if math.isnan(value):
         return NO_FIT
     return f"{value:.4g} +- " + ("(unknown: too many fits failed)" if math.isnan(uncertainty) else f"{uncertainty:.2g}")
-
-
-@stage(reads=(COLUMN,), name=COLUMN)
-def _resample(events: Events, cut: Cuts) -> Events:
-    # as often as it is drawn: its weight counts n times and its squared weight too
-    return dataclasses.replace(events, probability=events.probability * getattr(events, COLUMN))
 
 
 def bootstrap(
@@ -156,9 +170,7 @@ def bootstrap(
     >>> values.shape, bool(values.std() > 0)
     ((50,), True)
     """
-    pool = Pool.of(sample)
-    templates = pool.total(_Replicas(analysis.insert(_resample), replicas), parameters, np.int64(seed))
-    return np.asarray(_merits(analysis, templates, pool.about).believed)
+    return replicated_objective(analysis, Judged.of(sample, parameters), replicas=replicas, seed=seed)
 
 
 def bootstrap_folds(
@@ -181,12 +193,22 @@ def bootstrap_folds(
         Shape (replicas,); NaN where a fit did not converge. Its spread is the uncertainty of `CrossFit.optimum` from
         the number of simulated events; that the cuts would have come out otherwise is not in it.
     """
-    program = _Replicas(analysis.insert(_resample), replicas)
-    # the folds are the same blocks with other weights, so that an event is drawn as often in each
-    templates = add_up(
-        Pool.of(folds.alone(fold)).total(program, at, np.int64(seed)) for fold, at in enumerate(parameters)
-    )
-    return np.asarray(_merits(analysis, templates, folds.data).believed)
+    return replicated_objective(analysis, Judged.of(folds, *parameters), replicas=replicas, seed=seed)
+
+
+def replicated_objective(analysis: Analysis, judged: Judged, *, replicas: int, seed: int = 0) -> np.ndarray:
+    """Return the objective with hard cuts for replicas of the events of all groups, shape (replicas,).
+
+    Parameters
+    ----------
+    analysis, replicas, seed
+        As for `bootstrap`.
+    judged
+        The events, and the values that they are judged by.
+    """
+    # folds are the same blocks with other weights, so that an event is drawn as often in each
+    templates = judged.total(_Replicas(analysis.insert(resample), replicas), np.int64(seed))
+    return np.asarray(_merits(analysis, templates, judged.about).believed)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hepgrad.analysis import Analysis, Channel, Counts, Cuts, Dataset, Events, Hard, Point, Result
-from hepgrad.analysis.data.pool import Pool
+from hepgrad.analysis import Analysis, Channel, Counts, Cuts, Dataset, Events, Hard, Result
+from hepgrad.analysis.data.folds import Folds
+from hepgrad.analysis.data.judged import Judged
 from hepgrad.analysis.data.split import Part
 from hepgrad.analysis.optimisation.programs.of_shards import Fill
 from hepgrad.analysis.stages.expression import parse
@@ -48,30 +49,40 @@ class EveryStep:
 
 
 def control_rows(
-    workflow: Workflow, result: Result, held_out: Part, observed: Dataset | None = None
+    workflow: Workflow, result: Result, held_out: Part | Folds, observed: Dataset | Folds | None = None
 ) -> list[tuple[Any, ...]]:
     """Return what ``control.csv`` holds: for each plot, step and process the content of each bin, and its uncertainty.
 
     Cuts are hard, at their optimised values. The systematic uncertainty of a process is the sum in quadrature over the
     sources of half the difference between one standard deviation up and down; that of the whole prediction is the same
-    of the sums over the processes. Observed events are None while they are blinded.
+    of the sums over the processes.
+
+    Parameters
+    ----------
+    workflow
+        Its plots, and its analysis with stages and systematic sources.
+    result
+        What the optimisation found.
+    held_out
+        Events of the prediction; of a cross-fit, all folds.
+    observed
+        Observed events, in folds where the prediction is; None while they are blinded.
     """
     if not workflow.plots:
         return []
     predicted = [process.name for process in workflow.predicted]
-    point = result.optimum
-    return list(_rows(workflow.analysis, workflow.plots, held_out, point, predicted, observed))
+    return list(_rows(workflow.analysis, workflow.plots, held_out, result, predicted, observed))
 
 
 def _rows(
     analysis: Analysis,
     plots: Sequence[Channel],
-    held_out: Part,
-    point: Point,
+    held_out: Part | Folds,
+    result: Result,
     predicted: Sequence[str],
-    observed: Dataset | None,
+    observed: Dataset | Folds | None,
 ) -> Iterator[tuple[Any, ...]]:
-    parameters, steps = point.parameters, point.cutflow.steps
+    parameters, steps = result.optimum.parameters, result.optimum.cutflow.steps
     channels = [
         dataclasses.replace(plot, name=f"{plot.name}/{number}", region=str(number))
         for plot in plots
@@ -79,10 +90,10 @@ def _rows(
     ]
     every_step = EveryStep(tuple(dict.fromkeys(plot.observable for plot in plots)))
     everywhere = dataclasses.replace(analysis, stages=[*analysis.stages, every_step], channels=channels)
-    pool = Pool.of(held_out)
-    filled: Templates = pool.total(Fill(everywhere), parameters, Hard())
-    seen = {} if observed is None else count(everywhere, observed, parameters)
-    names = list(pool.about.processes)
+    judged = Judged.of(held_out, *result.judging)
+    filled: Templates = judged.total(Fill(everywhere), Hard())
+    seen = {} if observed is None else count(everywhere, observed, *result.judging)
+    names = list(judged.about.processes)
     rows = [names.index(name) for name in predicted]
     for plot in plots:
         axis = plot.axis_at(parameters)

@@ -10,6 +10,10 @@ HISTORY, CUTFLOW, CUTFLOW_LATEX = "history.csv", "cutflow.csv", "cutflow.tex"
 RESULT = "result.json"
 HISTOGRAMS, HISTOGRAMS_ROOT = "histograms.json", "histograms.root"
 OBSERVED = "observed.json"
+# cuts that were moved one by one
+ROBUSTNESS = "robustness.json"
+# cuts that were left out, and searches that were repeated
+SIMPLER, REPEATED = "simpler.json", "repeated.json"
 WORKSPACE = "workspace.json"
 SYSTEMATICS, IMPACTS, PULLS = "systematics.csv", "impacts.csv", "pulls.csv"
 # the parts of the uncertainty of the parameter of interest

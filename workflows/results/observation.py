@@ -12,7 +12,10 @@ import jax
 from rich.table import Table
 
 from hepgrad.analysis import Analysis, CountingModel, Counts, Dataset, FitError, Hard, Model, Parameters, Result, fit
+from hepgrad.analysis.data.folds import Folds
+from hepgrad.analysis.data.judged import Judged
 from hepgrad.analysis.histogram import to_hist
+from hepgrad.analysis.optimisation.programs.of_shards import Fill
 from hepgrad.analysis.statistics.inference import asimov_data, discovery, upper_limit
 
 from ..errors import InputWarning
@@ -88,14 +91,28 @@ class Observation:
         return [table]
 
 
-def observe(analysis: Analysis, observed: Dataset, result: Result, prediction: Dataset) -> Observation:
+def observe(analysis: Analysis, observed: Dataset | Folds, result: Result, prediction: Dataset) -> Observation:
     """Unblind: fill the observed events and fit the signal strength.
 
-    The prediction is that of the held-out events, which chose nothing. Observed events are the only process; the
-    prediction is for its processes and typical weights. Warns with `InputWarning` when a fit does not converge; the
-    events are told nevertheless.
+    The prediction is that of the held-out events, which chose nothing.
+
+    Parameters
+    ----------
+    analysis
+        What was optimised.
+    observed
+        The observed events, as the only process; of a cross-fit in folds, each with its cuts.
+    result
+        What the optimisation found.
+    prediction
+        The held-out events, for their processes and typical weights.
+
+    Warns
+    -----
+    InputWarning
+        When a fit does not converge; the events are told nevertheless.
     """
-    start, optimum = (count(analysis, observed, point.parameters) for point in (result.start, result.optimum))
+    start, optimum = (count(analysis, observed, *at) for at in ([result.start.parameters], result.judging))
     if analysis.model.likelihood is None:
         return Observation(start, optimum, None, None)
     try:
@@ -111,14 +128,27 @@ def observe(analysis: Analysis, observed: Dataset, result: Result, prediction: D
     return Observation(start, optimum, seen, dataclasses.replace(expected, limit=limit))
 
 
-def count(analysis: Analysis, observed: Dataset, parameters: Parameters) -> dict[str, Counts]:
+def count(analysis: Analysis, observed: Dataset | Folds, *parameters: Parameters) -> dict[str, Counts]:
     """Fill the channels with observed events, with hard cuts and without systematic shifts.
 
-    They are the only process; `Counts` are by channel, of shape (bins + 2,).
+    Parameters
+    ----------
+    analysis
+        Stages and channels.
+    observed
+        The observed events, as the only process.
+    *parameters
+        The cut values: once, or for each fold.
+
+    Returns
+    -------
+    dict
+        By channel, `Counts` of shape (bins + 2,).
     """
     # another model, because the systematic variations of this one are those of simulation
     counting = dataclasses.replace(analysis, model=CountingModel(("data",), 0.0), objective="discovery")
-    return {name: counts[0] for name, counts in counting.histograms(observed, parameters, Hard()).items()}
+    filled = Judged.of(observed, *parameters).total(Fill(counting), Hard())
+    return {name: counts[0] for name, counts in filled.items()}
 
 
 def _strength(model: Model, data: Any) -> Strength:

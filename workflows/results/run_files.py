@@ -15,10 +15,11 @@ import uhi.io.json
 import uproot
 
 from hepgrad.analysis import Analysis, Attempt, Dataset, Optimisable, Outcome, Point, Record, Result, Soft
-from hepgrad.analysis.data.pool import Pool
+from hepgrad.analysis.data.folds import Folds
+from hepgrad.analysis.data.judged import Judged
 from hepgrad.analysis.data.split import Part
 from hepgrad.analysis.histogram import to_hist
-from hepgrad.analysis.optimisation import EVALUATIONS
+from hepgrad.analysis.optimisation import EVALUATIONS, Fold
 from hepgrad.analysis.optimisation.programs.of_shards import Count
 from hepgrad.analysis.selection.cutflow import Cutflow
 
@@ -42,6 +43,8 @@ RECORDED = {
     "failed": "failed_fits",
 }
 SLOPE = "slope:"
+# the number of a fold, from 1
+FOLD, FOLDS = "fold", "folds"
 COUNTED = ("weighted", "weighted_uncertainty", "raw")
 CUTFLOW_COLUMNS = ("point", "reading", "process", "step", *COUNTED, *(f"n_minus_1_{name}" for name in COUNTED))
 
@@ -61,22 +64,16 @@ def write_results(
     there is no observation while the analysis is blinded.
     """
     folder.write_json(file_names.PARAMETERS, parameters_table(result))
-    folder.write_csv(file_names.PARAMETERS_TABLE, PARAMETER_COLUMNS, parameter_rows(result))
+    folds = [f"{FOLD}_{number}" for number in range(1, len(result.folds) + 1)]
+    folder.write_csv(file_names.PARAMETERS_TABLE, [*PARAMETER_COLUMNS, *folds], parameter_rows(result))
     told = {**objectives_and_yields(result), "improvement": improvement_table(improvement)}
     told["merit"] = dataclasses.asdict(result.merit)
     told["fits"] = dataclasses.asdict(result.fits)
     told["descents"] = [descent_entry(attempt) for attempt in result.attempts]
+    if result.folds:
+        told["folds"] = [fold_entry(fold) for fold in result.folds]
     folder.write_json(file_names.RESULT, told)
-    names, slopes = list(result.start.parameters.numbers()), list(result.history[0].slopes)
-    folder.write_csv(
-        file_names.HISTORY,
-        ["descent", *RECORDED.values(), *names, *(f"{SLOPE}{name}" for name in slopes)],
-        (
-            history_row(number, record, names, slopes)
-            for number, attempt in enumerate(result.attempts, 1)
-            for record in attempt.history
-        ),
-    )
+    write_history(folder, result)
     hard_cutflows = {name: point.cutflow for name, point in points(result).items()}
     processes = list(result.start.hard_held_out.yields)
     folder.write_csv(
@@ -98,10 +95,45 @@ def write_results(
         write_inference(folder, result, analysis, about, observation)
 
 
-def soft_cutflows(result: Result, analysis: Analysis, sample: Part) -> dict[str, Cutflow]:
-    """Return by point the expected cutflow with soft cuts of the width of the last step."""
-    pool, soft = Pool.of(sample), Soft(result.history[-1].width)
-    return {name: pool.total(Count(analysis), point.parameters, soft) for name, point in points(result).items()}
+def write_history(folder: RunFolder, result: Result) -> None:
+    """Write every step of every descent; those of a cross-fit with the number of the fold.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    result
+        What the optimisation found.
+    """
+    names, slopes = list(result.start.parameters.numbers()), list(result.history[0].slopes)
+    columns = ["descent", *RECORDED.values(), *names, *(f"{SLOPE}{name}" for name in slopes)]
+    every = [fold.attempts for fold in result.folds] or [result.attempts]
+    folder.write_csv(
+        file_names.HISTORY,
+        [FOLD, *columns] if result.folds else columns,
+        (
+            [fold, *row] if result.folds else row
+            for fold, attempts in enumerate(every, 1)
+            for number, attempt in enumerate(attempts, 1)
+            for row in (history_row(number, record, names, slopes) for record in attempt.history)
+        ),
+    )
+
+
+def soft_cutflows(result: Result, analysis: Analysis, sample: Part | Folds) -> dict[str, Cutflow]:
+    """Return by point the expected cutflow with soft cuts of the width of the last step.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    analysis
+        What was optimised.
+    sample
+        Held-out events; of a cross-fit, all folds.
+    """
+    judged = {"start": Judged.of(sample, result.start.parameters), "optimum": Judged.of(sample, *result.judging)}
+    return {name: each.total(Count(analysis), Soft(result.history[-1].width)) for name, each in judged.items()}
 
 
 def points(result: Result) -> dict[str, Point]:
@@ -110,24 +142,44 @@ def points(result: Result) -> dict[str, Point]:
 
 
 def parameters_table(result: Result) -> dict[str, dict[str, Any]]:
-    """Return, by parameter: start, optimum, and what describes it (bounds, unit, width, scale, frozen, label, ...)."""
+    """Return, by parameter: start, optimum, and what describes it (bounds, unit, width, scale, frozen, label, ...).
+
+    Of a cross-fit also the value of each fold, with which its events are judged.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    """
     start, optimum = (point.parameters.to_dict() for point in points(result).values())
 
     def told(name: str, spec: Optimisable) -> dict[str, Any]:
         entry = spec.to_entry(result.start.parameters[name])
         described = {key: entry[key] for key in entry if key not in ("value", "weights")}
-        return {"start": start[name], "optimum": optimum[name], **described, "label": spec.label or name}
+        folds = {FOLDS: [at[name] for at in every]} if result.folds else {}
+        return {"start": start[name], "optimum": optimum[name], **folds, **described, "label": spec.label or name}
 
+    every = [fold.parameters.to_dict() for fold in result.folds]
     return {name: told(name, spec) for name, spec in result.start.parameters.specs.items()}
 
 
 def parameter_rows(result: Result) -> Iterator[tuple[Any, ...]]:
-    """Yield name, start, optimum, bounds, unit and label of each cut value, arrays element by element, no weights."""
+    """Yield name, start, optimum, bounds, unit and label of each cut value, arrays element by element, no weights.
+
+    Of a cross-fit also its value in each fold.
+
+    Parameters
+    ----------
+    result
+        What the optimisation found.
+    """
     start, optimum = (point.parameters.numbers() for point in points(result).values())
+    folds = [fold.parameters.numbers() for fold in result.folds]
     for name, (low, high) in result.start.parameters.ranges().items():
         if name in start:
             spec = result.start.parameters.specs[name.partition("[")[0]]
-            yield name, start[name], optimum[name], low, high, spec.unit, spec.frozen, spec.label or name
+            told = name, start[name], optimum[name], low, high, spec.unit, spec.frozen, spec.label or name
+            yield *told, *(fold[name] for fold in folds)
 
 
 def descent_entry(attempt: Attempt) -> dict[str, Any]:
@@ -135,6 +187,18 @@ def descent_entry(attempt: Attempt) -> dict[str, Any]:
     ends = {name: getattr(attempt, name).to_dict() for name in ("start", "best")}
     found = {"best_value": _finite(attempt.best_value), "best_step": attempt.best_step}
     return {**ends, **found, "start_failed": bool(attempt.failed), "fits": dataclasses.asdict(attempt.fits)}
+
+
+def fold_entry(fold: Fold) -> dict[str, Any]:
+    """Return what is told of the optimisation of one fold: its descents, and start and optimum on either side.
+
+    Parameters
+    ----------
+    fold
+        Of a cross-fit.
+    """
+    objectives = {name: [*map(_finite, getattr(fold, name))] for name in ("trained", "unseen")}
+    return {**objectives, "descents": [descent_entry(attempt) for attempt in fold.attempts]}
 
 
 def history_row(descent: int, record: Record, names: Sequence[str], slopes: Sequence[str]) -> list[Any]:
@@ -163,7 +227,7 @@ def objectives_and_yields(result: Result) -> dict[str, Any]:
 def improvement_table(improvement: Improvement) -> dict[str, Any]:
     """Return the figure of merit at both points and the gain, with their uncertainties from simulated statistics."""
     figures = {field.name: getattr(improvement, field.name) for field in dataclasses.fields(improvement)}
-    counted = ("replicas", "start_failed", "optimum_failed")
+    counted = ("replicas", "start_failed", "optimum_failed", "events")
     figures = {name: _finite(value) for name, value in figures.items() if name not in ("merit", *counted)}
     return {
         "figure": improvement.merit.title,

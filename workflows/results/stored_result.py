@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from hepgrad.analysis import Attempt, Counts, Cutflow, Outcome, Parameters, Point, Record, Result
 from hepgrad.analysis.histogram import from_hist
-from hepgrad.analysis.optimisation import EVALUATIONS
+from hepgrad.analysis.optimisation import EVALUATIONS, Fold
 from hepgrad.analysis.selection.cutflow import Tally
 from hepgrad.analysis.statistics.objectives import Merit
 
@@ -23,7 +23,7 @@ from ..files.stored_files import read_json, read_rows
 from . import file_names
 from .bootstrap import Improvement
 from .observation import Observation, Strength
-from .run_files import COUNTED, RECORDED, SLOPE, read_histograms
+from .run_files import COUNTED, FOLD, FOLDS, RECORDED, SLOPE, read_histograms
 
 Histograms = Mapping[str, hist.Hist[Any]]
 Rows = list[dict[str, str]]
@@ -82,26 +82,43 @@ def _read(folder: Path) -> StoredResult:
     start = _parameters(described)
     optimum = start.replace(**{name: entry["optimum"] for name, entry in described.items()})
     history = read_rows(folder / file_names.HISTORY)
-    attempts = tuple(
-        Attempt(
-            start.replace(**entry["start"]),
-            start.replace(**entry["best"]),
-            -math.inf if entry["best_value"] is None else entry["best_value"],
-            entry["best_step"],
-            tuple(_record(row, start) for row in history if int(row["descent"]) == number),
-            # runs of earlier versions did not tell of fits that failed
-            int(entry.get("start_failed", False)),
+    folds = tuple(
+        Fold(
+            start.replace(**{name: entry[FOLDS][number - 1] for name, entry in described.items()}),
+            _attempts(each["descents"], [row for row in history if int(row[FOLD]) == number], start),
+            *((_number(a), _number(b)) for a, b in (each["trained"], each["unseen"])),
         )
-        for number, entry in enumerate(told["descents"], 1)
+        for number, each in enumerate(told.get("folds", ()), 1)
     )
+    attempts = _attempts(told["descents"], history, start)
+    if folds:
+        # those of the fold whose cuts are the optimum's
+        middle = next(fold for fold in folds if fold.parameters.to_dict() == optimum.to_dict())
+        attempts = middle.attempts
     points = {
         name: _point(name, at, told[name], histograms, flows) for name, at in (("start", start), ("optimum", optimum))
     }
     return StoredResult(
-        Result(points["start"], points["optimum"], attempts, merit),
+        Result(points["start"], points["optimum"], attempts, merit, folds),
         {name: _cutflow(flows, name, "soft") for name in points},
         _improvement(told["improvement"], merit),
         _observation(folder / file_names.OBSERVED, histograms),
+    )
+
+
+def _attempts(descents: list[dict[str, Any]], history: Rows, parameters: Parameters) -> tuple[Attempt, ...]:
+    """Return descents from what is told of each, and the lines of all their steps."""
+    return tuple(
+        Attempt(
+            parameters.replace(**entry["start"]),
+            parameters.replace(**entry["best"]),
+            -math.inf if entry["best_value"] is None else entry["best_value"],
+            entry["best_step"],
+            tuple(_record(row, parameters) for row in history if int(row["descent"]) == number),
+            # runs of earlier versions did not tell of fits that failed
+            int(entry.get("start_failed", False)),
+        )
+        for number, entry in enumerate(descents, 1)
     )
 
 
@@ -109,8 +126,8 @@ def _parameters(described: dict[str, dict[str, Any]]) -> Parameters:
     """Return the parameters at the start."""
     entries = {}
     for name, entry in described.items():
-        rest = {key: value for key, value in entry.items() if key not in ("start", "optimum")}
-        kind = "value" if "bounds" in rest else "edges" if "narrowest" in rest else "weights"
+        rest = {key: value for key, value in entry.items() if key not in ("start", "optimum", FOLDS)}
+        kind = "value" if "bounds" in rest or "points" in rest else "edges" if "narrowest" in rest else "weights"
         # whatever the tree of a network was, its arrays are known by their paths
         entries[name] = {**rest, kind: entry["start"], **({"nested": True} if kind == "weights" else {})}
     return Parameters.from_json(json.dumps(entries))
@@ -160,9 +177,11 @@ def _record(row: Mapping[str, str], parameters: Parameters) -> Record:
 
 def _improvement(told: dict[str, Any], merit: Merit) -> Improvement:
     counted = ("replicas", "start_failed", "optimum_failed")
-    names = [field.name for field in dataclasses.fields(Improvement) if field.name not in ("merit", *counted)]
+    words = {"events": told["events"]} if "events" in told else {}
+    others = ("merit", "events", *counted)
+    names = [field.name for field in dataclasses.fields(Improvement) if field.name not in others]
     figures: dict[str, Any] = {name: _number(told[name]) for name in names}
-    return Improvement(merit, **figures, **{name: told.get(name, 0) for name in counted})
+    return Improvement(merit, **figures, **{name: told.get(name, 0) for name in counted}, **words)
 
 
 def _observation(path: Path, histograms: Histograms) -> Observation | None:

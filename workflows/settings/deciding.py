@@ -25,6 +25,10 @@ NAMES = {"luminosity": "luminosity_per_pb", "energy": "energy_tev"}
 OF_THE_OPTIMISER = ("learning_rate", "weight_decay")
 
 
+HALVES = "in each sample, events with an even index train and those with an odd one are held out"
+FOLDED = "a hash of its number decides which fold an event is in, whose cuts are found on the events of all others"
+
+
 def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
     """Return what determines the numbers of a run, as JSON can hold it.
 
@@ -49,7 +53,7 @@ def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
         # a skim may say itself what decides which events it keeps
         "skim": digest(getattr(workflow.skim, "key", None) or description(workflow.skim)),
         "not_finite": workflow.not_finite,
-        "split": "in each sample, events with an even index train and those with an odd one are held out",
+        "split": HALVES if workflow.folds == 1 else FOLDED,
         **fingerprint(workflow.analysis, workflow.parameters),
         "start": workflow.parameters.to_dict(),
         "precision": {"events": "that of the files", "statistics": jnp.result_type(float).name},

@@ -103,4 +103,5 @@ RANGES = {
     "starts": Range(1, whole=True, most=MOST),
     "seed": Range(0, whole=True, most=2**63 - 1),
     "replicas": Range(2, whole=True, most=MOST),
+    "folds": Range(1, whole=True, most=1000),
 }

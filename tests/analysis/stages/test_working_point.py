@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hepgrad.analysis import Dataset, Hard, Parameter, Parameters, Soft
+from hepgrad.analysis import Dataset, Hard, Parameter, Parameters, Soft, WorkingPoint
 from hepgrad.analysis.stages import ObjectSelection, TagEfficiency, WordVariation, WorkingPointWeight
 
 from .official import both, events_of, per_event, sample
@@ -84,6 +84,33 @@ def test_weights_at_a_working_point(shared_data, run, efficiency):
     assert (bc.name, light.name) == ("btag_bc", "btag_light")
     np.testing.assert_allclose(events.weight * bc.up(events), weight("central", "up"), rtol=2e-5)
     np.testing.assert_allclose(events.weight * light.down(events), weight("down", "central"), rtol=2e-5)
+
+
+def test_a_chosen_working_point_has_its_own_scale_factor(shared_data, run, efficiency):
+    """Hard, it is that of a cut at its value; soft, every jet has the expectation over the choice."""
+    ours, _ = both(shared_data, "btagging", "deepJet_wp", ("central",))
+    stage = WorkingPointWeight(ours, efficiency, "btag", POINTS, variations=(), name="btag")
+    chosen = Parameters(btag=WorkingPoint(POINTS))
+    weights = {}
+    for word, value in POINTS.items():
+        wide = Parameters(btag=Parameter(value, bounds=(0.01, 0.9)))
+        expected = run([SELECT, stage], events_of(EVENTS), wide, Hard()).weight
+        weights[word] = run([SELECT, stage], events_of(EVENTS), chosen.replace(btag=word), Hard()).weight
+        np.testing.assert_allclose(weights[word], expected, rtol=1e-6)
+    assert not np.allclose(weights["L"], weights["T"])
+    # nearly hard: a mixture of two points, in events with one jet
+    alike = chosen.replace(btag=np.array([0.0, 1.0, 1.0]))
+    cut = alike.cuts(Soft(1e-3))
+    np.testing.assert_allclose(cut.btag.weights, [0, 0.5, 0.5], atol=1e-6)
+    mixed = run([SELECT, stage], events_of(EVENTS), alike, Soft(1e-3)).weight
+    jets = EVENTS.Jet[(EVENTS.Jet.pt > 20) & (abs(EVENTS.Jet.eta) < 2.5)]
+    low, high = np.minimum(weights["M"], weights["T"]), np.maximum(weights["M"], weights["T"])
+    one = ak.to_numpy(ak.num(jets)) == 1
+    far = ak.to_numpy(ak.all(abs(jets.btagDeepFlavB - 0.2783) > 0.02, axis=1))
+    assert np.count_nonzero(one & far) > 3
+    assert np.all((mixed >= 0.98 * low)[one & far]) and np.all((mixed <= 1.02 * high)[one & far])
+    with pytest.raises(ValueError, match="there is no scale factor of the working point 'XT', only"):
+        run([SELECT, stage], events_of(EVENTS), Parameters(btag=WorkingPoint({**POINTS, "XT": 0.8})), Hard())
 
 
 @pytest.mark.usefixtures("x64")

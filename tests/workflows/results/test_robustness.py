@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import json
+
 import awkward as ak
+import jax
 import numpy as np
 import pytest
 
-from hepgrad.analysis import Analysis, Channel, CountingModel, Dataset, Hard, Parameter, Parameters, Regular, stage
-from hepgrad.workflows.results.robustness import robustness, roundest, with_number
+from hepgrad.analysis import (
+    Analysis,
+    Channel,
+    CountingModel,
+    Dataset,
+    Folds,
+    Hard,
+    Parameter,
+    Parameters,
+    Regular,
+    WorkingPoint,
+    stage,
+)
+from hepgrad.workflows.results.cut_values import roundest, with_number
+from hepgrad.workflows.results.robustness import Robustness, robustness
 
 
 @stage(reads=("x", "y"))
@@ -122,3 +138,68 @@ def test_what_cannot_be_moved(data, parameters):
     moved = with_number(parameters, "y[1]", 0.25)
     np.testing.assert_allclose(moved["y"], [0.5, 0.25])
     assert float(moved["x"]) == float(parameters["x"])
+
+
+def test_a_quarter_of_the_signal_more_and_less(data, parameters, found):
+    """The cut is where the quantiles of the signal say, and the loss there is that of the cut."""
+    profile = found.profiles[0]
+    x = np.sort(np.asarray(data.columns.x)[np.asarray(data.process) == 0])
+    passing = np.count_nonzero(x > np.float32(2.0137))
+    for change in (-0.25, 0.25):
+        value, loss, uncertainty = profile.with_efficiency(change)
+        wanted = (1 + change) * passing
+        if wanted > len(x):
+            assert np.isnan(value)
+            continue
+        assert np.count_nonzero(x > value) == pytest.approx(wanted, abs=15)
+        expected = float(ANALYSIS.evaluate(data, parameters.replace(x=value), Hard()))
+        assert loss == pytest.approx(found.objective - expected, abs=1e-4)
+        assert uncertainty > 0
+    assert "+25 % signal" in str(found)
+
+
+def test_what_is_written_comes_back(parameters, found):
+    again = Robustness.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False)), parameters)
+    assert str(again) == str(found)
+    np.testing.assert_array_equal(again.profiles[0].loss, found.profiles[0].loss)
+
+
+def test_a_cut_of_a_cross_fit_is_moved_in_all_folds(data):
+    """With the same cut in all folds it is what it is without folds; a fold keeps its own values of the others."""
+    of = np.arange(data.weight.size).reshape(data.weight.shape) % 2
+    made = Folds.of(data, of, 2)
+    specs = {
+        "y": Parameter([0.5, 0.0], bounds=(0, 1), frozen=True),
+        "top": Parameter(1.0, bounds=(0.2, 1), frozen=True),
+    }
+    cuts = [Parameters(x=Parameter(x, bounds=(1, 4), width=0.4), **specs) for x in (2.0, 2.4)]
+    found = robustness(ANALYSIS, made, *cuts, points=2, replicas=5)
+    (profile,) = found.profiles
+    assert profile.optimum == pytest.approx(2.2)
+    assert profile.spread == pytest.approx(np.std([2.0, 2.4], ddof=1))
+    for value, objective in zip(profile.values, profile.objective, strict=True):
+        expected = float(ANALYSIS.evaluate(data, cuts[0].replace(x=value), Hard()))
+        assert objective == pytest.approx(expected, rel=1e-5)
+    histograms = [ANALYSIS.histograms(made.alone(n), at, Hard()) for n, at in enumerate(cuts)]
+    both = jax.tree.map(lambda a, b: a + b, *histograms)
+    assert found.objective == pytest.approx(float(ANALYSIS.figure_of_merit(both, data)), rel=1e-5)
+    assert "spread" in str(found)
+
+
+def test_all_options_of_a_choice_are_told(data, parameters):
+    @stage(reads=("x", "y"))
+    def tagged(events, cut):
+        return events.select(events.x > cut.x)
+
+    analysis = Analysis([tagged], ANALYSIS.channels, ANALYSIS.model)
+    points = {"loose": 1.0, "medium": 2.0, "tight": 3.0}
+    chosen = Parameters(x=WorkingPoint(points, "medium"))
+    found = robustness(analysis, data, chosen, replicas=5)
+    assert [(each.name, each.word) for each in found.options] == [("x", word) for word in points]
+    for each in found.options:
+        expected = float(analysis.evaluate(data, chosen.replace(x=each.word), Hard()))
+        assert each.objective == pytest.approx(expected, rel=1e-5)
+        assert each.loss == pytest.approx(found.objective - expected, abs=1e-4)
+        assert each.word in str(found)
+    again = Robustness.from_dict(json.loads(json.dumps(found.to_dict())), chosen)
+    assert str(again) == str(found)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from . import elsewhere, filling, formulas, functions, objects, systems
+from . import elsewhere, filling, folds, formulas, functions, objects, systems
 
-PARTS = (formulas, objects, systems, functions, filling, elsewhere)
+PARTS = (formulas, objects, systems, functions, folds, filling, elsewhere)
 
 
 def is_known(name: str) -> bool:

@@ -10,7 +10,7 @@ import hist
 import numpy as np
 import uproot
 
-from .filling import fill_channel, read_process, select
+from .filling import fill_channels, first_axis, read_process, selections
 
 # newer versions of coffea read columns when they are asked for
 materialised = getattr(ak, "materialize", ak.Array)
@@ -41,10 +41,11 @@ def fill_nanoevents(events, sample, *, stages, cut, channels, processes, columns
             for passes in keep:
                 chosen = chosen[passes(chosen)]
             counts = factor * (ak.to_numpy(chosen[weight]) if weight else np.ones(len(chosen)))
-            selected = select(chosen, counts, stages, cut)
-            for channel, (observable, axis, region) in channels.items():
-                histogram = filled.setdefault(f"{channel}/{process}", hist.Hist(axis, storage=hist.storage.Weight()))
-                fill_channel(histogram, selected, observable, region)
+            here = {}
+            for channel, (_, axis, _) in channels.items():
+                empty = hist.Hist(first_axis(axis), storage=hist.storage.Weight())
+                here[channel] = filled.setdefault(f"{channel}/{process}", empty)
+            fill_channels(here, chosen, counts, stages, cut, channels)
     return filled
 
 
@@ -53,12 +54,20 @@ def write_columns(where, path, *, stages, cut, channels, processes, columns, fil
     with uproot.recreate(path) as file:
         for process, ingredients in processes.items():
             parts = [
-                event_columns(select(array, weight, stages, cut), channels)
+                columns_in_order(array, weight, stages, cut, channels)
                 for array, weight in read_process(where, ingredients, columns, slice(None), files, reading)
             ]
             joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
             tree = file.mktree(as_name(process), {name: values.dtype for name, values in joined.items()})
             tree.extend(joined)
+
+
+def columns_in_order(array, weight, stages, cut, channels):
+    """Return what there is to know of each event, in the order in which events were read."""
+    places = np.arange(len(array))
+    groups = [(places[where], event_columns(e, channels)) for where, e in selections(array, weight, stages, cut)]
+    order = np.argsort(np.concatenate([where for where, _ in groups]))
+    return {name: np.concatenate([told[name] for _, told in groups])[order] for name in groups[0][1]}
 
 
 def event_columns(events, channels):

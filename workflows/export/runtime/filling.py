@@ -10,6 +10,7 @@ import hist
 import numpy as np
 import uproot
 
+from .folds import fold_numbers
 from .objects import Events
 
 
@@ -66,6 +67,21 @@ def select(columns, weight, stages, cut):
     return functools.reduce(lambda events, stage: stage(events, cut), stages, Events(columns, weight))
 
 
+def selections(columns, weight, stages, cut):
+    """Yield which events have the same cuts, and what is selected of them: all, or those of each fold."""
+    if not isinstance(cut, list):
+        yield slice(None), select(columns, weight, stages, cut)
+        return
+    fold = fold_numbers(columns.event, len(cut))
+    for number, cuts in enumerate(cut):
+        yield fold == number, select(columns[fold == number], weight[fold == number], stages, cuts)
+
+
+def first_axis(axis):
+    """Return the bins of a channel: where each fold has its own, the sum is told in those of the first."""
+    return axis[0] if isinstance(axis, list) else axis
+
+
 def find_files(where, files):
     """Return files that are listed relative to a folder, or to the folder of a file."""
     folder = Path(where) if Path(where).is_dir() else Path(where).parent
@@ -91,6 +107,20 @@ def _weights(events, column, separator):
     return ak.to_numpy(events[collection, field] if field else events[collection])
 
 
+def fill_channels(histograms, columns, weight, stages, cut, channels):
+    """Fill the selected events into histograms by channel."""
+    for fold, (_, events) in enumerate(selections(columns, weight, stages, cut)):
+        for channel, (observable, axis, region) in channels.items():
+            if not isinstance(axis, list):
+                fill_channel(histograms[channel], events, observable, region)
+                continue
+            # a bin of the sum is the same bin of all folds, wherever its edges are
+            part = hist.Hist(axis[fold], storage=hist.storage.Weight())
+            fill_channel(part, events, observable, region)
+            for what in ("value", "variance"):
+                histograms[channel].view(flow=True)[what] += part.view(flow=True)[what]
+
+
 def fill_channel(histogram, events, observable, region):
     """Fill the selected events of a region."""
     chosen = events if region is None else events.in_region(region)
@@ -102,13 +132,12 @@ def fill(where, *, stages, cut, channels, processes, columns, files, reading, pa
     """Return a `hist.Hist` for each channel and process, filled with the selected events."""
     processes = {name: processes[name] for name in only or processes}
     filled = {
-        (name, process): hist.Hist(axis, storage=hist.storage.Weight())
+        (name, process): hist.Hist(first_axis(axis), storage=hist.storage.Weight())
         for name, (_, axis, _) in channels.items()
         for process in processes
     }
     for process, ingredients in processes.items():
         for array, weight in read_process(where, ingredients, columns, part, files, reading):
-            events = select(array, weight, stages, cut)
-            for channel, (observable, _, region) in channels.items():
-                fill_channel(filled[channel, process], events, observable, region)
+            here = {channel: filled[channel, process] for channel in channels}
+            fill_channels(here, array, weight, stages, cut, channels)
     return filled

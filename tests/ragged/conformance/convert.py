@@ -13,11 +13,22 @@ from hepgrad import ragged as rg
 
 # what the unused ends hold: it must never matter
 POISON = {"f": np.nan, "i": 77, "b": True}
+CONVERTED: dict[tuple, tuple] = {}
 
 
 def to_ragged(inputs: dict, uses: tuple[str, ...], *, slack: int = 0) -> dict:
     """Convert the inputs that an expression uses; each level gets ``slack`` (and a little more) unused places."""
-    return {name: _to_ragged(inputs[name], slack + (name in "ykr") if slack else 0) for name in uses}
+    return {name: _converted(inputs[name], slack + (name in "ykr") if slack else 0) for name in uses}
+
+
+def _converted(array: object, slack: int) -> object:
+    """Convert an array once for all expressions that use it; it is kept as well, so that its id stays its own."""
+    key = id(array), slack, jnp.result_type(float)
+    if len(CONVERTED) > 5000:
+        CONVERTED.clear()
+    if key not in CONVERTED:
+        CONVERTED[key] = array, _to_ragged(array, slack)
+    return CONVERTED[key][1]
 
 
 def _to_ragged(array: object, slack: int) -> object:

@@ -24,6 +24,8 @@ s      one value                                              scalar
 
 from __future__ import annotations
 
+import functools
+
 import awkward as ak
 import numpy as np
 
@@ -43,7 +45,12 @@ SPECIAL = (*GRID, np.nan, np.inf, -np.inf)
 
 def make_inputs(counts: list[int], pool: np.ndarray, dtype: type = np.float32) -> dict:
     """Return the arrays; the values are taken from ``pool``, each name beginning at another place."""
-    counts = np.asarray(counts, np.int64)
+    return dict(_inputs(tuple(counts), pool.tobytes(), dtype))
+
+
+@functools.lru_cache(maxsize=256)  # all expressions are given the same few
+def _inputs(lengths: tuple[int, ...], numbers: bytes, dtype: type) -> dict:
+    counts, pool = np.asarray(lengths, np.int64), np.frombuffer(numbers)
     rows, items = len(counts), int(counts.sum())
     inner = (np.arange(items) * 7 + 2) % 4
     other = (counts * 2 + np.arange(rows)) % 4

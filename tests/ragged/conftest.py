@@ -1,0 +1,10 @@
+"""What all tests of ragged arrays share: many small programs, each of which runs once."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quickly(quick_compilation: None) -> None:
+    """Compile quickly in every file of this folder."""

@@ -65,13 +65,7 @@ class CheckpointFile:
         self.remove()
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint over the last one.
-
-        Parameters
-        ----------
-        checkpoint
-            The state between two steps.
-        """
+        """Write a checkpoint over the last one."""
         descents = [(fold, each) for fold, done in enumerate(checkpoint.folds) for each in done]
         descents += [(len(checkpoint.folds), each) for each in (*checkpoint.finished, checkpoint.attempt)]
         attempts = [attempt for _, attempt in descents]

@@ -43,17 +43,8 @@ class Judged:
     def of(cls, sample: Part | Folds, *parameters: Parameters) -> Judged:
         """Return events that are all judged by the same values, or those of each fold by values of their own.
 
-        Parameters
-        ----------
-        sample
-            The events.
-        *parameters
-            The values: once, or for each fold.
-
-        Raises
-        ------
-        ValueError
-            When there are neither as many values as folds, nor one for all.
+        ``*parameters``: the values: once, or for each fold. Raises `ValueError` when there are neither as many values
+        as folds, nor one for all.
         """
         groups = len(parameters)
         if groups != 1 and not (isinstance(sample, Folds) and groups == len(sample)):
@@ -78,21 +69,13 @@ class Judged:
     def total(self, program: Program, *arguments: Any) -> Any:
         """Return the sum of a function over all events.
 
-        Parameters
-        ----------
-        program
-            As for `Pool.total`, with the parameter values as its first argument.
-        *arguments
-            The others.
+        ``program``: as for `Pool.total`, with the parameter values as its first argument.
         """
         return add_up(pool.total(program, parameters, *arguments) for pool, parameters in self.groups)
 
     def changed(self, change: Callable[[Parameters], Parameters]) -> Judged:
         """Return the same events, judged by other values.
 
-        Parameters
-        ----------
-        change
-            From the values of a group to others.
+        ``change``: from the values of a group to others.
         """
         return Judged(tuple((pool, change(parameters)) for pool, parameters in self.groups))

@@ -73,16 +73,7 @@ class Search:
     ) -> Search:
         """Return the search with the arguments of `optimize`.
 
-        Parameters
-        ----------
-        analysis, parameters, optimizer, bounds, penalties, steps, anneal, anneal_bandwidth, check_every, patience, \
-        steps_per_call, save_every, resample
-            As for `optimize`.
-
-        Raises
-        ------
-        ValueError
-            When every parameter is frozen, or a number of steps is not positive.
+        Raises `ValueError` when every parameter is frozen, or a number of steps is not positive.
         """
         if not parameters.free:
             raise ValueError("every parameter is frozen; there is nothing to optimise")
@@ -103,15 +94,8 @@ class Search:
     def steps_on(self, train: Part) -> Callable[[Any], Advance]:
         """Return a function from training events to one that makes steps on them; it begins to compile at once.
 
-        Parameters
-        ----------
-        train
-            Some events: data sets of the same shape share one program.
-
-        Raises
-        ------
-        ValueError
-            When several steps per call are to go over shards, or are each to have a replica.
+        ``train``: some events: data sets of the same shape share one program. Raises `ValueError` when several steps
+        per call are to go over shards, or are each to have a replica.
         """
         if self.resample is not None:
             if not isinstance(train, Dataset) or self.plan.steps_per_call > 1:
@@ -140,19 +124,8 @@ class Search:
     ) -> Result:
         """Return where the objective is largest; see `optimize`.
 
-        Parameters
-        ----------
-        data, begin, starts, watchers, save, resume
-            As for `optimize`.
-        steps_on
-            From `steps_on`, for events of these shapes.
-        attempts
-            The descents, where they were made already: only their end is evaluated.
-
-        Raises
-        ------
-        FloatingPointError, FitError
-            As `optimize`.
+        ``steps_on``: from `steps_on`, for events of these shapes. ``attempts``: the descents, where they were made
+        already: only their end is evaluated. Raises `FloatingPointError`, `FitError` as `optimize`.
         """
         descent, parameters = self.descent, self.descent.parameters
         validation = None if data.validation is None else Pool.of(data.validation)
@@ -184,12 +157,7 @@ class Search:
 def best_neighbour(attempt: Attempt, evaluate: Callable[[Parameters], Evaluation]) -> Attempt:
     """Return an attempt whose best point is better than all points that differ from it in a single choice.
 
-    Parameters
-    ----------
-    attempt
-        At its end.
-    evaluate
-        The goal with hard cuts on the events that choose.
+    ``evaluate``: the goal with hard cuts on the events that choose.
     """
     better = True
     while better:

@@ -88,13 +88,7 @@ class Descent:
         return self.bounds.parameters(coordinates, self.parameters)
 
     def present(self, position: Position) -> Parameters:
-        """Return the parameters that a position stands for: the mean of the last ones where they are averaged.
-
-        Parameters
-        ----------
-        position
-            Between two steps.
-        """
+        """Return the parameters that a position stands for: the mean of the last ones where they are averaged."""
         if not isinstance(position.state, Averaged):
             return self.at(position.coordinates)
         return self.at(self.bounds.restored(position.state.mean, self.parameters))

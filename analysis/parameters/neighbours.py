@@ -11,11 +11,6 @@ from .parameters import Parameters
 def neighbours(parameters: Parameters) -> Iterator[Parameters]:
     """Yield all points that differ from one in a single choice.
 
-    Parameters
-    ----------
-    parameters
-        The point; frozen choices stay.
-
     Examples
     --------
     >>> from hepgrad.analysis import Parameters, WholeNumber, WorkingPoint

@@ -45,12 +45,7 @@ class Chosen(Threshold):
     def of(cls, scores: Any, options: Sequence[float], words: Sequence[str], width: float, reading: Reading) -> Chosen:
         """Return the choice that belongs to some scores.
 
-        Parameters
-        ----------
-        scores
-            Shape (options,): the larger, the more probable.
-        options, words, width, reading
-            See the attributes.
+        ``scores``: shape (options,): the larger, the more probable.
 
         Examples
         --------
@@ -77,10 +72,7 @@ class Chosen(Threshold):
     def mixed(self, values: Sequence[Any]) -> Any:
         """Return the expectation of something of which there is one for each option.
 
-        Parameters
-        ----------
-        values
-            In the order of the options: arrays, flat or ragged, or numbers.
+        ``values``: in the order of the options: arrays, flat or ragged, or numbers.
         """
 
         def expectation(*each: jax.Array) -> jax.Array:
@@ -92,10 +84,7 @@ class Chosen(Threshold):
     def of_each(self, passed: Callable[[Threshold], Pass]) -> Pass:
         """Return the expectation of a pass that is told the threshold.
 
-        Parameters
-        ----------
-        passed
-            From the threshold of an option to a pass.
+        ``passed``: from the threshold of an option to a pass.
         """
         each = [passed(Threshold(option, self.width, self.reading)) for option in self.options]
         return Pass(self.mixed([one.probability for one in each]))
@@ -103,17 +92,8 @@ class Chosen(Threshold):
     def of_numbers(self, passed: Callable[[int], Pass], what: str) -> Pass:
         """Return the expectation of a pass that is told a whole number.
 
-        Parameters
-        ----------
-        passed
-            From a number of objects to a pass.
-        what
-            The name of the method, for error messages.
-
-        Raises
-        ------
-        TypeError
-            When an option is no whole number.
+        ``passed``: from a number of objects to a pass. ``what``: the name of the method, for error messages. Raises
+        `TypeError` when an option is no whole number.
         """
         try:
             numbers = [operator.index(int(option)) for option in self.options if float(option).is_integer()]

@@ -31,14 +31,7 @@ def load_events(
 ) -> Split:
     """Return the events of a workflow.
 
-    Parameters
-    ----------
-    workflow, fileset
-        As from `hepgrad.workflows.execution.located`.
-    cache, skip_bad_files, backend
-        As for `hepgrad.workflows.run`.
-    watch
-        Is told how far the reading has come.
+    ``watch``: is told how far the reading has come.
     """
     backend, recipe = _prepared(workflow, fileset, cache, backend, skip_bad_files=skip_bad_files)
     return backend.load(recipe, block_size=workflow.block_size, watch=watch)
@@ -55,15 +48,8 @@ def load_folds(
 ) -> Folds:
     """Return the events of a workflow in as many folds as it says.
 
-    Parameters
-    ----------
-    workflow, fileset, cache, skip_bad_files, backend, watch
-        As for `load_events`.
-
-    Raises
-    ------
-    InputError
-        When the events do not fit into memory, have no numbers, or cannot be divided into so many folds.
+    Raises `InputError` when the events do not fit into memory, have no numbers, or cannot be divided into so many
+    folds.
     """
     backend, recipe = _prepared(workflow, fileset, cache, backend, skip_bad_files=skip_bad_files)
     if not isinstance(backend, InMemory):

@@ -74,17 +74,8 @@ class Collected:
     def folded(self, k: int, block_size: int | None) -> Folds:
         """Return events that are not divided as ``k`` folds in memory, by their numbers.
 
-        Parameters
-        ----------
-        k
-            How many folds, at least 2.
-        block_size
-            As for `framed`.
-
-        Raises
-        ------
-        InputError
-            When a fold cannot stand for the whole of a process, or something else stands in place of event numbers.
+        Raises `InputError` when a fold cannot stand for the whole of a process, or something else stands in place of
+        event numbers.
         """
         (every,) = ([_numbered(strand, k, self.processes[strand.process]) for strand in half] for half in self.halves)
         data = pack(every, Shape.of([every], block_size), [*self.places, FOLD], self.processes)
@@ -160,15 +151,7 @@ class Recipe:
     def collect_whole(self, watch: ReadWatcher | None = None) -> Collected:
         """Read everything, and divide nothing: each event counts what it is worth.
 
-        Parameters
-        ----------
-        watch
-            Is told how far the reading has come.
-
-        Raises
-        ------
-        InputError
-            As `hepgrad.workflows.load` does.
+        ``watch``: is told how far the reading has come. Raises `InputError` as `hepgrad.workflows.load` does.
         """
         stored = self._stored(watch)
         strands = [

@@ -70,18 +70,7 @@ class Improvement:
     ) -> Improvement:
         """Bootstrap start and optimum.
 
-        Parameters
-        ----------
-        result
-            What the optimisation found.
-        analysis
-            What was optimised.
-        sample
-            The held-out events; of a cross-fit, all folds.
-        replicas
-            How many, at least two.
-        seed
-            Of the random numbers.
+        ``sample``: the held-out events; of a cross-fit, all folds.
         """
         points = (result.start, result.optimum)
         figure = np.vectorize(result.merit.of)
@@ -199,12 +188,7 @@ def bootstrap_folds(
 def replicated_objective(analysis: Analysis, judged: Judged, *, replicas: int, seed: int = 0) -> np.ndarray:
     """Return the objective with hard cuts for replicas of the events of all groups, shape (replicas,).
 
-    Parameters
-    ----------
-    analysis, replicas, seed
-        As for `bootstrap`.
-    judged
-        The events, and the values that they are judged by.
+    ``judged``: the events, and the values that they are judged by.
     """
     # folds are the same blocks with other weights, so that an event is drawn as often in each
     templates = judged.total(_Replicas(analysis.insert(resample), replicas), np.int64(seed))

@@ -57,16 +57,9 @@ def control_rows(
     sources of half the difference between one standard deviation up and down; that of the whole prediction is the same
     of the sums over the processes.
 
-    Parameters
-    ----------
-    workflow
-        Its plots, and its analysis with stages and systematic sources.
-    result
-        What the optimisation found.
-    held_out
-        Events of the prediction; of a cross-fit, all folds.
-    observed
-        Observed events, in folds where the prediction is; None while they are blinded.
+    ``workflow``: its plots, and its analysis with stages and systematic sources. ``held_out``: events of the prediction;
+    of a cross-fit, all folds. ``observed``: observed events, in folds where the prediction is; None while they are
+    blinded.
     """
     if not workflow.plots:
         return []

@@ -101,23 +101,14 @@ class CutProfile:
         return float(self.values[at]), float(self.loss[at]), float(self.loss_uncertainty[at])
 
     def shifted(self, widths: float) -> tuple[float, float]:
-        """Return loss and uncertainty of a cut that is moved by so many widths of its soft cut; NaN out of bounds.
-
-        Parameters
-        ----------
-        widths
-            One of `NEARBY`.
-        """
+        """Return loss and uncertainty of a cut that is moved by so many widths of its soft cut; NaN out of bounds."""
         at = np.flatnonzero(np.isclose(self.values, self.optimum + widths * self.width, rtol=1e-6, atol=0))
         return (float(self.loss[at[0]]), float(self.loss_uncertainty[at[0]])) if len(at) else (math.nan, math.nan)
 
     def with_efficiency(self, change: float) -> tuple[float, float, float]:
         """Return value, loss and uncertainty of the cut that keeps another share of the signal; NaN if none does.
 
-        Parameters
-        ----------
-        change
-            One of `EFFICIENCIES`: 0.25 for a quarter more signal.
+        ``change``: one of `EFFICIENCIES`: 0.25 for a quarter more signal.
         """
         here = self.signal[np.argmin(np.abs(self.values - self.optimum))]
         inside = (self.values >= self.bounds[0]) & (self.values <= self.bounds[1])
@@ -280,22 +271,10 @@ class Robustness:
 
 
 def numbers_or_words(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an entry of JSON, which has no word for NaN, with NaN where there is nothing.
-
-    Parameters
-    ----------
-    told
-        Of a table.
-    """
+    """Return an entry of JSON, which has no word for NaN, with NaN where there is nothing."""
     return {key: math.nan if value is None else value for key, value in told.items()}
 
 
 def loss_text(value: float, uncertainty: float) -> str:
-    """Return a loss as tables tell it.
-
-    Parameters
-    ----------
-    value, uncertainty
-        NaN where there is none.
-    """
+    """Return a loss as tables tell it."""
     return "-" if math.isnan(value) else f"{value:.3f} +- {uncertainty:.3f}"

@@ -14,12 +14,8 @@ from hepgrad.analysis.parameters.choice import Choice
 def roundest(low: float, high: float, near: float) -> float:
     """Return the number with the fewest digits in a region: a multiple of a power of ten, or of half of one.
 
-    Parameters
-    ----------
-    low, high
-        The region; ``low <= near <= high``.
-    near
-        Of several equally round numbers the closest to this is taken.
+    low, high: the region; ``low <= near <= high``. ``near``: of several equally round numbers the closest to this is
+    taken.
 
     Examples
     --------
@@ -44,14 +40,7 @@ def roundest(low: float, high: float, near: float) -> float:
 def with_number(parameters: Parameters, name: str, value: float) -> Parameters:
     """Return parameters with another value of one free number, which may lie beyond its bounds.
 
-    Parameters
-    ----------
-    parameters
-        All of them.
-    name
-        As in `Parameters.numbers`, such as ``"met"`` or ``"pt[0]"``.
-    value
-        In the parameter's unit.
+    ``name``: as in `Parameters.numbers`, such as ``"met"`` or ``"pt[0]"``.
     """
     key, _, index = name.partition("[")
     new: Any = value
@@ -67,13 +56,7 @@ def _place(index: str) -> tuple[int, ...]:
 
 
 def width_of(parameters: Parameters, name: str) -> float:
-    """Return the width of the soft cut of a number.
-
-    Parameters
-    ----------
-    parameters, name
-        As for `with_number`.
-    """
+    """Return the width of the soft cut of a number."""
     key, _, index = name.partition("[")
     spec = parameters.specs[key]
     assert isinstance(spec, Parameter)
@@ -84,10 +67,7 @@ def width_of(parameters: Parameters, name: str) -> float:
 def free_numbers(parameters: Parameters) -> dict[str, float]:
     """Return the present values of the numbers that an optimisation moves, as `Parameters.numbers` names them.
 
-    Parameters
-    ----------
-    parameters
-        All of them; neither edges nor weights are told.
+    ``parameters``: all of them; neither edges nor weights are told.
     """
     specs = parameters.specs
 
@@ -99,27 +79,11 @@ def free_numbers(parameters: Parameters) -> dict[str, float]:
 
 
 def free_choices(parameters: Parameters) -> dict[str, tuple[str, ...]]:
-    """Return the options of the choices that an optimisation moves, by name.
-
-    Parameters
-    ----------
-    parameters
-        All of them.
-    """
+    """Return the options of the choices that an optimisation moves, by name."""
     free = {name: parameters.specs[name] for name in parameters.free}
     return {name: tuple(spec.options) for name, spec in free.items() if isinstance(spec, Choice)}
 
 
 def with_option(parameters: Parameters, name: str, word: str) -> Parameters:
-    """Return parameters with another option of one choice.
-
-    Parameters
-    ----------
-    parameters
-        All of them.
-    name
-        Of the choice.
-    word
-        Of the option.
-    """
+    """Return parameters with another option of one choice."""
     return parameters.replace(**{name: word})

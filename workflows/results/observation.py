@@ -96,21 +96,9 @@ def observe(analysis: Analysis, observed: Dataset | Folds, result: Result, predi
 
     The prediction is that of the held-out events, which chose nothing.
 
-    Parameters
-    ----------
-    analysis
-        What was optimised.
-    observed
-        The observed events, as the only process; of a cross-fit in folds, each with its cuts.
-    result
-        What the optimisation found.
-    prediction
-        The held-out events, for their processes and typical weights.
-
-    Warns
-    -----
-    InputWarning
-        When a fit does not converge; the events are told nevertheless.
+    ``observed``: the observed events, as the only process; of a cross-fit in folds, each with its cuts. `prediction`:
+    the held-out events, for their processes and typical weights. Warns with `InputWarning` when a fit does not
+    converge; the events are told nevertheless.
     """
     start, optimum = (count(analysis, observed, *at) for at in ([result.start.parameters], result.judging))
     if analysis.model.likelihood is None:
@@ -131,19 +119,7 @@ def observe(analysis: Analysis, observed: Dataset | Folds, result: Result, predi
 def count(analysis: Analysis, observed: Dataset | Folds, *parameters: Parameters) -> dict[str, Counts]:
     """Fill the channels with observed events, with hard cuts and without systematic shifts.
 
-    Parameters
-    ----------
-    analysis
-        Stages and channels.
-    observed
-        The observed events, as the only process.
-    *parameters
-        The cut values: once, or for each fold.
-
-    Returns
-    -------
-    dict
-        By channel, `Counts` of shape (bins + 2,).
+    ``observed``: the observed events, as the only process. ``*parameters``: the cut values: once, or for each fold.
     """
     # another model, because the systematic variations of this one are those of simulation
     counting = dataclasses.replace(analysis, model=CountingModel(("data",), 0.0), objective="discovery")

@@ -93,15 +93,7 @@ def robustness(
 
 
 def evaluations(parameters: Parameters, points: int) -> int:
-    """Return how many losses `robustness` evaluates.
-
-    Parameters
-    ----------
-    parameters
-        Of an analysis.
-    points
-        As for `robustness`.
-    """
+    """Return how many losses `robustness` evaluates."""
     numbers = len(free_numbers(parameters))
     several = points + len(NEARBY) + 1 + len(EFFICIENCIES)
     return numbers * several + sum(map(len, free_choices(parameters).values()))

@@ -96,15 +96,7 @@ def write_results(
 
 
 def write_history(folder: RunFolder, result: Result) -> None:
-    """Write every step of every descent; those of a cross-fit with the number of the fold.
-
-    Parameters
-    ----------
-    folder
-        Where to.
-    result
-        What the optimisation found.
-    """
+    """Write every step of every descent; those of a cross-fit with the number of the fold."""
     names, slopes = list(result.start.parameters.numbers()), list(result.history[0].slopes)
     columns = ["descent", *RECORDED.values(), *names, *(f"{SLOPE}{name}" for name in slopes)]
     every = [fold.attempts for fold in result.folds] or [result.attempts]
@@ -123,14 +115,7 @@ def write_history(folder: RunFolder, result: Result) -> None:
 def soft_cutflows(result: Result, analysis: Analysis, sample: Part | Folds) -> dict[str, Cutflow]:
     """Return by point the expected cutflow with soft cuts of the width of the last step.
 
-    Parameters
-    ----------
-    result
-        What the optimisation found.
-    analysis
-        What was optimised.
-    sample
-        Held-out events; of a cross-fit, all folds.
+    ``sample``: held-out events; of a cross-fit, all folds.
     """
     judged = {"start": Judged.of(sample, result.start.parameters), "optimum": Judged.of(sample, *result.judging)}
     return {name: each.total(Count(analysis), Soft(result.history[-1].width)) for name, each in judged.items()}
@@ -145,11 +130,6 @@ def parameters_table(result: Result) -> dict[str, dict[str, Any]]:
     """Return, by parameter: start, optimum, and what describes it (bounds, unit, width, scale, frozen, label, ...).
 
     Of a cross-fit also the value of each fold, with which its events are judged.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
     """
     start, optimum = (point.parameters.to_dict() for point in points(result).values())
 
@@ -167,11 +147,6 @@ def parameter_rows(result: Result) -> Iterator[tuple[Any, ...]]:
     """Yield name, start, optimum, bounds, unit and label of each cut value, arrays element by element, no weights.
 
     Of a cross-fit also its value in each fold.
-
-    Parameters
-    ----------
-    result
-        What the optimisation found.
     """
     start, optimum = (point.parameters.numbers() for point in points(result).values())
     folds = [fold.parameters.numbers() for fold in result.folds]
@@ -190,13 +165,7 @@ def descent_entry(attempt: Attempt) -> dict[str, Any]:
 
 
 def fold_entry(fold: Fold) -> dict[str, Any]:
-    """Return what is told of the optimisation of one fold: its descents, and start and optimum on either side.
-
-    Parameters
-    ----------
-    fold
-        Of a cross-fit.
-    """
+    """Return what is told of the optimisation of one fold: its descents, and start and optimum on either side."""
     objectives = {name: [*map(_finite, getattr(fold, name))] for name in ("trained", "unseen")}
     return {**objectives, "descents": [descent_entry(attempt) for attempt in fold.attempts]}
 

@@ -61,10 +61,7 @@ class Scene:
     def loss(self, judged: Judged) -> tuple[float, float, float]:
         """Return the objective with other values, by how much it is worse, and how well that is known.
 
-        Parameters
-        ----------
-        judged
-            The same events, judged by other values.
+        ``judged``: the same events, judged by other values.
         """
         best, best_replicas = self._optimum
         value, replicated = self._evaluate(judged)
@@ -74,14 +71,8 @@ class Scene:
     def profile(self, name: str, optima: np.ndarray, points: int) -> CutProfile:
         """Return the profile of one number.
 
-        Parameters
-        ----------
-        name
-            As in `free_numbers`.
-        optima
-            Its optimum in each group of events.
-        points
-            Values over its range, beside those around the optimum.
+        ``optima``: its optimum in each group of events. ``points``: values over its range, beside those around the
+        optimum.
         """
         first = self.judged.parameters[0]
         optimum, width, (low, high) = float(np.median(optima)), width_of(first, name), first.ranges()[name]
@@ -100,24 +91,13 @@ class Scene:
         )
 
     def moved(self, name: str, value: float) -> Judged:
-        """Return the events, judged with another value of one number.
-
-        Parameters
-        ----------
-        name
-            As in `free_numbers`.
-        value
-            The same in all groups.
-        """
+        """Return the events, judged with another value of one number."""
         return self.judged.changed(lambda parameters: with_number(parameters, name, value))
 
     def signal(self, judged: Judged) -> float:
         """Return the expected signal in all channels.
 
-        Parameters
-        ----------
-        judged
-            The same events, judged by other values.
+        ``judged``: the same events, judged by other values.
         """
         rows = [judged.about.processes.index(process) for process in self.analysis.model.signal]
         filled = judged.total(Fill(self.analysis), Hard())

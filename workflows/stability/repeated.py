@@ -66,13 +66,7 @@ class RepeatedSearch:
         return np.asarray(self.spread / ((high - low) / math.sqrt(12)))
 
     def verdict(self, index: int) -> str:
-        """Return in words whether the data determine a cut.
-
-        Parameters
-        ----------
-        index
-            Of the cut.
-        """
+        """Return in words whether the data determine a cut."""
         share = self.chance[index]
         return "by the data" if share < DETERMINED else "by chance" if share > BY_CHANCE else "in part"
 
@@ -104,13 +98,7 @@ class RepeatedSearch:
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> RepeatedSearch:
-        """Return what `to_dict` wrote down.
-
-        Parameters
-        ----------
-        told
-            From JSON.
-        """
+        """Return what `to_dict` wrote down."""
         arrays = {key: np.array(told[key], float) for key in ARRAYS}
         return cls(merit=Merit(**told["merit"]), names=tuple(told["names"]), units=tuple(told["units"]), **arrays)
 
@@ -130,29 +118,11 @@ def repeat_search(
     Each event trains as often as a Poisson number of mean 1 says, which differs from repetition to repetition. They all
     use one compiled program, since how often an event counts is a column of the data.
 
-    Parameters
-    ----------
-    analysis
-        What was optimised.
-    data
-        Training events, and held-out ones that all repetitions are judged by; in memory.
-    optimum
-        What the search found.
-    parameters
-        Where it started: the first repetition starts there too, the others at points drawn within the bounds.
-    repeats
-        How many, at least 2.
-    seed
-        Of events and starts.
-    **how
-        Other arguments of `hepgrad.analysis.optimize`: ``optimizer``, ``steps``, ``check_every``, ...
-
-    Raises
-    ------
-    ValueError
-        When there are fewer than two repetitions, or the events are in shards.
-    FloatingPointError, FitError
-        As `hepgrad.analysis.optimize`.
+    ``data``: training events, and held-out ones that all repetitions are judged by; in memory. ``parameters``: where it
+    started: the first repetition starts there too, the others at points drawn within the bounds. ``**how``: other
+    arguments of `hepgrad.analysis.optimize`: ``optimizer``, ``steps``, ``check_every``, ... Raises `ValueError` when
+    there are fewer than two repetitions, or the events are in shards. Raises `FloatingPointError`, `FitError` as
+    `hepgrad.analysis.optimize`.
 
     Examples
     --------

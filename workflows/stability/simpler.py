@@ -103,13 +103,7 @@ class Simpler:
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Simpler:
-        """Return what `to_dict` wrote down.
-
-        Parameters
-        ----------
-        told
-            From JSON.
-        """
+        """Return what `to_dict` wrote down."""
         numbers = ("objective", "minimal_objective", "minimal_loss", "minimal_loss_uncertainty")
         left_out = tuple(LeftOut(**numbers_or_words(each)) for each in told["left_out"])
         figures = numbers_or_words({name: told[name] for name in numbers})
@@ -123,15 +117,7 @@ def simpler(
 
     A cut is left out by putting it at its loosest: the bound, or the option of a choice, that keeps most of the signal.
 
-    Parameters
-    ----------
-    analysis, sample, *parameters, replicas, seed
-        As for `hepgrad.workflows.robustness`.
-
-    Raises
-    ------
-    ValueError
-        When no free parameter is a number or a choice.
+    Raises `ValueError` when no free parameter is a number or a choice.
     """
     names = cuts_of(parameters[0])
     if not names:
@@ -163,24 +149,12 @@ def simpler(
 
 
 def cuts_of(parameters: Parameters) -> list[str]:
-    """Return the names of what can be left out: free numbers, and free choices.
-
-    Parameters
-    ----------
-    parameters
-        Of an analysis.
-    """
+    """Return the names of what can be left out: free numbers, and free choices."""
     return [*free_numbers(parameters), *free_choices(parameters)]
 
 
 def evaluations(parameters: Parameters) -> int:
-    """Return at most how many losses `simpler` evaluates.
-
-    Parameters
-    ----------
-    parameters
-        Of an analysis.
-    """
+    """Return at most how many losses `simpler` evaluates."""
     number = len(cuts_of(parameters))
     return number * (number + 1) // 2
 

@@ -36,15 +36,7 @@ def resample(events: Events, cut: Cuts) -> Events:
 
 
 def counted(data: Dataset, times: Any) -> Dataset:
-    """Return events with the number of times that each counts as one more column.
-
-    Parameters
-    ----------
-    data
-        The events.
-    times
-        Shape (blocks, events).
-    """
+    """Return events with the number of times that each counts as one more column."""
     column = jnp.asarray(times, data.weight.dtype)
     return dataclasses.replace(data, columns=rg.RecordArray({**data.columns.columns, COLUMN: column}))
 
@@ -55,14 +47,7 @@ def on_replicas(descent: Descent, train: Dataset, seed: int) -> Callable[[Datase
     In a replica every event counts as often as a Poisson number of mean 1 says. The numbers depend on the seed and on
     where the descent is, so that one that was interrupted goes on with the same replicas.
 
-    Parameters
-    ----------
-    descent
-        How a step is made.
-    train
-        Some events: data sets of the same shape share one program.
-    seed
-        Of the random numbers.
+    ``train``: some events: data sets of the same shape share one program.
     """
     goal = dataclasses.replace(descent.goal, analysis=descent.goal.analysis.insert(resample))
     noisy = dataclasses.replace(descent, goal=goal)

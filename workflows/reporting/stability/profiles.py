@@ -16,13 +16,7 @@ PROFILE_COLUMNS = ("parameter", "value", "objective", "loss", "loss_uncertainty"
 
 
 def profile_plot(found: Robustness) -> Plot:
-    """Return the plot of the report.
-
-    Parameters
-    ----------
-    found
-        What was found.
-    """
+    """Return the plot of the report."""
     caption = (
         "The loss of the objective when one cut is moved and the others stay: hard cuts on events that had no part in "
         "choosing them. The bars are the uncertainty of the difference from the optimum (star); within the shaded "
@@ -32,13 +26,7 @@ def profile_plot(found: Robustness) -> Plot:
 
 
 def profile_rows(found: Robustness) -> Iterator[tuple[Any, ...]]:
-    """Yield the titles of the columns, and a line for each value of each cut.
-
-    Parameters
-    ----------
-    found
-        What is drawn.
-    """
+    """Yield the titles of the columns, and a line for each value of each cut."""
     yield PROFILE_COLUMNS
     for p in found.profiles:
         arrays = (p.values, p.objective, p.loss, p.loss_uncertainty, p.signal)
@@ -46,13 +34,7 @@ def profile_rows(found: Robustness) -> Iterator[tuple[Any, ...]]:
 
 
 def plot_profiles(found: Robustness) -> Figure:
-    """Draw the loss against the value of each cut.
-
-    Parameters
-    ----------
-    found
-        What is drawn.
-    """
+    """Draw the loss against the value of each cut."""
     number = len(found.profiles)
     columns = min(number, min(COLUMNS, key=lambda columns: -number % columns))
     rows = -(-number // columns)

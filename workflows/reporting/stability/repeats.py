@@ -15,13 +15,7 @@ REPEAT_COLUMNS = ("search", "parameter", "start", "end", "trained", "held_out")
 
 
 def repeats_plot(found: RepeatedSearch) -> Plot:
-    """Return the plot of the report.
-
-    Parameters
-    ----------
-    found
-        What was found.
-    """
+    """Return the plot of the report."""
     caption = (
         "Every cut in searches that were repeated on replicas of the training events and from other starts: where each "
         "began (grey) and ended (blue), between its bounds; the star is the result. What ends in one place is "
@@ -31,13 +25,7 @@ def repeats_plot(found: RepeatedSearch) -> Plot:
 
 
 def repeat_rows(found: RepeatedSearch) -> Iterator[tuple[Any, ...]]:
-    """Yield the titles of the columns, and a line for each cut of each search.
-
-    Parameters
-    ----------
-    found
-        What is drawn.
-    """
+    """Yield the titles of the columns, and a line for each cut of each search."""
     yield REPEAT_COLUMNS
     for number, (starts, values) in enumerate(zip(found.starts.tolist(), found.values.tolist(), strict=True)):
         objectives = float(found.trained[number]), float(found.held_out[number])
@@ -46,13 +34,7 @@ def repeat_rows(found: RepeatedSearch) -> Iterator[tuple[Any, ...]]:
 
 
 def plot_repeats(found: RepeatedSearch) -> Figure:
-    """Draw starts and ends of all cuts, each between its bounds.
-
-    Parameters
-    ----------
-    found
-        What is drawn.
-    """
+    """Draw starts and ends of all cuts, each between its bounds."""
     number = len(found.names)
     figure = new_figure(8, 1.2 + 0.4 * number)
     axes = figure.subplots()

@@ -57,9 +57,8 @@ def control_rows(
     sources of half the difference between one standard deviation up and down; that of the whole prediction is the same
     of the sums over the processes.
 
-    ``workflow``: its plots, and its analysis with stages and systematic sources. ``held_out``: events of the prediction;
-    of a cross-fit, all folds. ``observed``: observed events, in folds where the prediction is; None while they are
-    blinded.
+    Events of the prediction are held out, or in folds of a cross-fit; so are observed events, which are None while they
+    are blinded.
     """
     if not workflow.plots:
         return []

@@ -65,7 +65,7 @@ def test_the_script_selects_the_same(made):
     optimum = json.loads((folder / "parameters.json").read_text())
     value = {"loose": 20.0, "medium": 40.0, "tight": 70.0}[optimum["met"]["optimum"]]
     script = (folder / "selection.py").read_text()
-    assert f"met={value}," in script
+    assert f"met={value:g}," in script
     assert f"jets={optimum['jets']['optimum']}," in script
 
 

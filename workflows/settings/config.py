@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import tomli_w
 
-from hepgrad.analysis import Edges, Optimisable, Parameter, Parameters
+from hepgrad.analysis import Edges, Optimisable, Parameter, Parameters, WorkingPoint
 
 from ..errors import InputError
 from ..files.stored_files import read_text
@@ -222,7 +222,7 @@ def _parameters(parameters: Parameters, changes: Mapping[str, Any]) -> Parameter
         change = dict(changes.get(name, {}))
         if "value" in change and isinstance(spec, Edges):
             change["edges"] = change.pop("value")
-        check_entry(change, f"parameters.{name}")
+        _check_change(spec, change, f"parameters.{name}")
         if isinstance(spec, Parameter) and np.shape(change.get("value", spec.value)) != spec.shape:
             what = f"an array of shape {spec.shape}" if spec.shape else "one number"
             raise ValueError(f"parameters.{name}: expected {what}, got {change['value']!r}")
@@ -233,6 +233,15 @@ def _parameters(parameters: Parameters, changes: Mapping[str, Any]) -> Parameter
             raise ValueError(f"parameter {name!r}: {error}") from error
     kept = {name: parameters.stored(name) for name in parameters if name not in changes}
     return Parameters(**specs).replace(**kept)
+
+
+def _check_change(spec: Optimisable, change: Mapping[str, Any], where: str) -> None:
+    if isinstance(spec, WorkingPoint):
+        if "value" in change:
+            text(change["value"], f"{where}.value")
+        table_of_numbers(change.get("points", {}), f"{where}.points")
+        change = {key: value for key, value in change.items() if key not in ("value", "points")}
+    check_entry(change, where)
 
 
 def _entry(spec: Optimisable, parameters: Parameters, name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from .ranges import is_finite
 
 # of a parameter
-SWITCHES, TEXTS = ("frozen", "nested"), ("unit", "label", "description")
+SWITCHES, TEXTS = ("frozen", "nested", "whole"), ("unit", "label", "description")
 
 
 def text(value: Any, where: str) -> str:

@@ -115,21 +115,22 @@ class Channel:
             Of shape (num_groups, bins + 2), underflow first and overflow last.
         """
         values, probability = self._observed(events)
+        weight = events.weight.content
         edges = self._edges(parameters)
         common: dict[str, Any] = {"groups": groups, "num_groups": num_groups}
         if isinstance(reading, Hard):
-            return fill_hard(values, events.weight, edges, probability=probability, **common)
+            return fill_hard(values, weight, edges, probability=probability, **common)
         smear: dict[str, Any] = {"bandwidth": self._bandwidth(reading), "kernel": self.kernel}
-        soft = fill_soft(values, events.weight, edges, probability=probability, **smear, **common)
+        soft = fill_soft(values, weight, edges, probability=probability, **smear, **common)
         if isinstance(reading, Soft):
             return soft
-        hard = fill_hard(values, events.weight, edges, probability=probability, **common)
+        hard = fill_hard(values, weight, edges, probability=probability, **common)
         return _with_values_of(hard, soft)
 
     def _observed(self, events: Events) -> tuple[jax.Array, jax.Array]:
         """Return what is filled of each event, and the probability that it is."""
         events = events if self.region is None else events.in_region(self.region)
-        return getattr(events, self.observable), events.probability
+        return getattr(events, self.observable), events.probability.content
 
     def _bandwidth(self, reading: Soft | StraightThrough) -> jax.Array | float:
         bandwidth = self.bandwidth or float(min(self.axis.edges[1:] - self.axis.edges[:-1])) / 2
@@ -189,7 +190,7 @@ def _fill_alike(
 ) -> list[Counts]:
     """Return the histogram of each channel."""
     values, probabilities = zip(*(channel._observed(events) for channel in channels), strict=True)
-    observables = Observables(jnp.stack(values), jnp.stack(probabilities), events.weight, groups, num_groups)
+    observables = Observables(jnp.stack(values), jnp.stack(probabilities), events.weight.content, groups, num_groups)
     edges = [channel._edges(parameters) for channel in channels]
     if isinstance(reading, Hard):
         return fill_hard_each(observables, edges)

@@ -91,6 +91,16 @@ def by_hand_mask(items, ids, offsets, w, capacity=None):
     return items[kept], ids[kept], jnp.cumsum(counts)
 
 
+def by_hand_row_mask(items, ids, offsets, w, capacity=None):
+    kept = w > 0
+    position = jnp.cumsum(kept, dtype=jnp.int32) - 1
+    places = jnp.where(kept, position, len(w))
+    counts = jnp.zeros(len(w), jnp.int32).at[places].set(jnp.diff(offsets), mode="drop")
+    moved = jnp.nonzero(kept[ids], size=len(items))[0]
+    begins = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(counts, dtype=jnp.int32)])
+    return items[moved], position[ids[moved]], begins, position[-1] + 1
+
+
 def by_hand_pairs(items, ids, offsets, w, capacity=None):
     index = jnp.arange(len(items), dtype=jnp.int32)
     later = offsets[ids + 1] - index - 1
@@ -163,7 +173,7 @@ OPERATIONS = [
         lambda items, ids, offsets, w, capacity=None: items * w[ids],
     ),
     Operation("boolean slice", lambda x, w: x[x > 0], lambda x, w: x[x > 0], by_hand_mask),
-    Operation("row mask", lambda x, w: x[w > 0], lambda x, w: x[w > 0]),
+    Operation("row mask", lambda x, w: x[w > 0], lambda x, w: x[w > 0], by_hand_row_mask),
     Operation("x[:, ::-1]", lambda x, w: x[:, ::-1], lambda x, w: x[:, ::-1], by_hand_reversed),
     Operation("x[:, :2]", lambda x, w: x[:, :2], lambda x, w: x[:, :2]),
     Operation(

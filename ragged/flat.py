@@ -142,11 +142,14 @@ class FlatArray(Operators):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(jax.Array, name):
             raise AttributeError(f"a flat array has no attribute {name!r}")
-        if name not in _REDUCERS:
-            return getattr(self.buffer(f"x.{name}"), name)
-        from hepgrad import ragged as rg
+        if name in _REDUCERS:
+            from hepgrad import ragged as rg
 
-        return functools.partial(getattr(rg, name), self)
+            return functools.partial(getattr(rg, name), self)
+        found = getattr(self.buffer(f"x.{name}"), name)
+        if not callable(found):
+            return _kept(found)
+        return functools.wraps(found)(lambda *args, **kwargs: _kept(found(*args, **kwargs)))
 
     def __len__(self) -> int:
         if self.content.ndim == 0:
@@ -200,6 +203,11 @@ def flat(values: Any, length: Any = None) -> Any:
         return values
     known = None if length is None else concrete(length)
     return FlatArray(values, length) if known is None else FlatArray(head_of(values, int(known)))
+
+
+def _kept(result: Any) -> Any:
+    """Return what a method of `jax.Array` returned as what an array of the family returns."""
+    return flat(result) if isinstance(result, jax.Array) else result
 
 
 def head_of(values: jax.Array, count: int) -> jax.Array:

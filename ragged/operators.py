@@ -6,6 +6,7 @@ announce themselves (`owner`) and nothing here has to know them.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -82,6 +83,18 @@ class Operators:
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return _OWNERS["dispatch"](function, args, kwargs)
+
+    @property
+    def __jax_array__(self) -> Callable[[], Any]:
+        # only the functions of jax.numpy are told: JAX's operators leave the work to ours when there is no such thing
+        asking = sys._getframe(1).f_globals.get("__name__", "")
+        if not asking.startswith("jax._src.numpy.") or asking.endswith("array_methods"):
+            raise AttributeError("__jax_array__")
+        raise TypeError(
+            f"jax.numpy takes plain arrays, and a {type(self).__name__} is none: write np.exp(x) for jnp.exp(x), a "
+            "function of hepgrad.ragged (rg.where, rg.sum, rg.concatenate), rg.apply(f, x) for a function of single "
+            "items, or make a plain array of it, with rg.to_padded(x, ...)"
+        )
 
     def __repr__(self) -> str:
         return _OWNERS["describe"](self)

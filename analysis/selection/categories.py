@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import jax
-import jax.numpy as jnp
+from typing import Any
 
 
-def exclusive(passes: Mapping[str, jax.Array], *, rest: str) -> dict[str, jax.Array]:
+def exclusive(passes: Mapping[str, Any], *, rest: str) -> dict[str, Any]:
     """Return the probability of each category: that of its pass, and of no pass of a category before it.
 
     Category k has ``p_k prod_{j < k} (1 - p_j)`` and the rest ``prod_j (1 - p_j)``, which add up to 1. Passes are in
@@ -29,8 +27,8 @@ def exclusive(passes: Mapping[str, jax.Array], *, rest: str) -> dict[str, jax.Ar
     if not passes or rest in passes:
         raise ValueError(f"needs categories with names other than {rest!r}, the rest's; got {list(passes)}")
     categories = {}
-    left: jax.Array | float = 1
+    left: Any = 1
     for name, p in passes.items():
         categories[name] = left * p
         left = left * (1 - p)
-    return {**categories, rest: jnp.asarray(left)}
+    return {**categories, rest: left}

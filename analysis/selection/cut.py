@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from hepgrad import ragged as rg
 
-Values: TypeAlias = "jax.Array | rg.RaggedArray"
+Values: TypeAlias = "jax.Array | rg.FlatArray | rg.RaggedArray"
 
 
 @jax.tree_util.register_dataclass

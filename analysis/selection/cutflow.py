@@ -81,10 +81,13 @@ class Cutflow(Tally):
         groups, num_groups
             As for `Tally.of`.
         """
-        everything = jnp.ones_like(events.weight)
-        after = Tally.of([everything, *events.cutflow.values()], events.weight, groups, num_groups)
-        others = [_product(everything, events.passes, without=name) for name in events.cutflow]
-        n_minus_1 = Tally.of([events.probability, *others], events.weight, groups, num_groups)
+        weight = events.weight.content
+        everything = jnp.ones_like(weight)
+        steps = [passed.content for passed in events.cutflow.values()]
+        after = Tally.of([everything, *steps], weight, groups, num_groups)
+        passes = {name: passed.content for name, passed in events.passes.items()}
+        others = [_product(everything, passes, without=name) for name in events.cutflow]
+        n_minus_1 = Tally.of([events.probability.content, *others], weight, groups, num_groups)
         return cls(after.yields, after.variance, after.raw, n_minus_1, ("all events", *events.cutflow))
 
 

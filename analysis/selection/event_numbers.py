@@ -70,7 +70,7 @@ def event_numbers(events: Events, kept: jax.Array) -> dict[str, Numbers]:
     named = dict(pair for name, column in events.columns.items() for pair in _of_column(name, column, kept))
     per_event = {"weight": events.weight, "probability": events.probability}
     per_event |= {f"probability of the region {name}": p for name, p in events.regions.items()}
-    return named | {name: Numbers(values, kept) for name, values in per_event.items()}
+    return named | {name: Numbers(values.content, kept) for name, values in per_event.items()}
 
 
 def in_rows(kept: jax.Array, array: rg.RaggedArray) -> jax.Array:
@@ -88,4 +88,4 @@ def _of_column(name: str, column: Any, valid: jax.Array) -> Iterator[tuple[str, 
         for field, values in column.columns.items():
             yield from _of_column(f"{name}.{field}", values, valid)
     else:
-        yield name, Numbers(column, valid)
+        yield name, Numbers(column.content if isinstance(column, rg.FlatArray) else column, valid)

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import jax
-import jax.numpy as jnp
 
 from hepgrad import ragged as rg
 
@@ -34,13 +33,13 @@ class Events:
     Attributes
     ----------
     columns
-        By name: `Objects`, records of one object per event, or arrays of shape (events,).
+        By name: `Objects`, records of one object per event, or flat arrays of shape (events, ...).
     weight
-        Shape (events,): what each event counts for, before any selection.
+        Flat, shape (events,): what each event counts for, before any selection.
     probability
-        Shape (events,), in [0, 1]: the probability that the event passed all selections so far.
+        Flat, shape (events,), in [0, 1]: the probability that the event passed all selections so far.
     cutflow
-        The probability after each *named* selection, in order.
+        The probability after each *named* selection, in order; flat arrays, as those that follow.
     regions
         The probability that the event belongs to each category, by name (`categorise`).
     passes
@@ -48,18 +47,18 @@ class Events:
     """
 
     columns: Mapping[str, Any]
-    weight: jax.Array
-    probability: jax.Array
-    cutflow: Mapping[str, jax.Array] = dataclasses.field(default_factory=dict)
-    regions: Mapping[str, jax.Array] = dataclasses.field(default_factory=dict)
-    passes: Mapping[str, jax.Array] = dataclasses.field(default_factory=dict)
+    weight: rg.FlatArray
+    probability: rg.FlatArray
+    cutflow: Mapping[str, rg.FlatArray] = dataclasses.field(default_factory=dict)
+    regions: Mapping[str, rg.FlatArray] = dataclasses.field(default_factory=dict)
+    passes: Mapping[str, rg.FlatArray] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # stages compute flat arrays; between the stages there are only their buffers, all rows of which are real
+        # one value per event is a flat array, however a stage or a reader made it, and all its rows are real
         for name in ("weight", "probability"):
-            object.__setattr__(self, name, _buffer(getattr(self, name), name))
+            object.__setattr__(self, name, _of_all_events(getattr(self, name), name))
         for name in ("columns", "cutflow", "regions", "passes"):
-            object.__setattr__(self, name, {k: _buffer(v, k) for k, v in getattr(self, name).items()})
+            object.__setattr__(self, name, {k: _of_all_events(v, k) for k, v in getattr(self, name).items()})
 
     def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], Names]:
         """Return the children and the static part, as JAX asks for."""
@@ -74,12 +73,16 @@ class Events:
     def tree_unflatten(cls, names: Names, children: Any) -> Events:
         """Return what `tree_flatten_with_keys` took apart; checks nothing, since JAX also puts in other leaves."""
         left = iter(children)
-        columns, cutflow, regions, passes = ({name: next(left) for name in part} for part in names)
-        weight, probability = left
-        return cls(columns, weight, probability, cutflow, regions, passes)
+        parts = dict(zip(("columns", "cutflow", "regions", "passes"), names, strict=True))
+        events = object.__new__(cls)
+        for field, part in parts.items():
+            object.__setattr__(events, field, {name: next(left) for name in part})
+        for field in ("weight", "probability"):
+            object.__setattr__(events, field, next(left))
+        return events
 
     @classmethod
-    def of(cls, array: rg.RecordArray, weight: jax.Array) -> Events:
+    def of(cls, array: rg.RecordArray, weight: jax.Array | rg.FlatArray) -> Events:
         """Return events of which each has passed with probability 1.
 
         Parameters
@@ -93,7 +96,8 @@ class Events:
             name: Objects.of(column) if isinstance(column, rg.RaggedArray) and column.fields else column
             for name, column in array.columns.items()
         }
-        return cls(columns, weight, jnp.ones_like(weight))
+        whole = _of_all_events(weight, "weight")
+        return cls(columns, whole, rg.ones_like(whole))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name not in self.__dict__["columns"]:
@@ -101,11 +105,10 @@ class Events:
                 f"no column {name!r} in these events; the columns are {list(self.__dict__['columns'])}"
                 f"{meant(name, [*self.__dict__['columns'], *dir(type(self))])}"
             )
-        column = self.columns[name]
-        return rg.FlatArray(column) if isinstance(column, jax.Array) else column
+        return self.columns[name]
 
     def __len__(self) -> int:
-        return int(self.weight.shape[0])
+        return len(self.weight)
 
     def with_field(self, **fields: Any) -> Events:
         """Return the events with columns added or replaced.
@@ -162,7 +165,7 @@ class Events:
         """
         if isinstance(factor, rg.RaggedArray | Pass):
             raise TypeError("a weight needs one factor per event; multiply those of objects: rg.prod(factors, axis=1)")
-        return dataclasses.replace(self, weight=self.weight * _buffer(factor, "a weight"))
+        return dataclasses.replace(self, weight=self.weight * factor)
 
     def categorise(self, *, rest: str = "rest", **categories: Pass | jax.Array) -> Events:
         """Return the events with regions that exclude each other and together hold every event.
@@ -219,15 +222,15 @@ class Events:
             raise KeyError(f"no region {name!r}; the regions are {list(self.regions)} (see Events.categorise)")
         return dataclasses.replace(self, probability=self.probability * self.regions[name])
 
-    def _per_event(self, passed: Pass | jax.Array) -> jax.Array:
+    def _per_event(self, passed: Pass | jax.Array) -> Any:
         probability = as_probability(passed, self.probability)
         if isinstance(probability, rg.RaggedArray):
             raise TypeError("an event selection needs one pass per event; count the objects, e.g. jets.at_least(1)")
         return probability
 
 
-def _buffer(column: Any, name: str) -> Any:
-    """Return the buffer of a flat array; columns of other events, which a selection of rows leaves, are refused."""
-    if not isinstance(column, rg.FlatArray):
-        return column
-    return column.buffer(f"events, {name!r}") if column.length is not None else column.content
+def _of_all_events(column: Any, name: str) -> Any:
+    """Return one value per event as a flat array; one of other events, which a selection of rows leaves, is refused."""
+    if isinstance(column, rg.FlatArray):
+        return column if column.length is None else rg.FlatArray(column.buffer(f"events, {name!r}"))
+    return rg.FlatArray(column) if isinstance(column, jax.Array) and column.ndim else column

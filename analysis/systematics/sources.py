@@ -12,6 +12,8 @@ from typing import ClassVar, TypeAlias
 
 import jax
 
+from hepgrad.ragged import FlatArray
+
 from ..selection.events import Events
 from .nuisances import Nuisance
 from .shape import Treatment
@@ -125,8 +127,8 @@ class WeightVariation:
     samples: ClassVar[tuple[str, ...]] = ()
 
     name: str
-    up: Callable[[Events], jax.Array]
-    down: Callable[[Events], jax.Array] | None = None
+    up: Callable[[Events], jax.Array | FlatArray]
+    down: Callable[[Events], jax.Array | FlatArray] | None = None
     processes: Sequence[str] | None = None
     reads: Sequence[str] = ()
     shape: Sequence[Treatment] = ()

@@ -177,7 +177,7 @@ def fill_templates(
     weights = [*(name for name, _ in sides), *((row, 1) for source in sets for row in source.rows)]
     if weights:
         # one filling with a vector of weights, however many there are
-        single = [jnp.broadcast_to(factor(nominal), nominal.weight.shape) for _, factor in sides]
+        single = [jnp.broadcast_to(jnp.asarray(factor(nominal)), nominal.weight.shape) for _, factor in sides]
         factors = jnp.concatenate([*([jnp.stack(single)] if single else []), *(s.factors(nominal) for s in sets)])
         more = jax.vmap(lambda f: fill(dataclasses.replace(nominal, weight=nominal.weight * f)))(factors)
         filled = jax.tree.map(lambda *parts: jnp.concatenate(parts), filled, more)

@@ -125,6 +125,9 @@ def spread(per_id: jax.Array, ids: jax.Array, *, fill: Any = 0, ordered: bool = 
 
     ``per_id`` has shape (num, ...), ``ids`` are int32, shape (items,); ``ordered`` tells whether they never decrease.
     """
+    if per_id.shape[0] == 0:
+        # nothing is left to take from, though the buffer of the items may have room
+        return jnp.full((ids.shape[0], *per_id.shape[1:]), fill, per_id.dtype)
     # widened, since the derivative adds up
     wide = widened(per_id)
     items = wide.at[ids].get(mode="fill", fill_value=fill, indices_are_sorted=ordered, wrap_negative_indices=False)

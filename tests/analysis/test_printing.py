@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 
+from hepgrad import ragged as rg
 from hepgrad.analysis import (
     Analysis,
     Channel,
@@ -105,8 +106,12 @@ def test_black_boxes_get_one_sentence():
     def branch(events, cut):
         return events if events.x.sum() > 0 else events.select(events.x > 1)
 
-    for made in (box, branch):
+    @stage(reads=["x"])
+    def root(events, cut):
+        return events.with_field(y=events.x / np.sqrt(rg.sum(events.x)))
+
+    for made in (box, branch, root):
         analysis = Analysis([made], ANALYSIS.channels, ANALYSIS.model)
-        told = rf"^stage '{made.name}' \(test_printing.py, line \d+\) asks for the numbers of a column while"
+        told = rf"^stage '{made.name}' \(test_printing.py, line \d+\) asks for the numbers of a column while.*rg\.sqrt"
         with pytest.raises(TypeError, match=told):
             analysis.histograms(DATA, Parameters(), Hard())

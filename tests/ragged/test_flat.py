@@ -177,8 +177,20 @@ def test_jax_s_functions_take_known_rows_and_say_what_to_use_for_others(x, use):
     np.testing.assert_allclose(jax.jit(lambda x: use(rg.sum(x, axis=1)))(x), expected, rtol=1e-6)
     with pytest.raises((TypeError, ValueError), match=r"rg\.apply\(f, x\)"):
         jax.jit(lambda y: use(y[y > 0]))(sums)
-    with pytest.raises((TypeError, ValueError), match=r"rg\.apply\(jax\.nn\.sigmoid, x\)|requires ndarray"):
+    with pytest.raises((TypeError, ValueError), match=r"write np\.exp\(x\).*rg\.apply\((jax\.nn\.sigmoid|f), x\)"):
         use(x)
+
+
+@pytest.mark.parametrize("use", [jnp.exp, jnp.sum, jnp.shape, jnp.asarray, lambda y: jnp.stack([y, y]), jnp.ones_like])
+def test_jax_numpy_says_what_to_use_for_arrays_that_are_not_flat(x, use):
+    for array in (x, rg.zip({"pt": x}), rg.zip({"pt": rg.sum(x, axis=1)})):
+        for run in (use, jax.jit(use)):
+            with pytest.raises(TypeError, match=r"write np\.exp\(x\) for jnp\.exp\(x\)"):
+                run(array)
+    # arithmetic is ours, whichever side the plain array is on
+    expected = [[2.0, 4.0, 6.0], [], [12.0, 15.0]]
+    assert rg.to_list(jnp.array([2.0, 0.0, 3.0]) * x) == expected == rg.to_list(x * jnp.array([2.0, 0.0, 3.0]))
+    assert rg.to_list(jnp.ones(3) == x) == rg.to_list(x == 1.0)
 
 
 def test_functions_of_single_items_and_derivatives_of_arrays(x):

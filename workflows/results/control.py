@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from hepgrad import ragged as rg
 from hepgrad.analysis import Analysis, Channel, Counts, Cuts, Dataset, Events, Hard, Result
 from hepgrad.analysis.data.folds import Folds
 from hepgrad.analysis.data.judged import Judged
@@ -42,7 +42,7 @@ class EveryStep:
 
     def __call__(self, events: Events, cut: Cuts) -> Events:
         """Return the events; the arguments are those of every stage."""
-        all_events = jnp.ones_like(events.probability)
+        all_events = rg.ones_like(events.probability)
         events = events.with_field(**{text: parse(text).number(events, cut) for text in self.observables})
         passed = enumerate([all_events, *events.cutflow.values()])
         return dataclasses.replace(events, probability=all_events, regions={str(number): p for number, p in passed})

@@ -113,7 +113,7 @@ class Loosest:
             parameters = self.parameters.with_free(free)
             events = Events.of(columns, jnp.ones(len(columns), jnp.float32))
             varied = vary(self.analysis.model.systematics, events)
-            return [varied.map(lambda events: self.analysis.select(events, parameters, Hard()).probability)]
+            return [varied.map(lambda events: self.analysis.select(events, parameters, Hard()).probability.content)]
 
         boxes = self._boxes()
         low, high_ = ({name: jax.tree.map(jnp.asarray, box[side]) for name, box in boxes.items()} for side in (0, 1))

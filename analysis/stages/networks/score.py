@@ -124,7 +124,7 @@ class Score(DeclaredStage):
             events = Events.of(columns, weight)
             for stage in stages:
                 events = stage(events, cut)
-            counts: Any = jnp.maximum(events.weight, 0) * events.probability
+            counts: Any = np.maximum(events.weight, 0) * events.probability
             if self.collection:
                 counts = take(events, self.collection).probability * counts
             return _numbers(counts), jnp.stack([_numbers(x) for x in self._features(events, cut)])
@@ -163,6 +163,6 @@ class Score(DeclaredStage):
 def _numbers(x: Any) -> jax.Array:
     """Return the numbers of a flat or a ragged array, 0 where a buffer holds no object."""
     if not isinstance(x, rg.RaggedArray):
-        return x
+        return x.content if isinstance(x, rg.FlatArray) else x
     content: Any = x.content
     return content if x.valid is None else jnp.where(x.valid, content, 0)

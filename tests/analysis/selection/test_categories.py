@@ -60,7 +60,7 @@ def test_regions_live_through_scan_and_further_selections():
     def step(total, e):
         e = e.categorise(high=e.x > 50.0, rest="low").categorise(odd=e.x > 80.0)
         e = e.select(e.x > 20.0, "x")
-        return total + e.in_region("low").probability, list(e.regions) == ["high", "low", "odd", "rest"]
+        return jnp.asarray(total + e.in_region("low").probability), list(e.regions) == ["high", "low", "odd", "rest"]
 
     total, ordered = jax.lax.scan(step, jnp.zeros(len(X)), stacked)
     assert total.tolist() == [0, 2, 0, 0]

@@ -34,6 +34,43 @@ def test_event_selection_and_cutflow():
     assert again.Jet.count().tolist() == [4.0, 0.0, 2.0]
 
 
+def test_everything_per_event_is_a_flat_array_with_numpy_s_functions():
+    """What a stage sees: weights, probabilities, steps, regions, columns, and what methods make of them."""
+
+    def stage(e: Events) -> tuple[Events, list]:
+        passed = e.Jet.at_least(1)
+        e = e.with_field(x=jnp.arange(3.0)).select(passed, "a jet").categorise(high=e.MET.pt > 40.0)
+        e = e.weighted(np.sqrt(e.weight)).weighted(e.weight.clip(1.0, 2.5).round())
+        made = [
+            np.sqrt(e.weight),
+            np.where(e.probability > 0, np.exp(-e.probability), 0.5),
+            np.log1p(passed.probability),
+        ]
+        made += [np.maximum(part["a jet"], 0.25) for part in (e.cutflow, e.passes)]
+        made += [np.concatenate([e.regions["high"], e.columns["x"]]), e.x[e.x > 0], np.hypot(e.MET.pt, e.x)]
+        return e, made
+
+    expected, made = stage(events())
+    (e, compiled), vectorised = jax.jit(stage)(events()), jax.vmap(stage)(jax.tree.map(lambda x: x[None], events()))
+    several = [
+        *e.columns.values(),
+        *e.cutflow.values(),
+        *e.regions.values(),
+        *e.passes.values(),
+        e.weight,
+        e.probability,
+    ]
+    assert all(isinstance(x, rg.FlatArray) for x in [*made, *compiled, *several[2:]])
+    for one, same, row in zip(made, compiled, vectorised[1], strict=True):
+        np.testing.assert_allclose(one, same, rtol=1e-6)
+        if row.length is None:
+            np.testing.assert_allclose(one, np.asarray(row)[0], rtol=1e-6)
+    np.testing.assert_allclose(e.weight, [1.0, 4 * 2**0.5, 6 * 3**0.5], rtol=1e-6)
+    assert expected.probability.tolist() == e.probability.tolist() == [1.0, 0.0, 1.0]
+    with pytest.raises(rg.StructureError, match="cannot broadcast 3 rows with 2"):
+        events().weighted(jnp.ones(2))
+
+
 def test_object_pass_is_no_event_pass():
     with pytest.raises(TypeError, match="count the objects"):
         events().select(events().Jet.pt > 30.0)

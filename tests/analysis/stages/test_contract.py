@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from hepgrad import ragged as rg
 from hepgrad.analysis import Hard, Parameter, Parameters, Soft, Weights
 from hepgrad.analysis.reconstruction import TopMasses
 from hepgrad.analysis.stages import (
@@ -74,7 +75,7 @@ def outcome(chain, events, parameters, reading):
         events = stage(events, cut)
     counts = events.weight * events.probability
     observables = [stage.column for stage in chain if hasattr(stage, "column")]
-    per_event = [column for name in observables if isinstance(column := events.columns.get(name), jax.Array)]
+    per_event = [column for name in observables if isinstance(column := events.columns.get(name), rg.FlatArray)]
     return jnp.stack([jnp.sum(counts), *(jnp.sum(counts * values) for values in per_event)])
 
 

@@ -269,3 +269,25 @@ def test_errors_say_what_is_wrong():
         rg.max(x, axis=1, mask_identity=True)
     with pytest.raises(TypeError, match="axis must be an integer"):
         rg.sum(x, axis=1.5)
+
+
+def test_no_rows_in_a_buffer_that_has_room():
+    """Nothing of everything, where the length of the buffers says that there could be something."""
+
+    @jax.jit
+    def of_nothing(x):
+        none = x[:0]
+        each = [
+            none,
+            rg.sort(none),
+            rg.argsort(none),
+            rg.softmax(none, axis=1),
+            none - rg.max(none, axis=1, keepdims=True),
+        ]
+        rows = [rg.argmax(none, axis=1), rg.argmin(none, axis=-1), rg.sum(none, axis=1), rg.mean(none, axis=1)]
+        return each, rows, rg.sum(none), rg.argmax(none, axis=1, keepdims=True)
+
+    each, rows, total, first = of_nothing(rg.with_capacity(rg.from_lists([[1.0, 2.0], [], [3.0]]), 7))
+    assert [rg.to_list(x) for x in each] == [[]] * 5
+    assert [x.tolist() for x in rows] == [[]] * 4
+    assert (float(total), len(first)) == (0.0, 0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 
+from hepgrad import ragged as rg
 from hepgrad.analysis import Events, Objects
 from hepgrad.analysis.systematics import (
     EnergyResolution,
@@ -64,9 +64,9 @@ class Tagged:
     regions: tuple[str, ...]
     uncertainty: float
 
-    def __call__(self, events: Events) -> jax.Array:
+    def __call__(self, events: Events) -> rg.FlatArray:
         """Return the factors, shape (events,)."""
-        return sum((self.uncertainty * events.regions[name] for name in self.regions), jnp.ones_like(events.weight))
+        return sum((self.uncertainty * events.regions[name] for name in self.regions), rg.ones_like(events.weight))
 
 
 B_TAGGED = ("signal_region", "top_control")

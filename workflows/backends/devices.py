@@ -14,7 +14,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from hepgrad import ragged as rg
 from hepgrad.analysis import Dataset, Split
-from hepgrad.analysis.data.pool import Pool, Program, precise, without_events
+from hepgrad.analysis.data.pool import Pool, Program, without_events
+from hepgrad.analysis.data.precision import precise
 
 from ..errors import InputError
 from ..read.collect import Collected, Recipe

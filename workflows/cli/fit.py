@@ -72,6 +72,10 @@ def add(commands: Any) -> None:
         "--points", metavar="N", type=int, default=21, help="of the scan and of the curve of CLs (default: 21)"
     )
     parser.add_argument(
+        "--toys", metavar="N", type=int, default=0, help="pseudo-experiments for the goodness of fit (default: none)"
+    )
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of their random numbers (default: 0)")
+    parser.add_argument(
         "--level", metavar="P", type=float, default=0.05, help="CLs of the limit (default: 0.05, for 95 %% confidence)"
     )
     parser.add_argument("--output", metavar="DIR", type=Path, help="write tables (JSON, CSV) and plots there")
@@ -90,6 +94,10 @@ def carry_out(arguments: argparse.Namespace) -> int:
 
     if arguments.points < 2:
         raise InputError(f"--points must be at least 2, got {arguments.points}")
+    if arguments.toys < 0:
+        raise InputError(f"--toys must not be negative, got {arguments.toys}")
+    if arguments.toys and not arguments.goodness:
+        raise InputError("--toys are for the goodness of fit: ask for it by --goodness")
     if not 0 < arguments.level < 1:
         raise InputError(f"--level must lie between 0 and 1 (0.05 for 95 % confidence), got {arguments.level}")
     if arguments.output is not None and arguments.patchset is None:
@@ -126,6 +134,8 @@ def _fit(arguments: argparse.Namespace, common: Any, console: Any, watch: Any) -
         quantities=quantities,
         scanned=arguments.scan or None,
         points=arguments.points,
+        toys=arguments.toys,
+        seed=arguments.seed,
         watch=watch,
         **common,
     )

@@ -23,7 +23,7 @@ from hepgrad.analysis.statistics.exchange.datacards import Interpretation
 
 from ..errors import InputError
 from ..files.replacing import replacing
-from ..read.files.paths import is_remote
+from ..read.files.paths import is_remote, patience
 from .reading import Document, read_bytes
 
 
@@ -83,7 +83,7 @@ class _Finder:
         if file not in self._open:
             where = file if is_remote(file) or Path(file).is_absolute() else f"{self._folder}/{file}"
             try:
-                self._open[file] = self._files.enter_context(uproot.open(where))
+                self._open[file] = self._files.enter_context(uproot.open(where, **patience(where)))
             except Exception as error:  # damaged files surface as almost any exception
                 reason = (str(error) or type(error).__name__).strip().splitlines()[0]
                 raise InputError(f"{where}, with the histograms of the datacard, cannot be read: {reason}") from None

@@ -37,6 +37,8 @@ def write(result: FitNumbers, path: str | Path, *, overwrite: bool = False) -> N
         header = (str(result.parameter_of_interest), "observed", *(f"expected {band} sigma" for band in tables.BANDS))
         curves = (result.limit.values, result.limit.cls_observed, result.limit.cls_expected)
         folder.write_csv("cls.csv", header, ((x, y, *rest) for x, y, rest in zip(*map(_listed, curves), strict=True)))
+    if result.toy_goodness is not None:
+        folder.write_csv("toys.csv", ("chi2",), ((chi2,) for chi2 in _listed(result.toy_goodness.toys)))
     if result.yields is not None:
         folder.write_csv("yields.csv", tables.YIELD_COLUMNS, tables.yield_rows(result))
     for plot in plots(result):
@@ -64,6 +66,10 @@ def as_json(result: FitNumbers) -> dict[str, Any]:
     if result.goodness is not None:
         g = result.goodness
         told["goodness"] = {"chi2": float(g.chi2), "ndof": g.ndof, "p_value": float(g.p_value)}
+    if result.toy_goodness is not None:
+        t = result.toy_goodness
+        numbers = {"p_value": float(t.p_value), "p_error": float(t.p_error), "failed": int(t.failed)}
+        told["toy_goodness"] = {**numbers, "number": t.toys.size}
     if result.impacts is not None:
         rows = tables.impact_rows(result)
         told["impacts"] = [dict(zip(tables.IMPACT_COLUMNS, row, strict=True)) for row in rows]

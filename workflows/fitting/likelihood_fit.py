@@ -15,7 +15,13 @@ from hepgrad.analysis import FitError, Model
 from hepgrad.analysis.statistics.fitting import fit as best_fit
 from hepgrad.analysis.statistics.inference import asimov_data, discovery, hypotest, upper_limit
 from hepgrad.analysis.statistics.inference.ranking import impacts_at
-from hepgrad.analysis.statistics.measurement import goodness_of_fit, postfit_yields, prefit_yields, scan
+from hepgrad.analysis.statistics.measurement import (
+    goodness_of_fit,
+    postfit_yields,
+    prefit_yields,
+    scan,
+    toy_goodness_of_fit,
+)
 
 from ..errors import InputError
 from .files import write
@@ -68,6 +74,8 @@ def fit(
     test_stat: Literal["q", "qtilde"] = "qtilde",
     scanned: str | None = None,
     points: int = 21,
+    toys: int = 0,
+    seed: int = 0,
     watch: Watch | None = None,
 ) -> LikelihoodFit:
     """Fit a likelihood to its data, and compute what else is asked for.
@@ -101,6 +109,10 @@ def fit(
         Parameter of the scan; by default the parameter of interest.
     points
         Of the scan, and of the curve of CLs.
+    toys
+        Pseudo-experiments for the goodness of fit, beside its asymptotic probability; 0 for none.
+    seed
+        Of their random numbers.
     watch
         Called with what is being done, how much of it is done, and how much there is.
 
@@ -150,10 +162,12 @@ def fit(
                 model, sample, scanned, best=best, points=points, watch=lambda done, of: tell("scan", done, of)
             ),
             "goodness": lambda: goodness_of_fit(model, best),
+            "toy_goodness": lambda: toy_goodness_of_fit(model, best, jax.random.key(seed), number=toys),
             "yields": lambda: (prefit_yields(model), postfit_yields(model, best)),
         }
         failed: dict[str, str] = {}
-        for quantity in (name for name in asked if name in compute):
+        by_toys = ["toy_goodness"] if "goodness" in asked and toys > 0 else []
+        for quantity in (name for name in [*asked, *by_toys] if name in compute):
             tell(quantity, 0, 1)
             try:
                 found[quantity] = compute[quantity]()

@@ -17,7 +17,7 @@ from hepgrad.analysis.statistics.exchange import configured
 from hepgrad.analysis.statistics.histfactory import Patch, PatchSet, patched
 
 from ..errors import InputError
-from ..read.files.paths import is_remote, is_web
+from ..read.files.paths import is_remote, is_web, patience
 
 # a path or URL, with `#NAME` for one of a patch set; a list of operations; a patch
 PatchLike = str | Path | Sequence[Mapping[str, Any]] | Patch
@@ -217,13 +217,13 @@ def read_bytes(path: str | Path, what: str) -> bytes:
 
 
 def _patience(path: str) -> dict[str, Any]:
-    """Return options of fsspec with which a web server that says nothing is not waited for without end."""
+    """Return options of fsspec with which a server that says nothing is not waited for without end."""
     if not is_web(path):
-        return {}
+        return patience(path)
     # needs a package that only the extra for servers has
-    from ..read.servers.web import patience
+    from ..read.servers import web
 
-    return {"client_kwargs": {"timeout": patience()}}
+    return {"client_kwargs": {"timeout": web.patience()}}
 
 
 def _patch_set(content: Any, source: str) -> PatchSet:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hepgrad.analysis import FitResult, Model
 from hepgrad.analysis.statistics.inference import Impacts, correlation
-from hepgrad.analysis.statistics.measurement import ExpectedYields, GoodnessOfFit, Scan
+from hepgrad.analysis.statistics.measurement import ExpectedYields, GoodnessOfFit, Scan, ToyGoodness
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +77,7 @@ class FitNumbers:
         Twice the negative logarithm of the likelihood, and the same less that of the saturated model.
     fixed
         Parameters that the user held.
-    impacts, significance, limit, scan, goodness, yields
+    impacts, significance, limit, scan, goodness, toy_goodness, yields
         What was asked for; None otherwise. `yields` are those before and after the fit.
     failed
         By quantity, why it is missing, or how many of its fits failed.
@@ -99,6 +99,7 @@ class FitNumbers:
     limit: Limit | None = None
     scan: Scan | None = None
     goodness: GoodnessOfFit | None = None
+    toy_goodness: ToyGoodness | None = None
     yields: tuple[ExpectedYields, ExpectedYields] | None = None
     failed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -116,7 +117,6 @@ class FitNumbers:
             Of `hepgrad.analysis.fit`.
         """
         covariance = np.asarray(best.covariance)
-        held, inner = np.asarray(model.fixed), np.asarray(best.inner)
         return cls(
             source=source,
             fitted=fitted,
@@ -124,10 +124,7 @@ class FitNumbers:
             counts=np.asarray(model.split(data)[0]),
             estimates=np.asarray(best.parameters),
             uncertainties=np.asarray(best.uncertainties),
-            states=tuple(
-                "free" if i else "fixed" if h else "at its bound"
-                for name, h, i in zip(model.parameter_names, held, inner, strict=True)
-            ),
+            states=best.states,
             correlation=np.asarray(correlation(np.where(np.isfinite(covariance), covariance, 0))),
             twice_nll=2 * float(best.nll),
             deviance=float(best.deviance),

@@ -68,6 +68,11 @@ def lines(result: FitNumbers) -> Iterator[str]:
         g = result.goodness
         p = f"p = {float(g.p_value):.3g}" if g.ndof > 0 else "no p-value without degrees of freedom"
         yield f"goodness of fit (saturated): chi2 / ndof = {float(g.chi2):.3f} / {g.ndof}, {p}"
+    if result.toy_goodness is not None:
+        t = result.toy_goodness
+        failed = f", {int(t.failed)} of them failed" if t.failed else ""
+        told = f"p = {float(t.p_value):.3g} +- {float(t.p_error):.1g}"
+        yield f"goodness of fit, {t.toys.size} pseudo-experiments: {told}{failed}"
     for quantity, reason in result.failed.items():
         yield f"failed: {quantity}: {reason}"
 

@@ -32,8 +32,8 @@ def pulls_tables(folder: Path) -> list[Table]:
         pulled = (f"{float(row['pull']):+.2f}", f"{float(row['constraint']):.2f}") if row["pull"] else ("", "")
         # no minus in front of a pull that is nothing but rounding
         pulled = (pulled[0].replace("-0.00", "+0.00"), pulled[1])
-        uncertainty = float(row["uncertainty"])
-        told = f"{uncertainty:.3f}" if uncertainty > 0 else "at its bound"
+        uncertainty = f"{float(row['uncertainty']):.3f}"
+        told = {"free": uncertainty, "fixed": "fixed"}.get(row["state"], f"{uncertainty}, {row['state']}")
         table.add_row(row["parameter"], f"{float(row['value']):.3f}", told, *pulled)
     return [table]
 

@@ -21,7 +21,7 @@ from .run_folder import RunFolder
 
 SOURCE_COLUMNS = ("point", "channel", "process", "source", "type", "yield", "down", "up")
 FITTED = ("value", "uncertainty")
-PULL_COLUMNS = ("fit", "parameter", *FITTED, "pull", "constraint")
+PULL_COLUMNS = ("fit", "parameter", *FITTED, "pull", "constraint", "state")
 # of `Impacts`, by parameter
 MOVED = ("prefit_down", "prefit_up", "postfit_down", "postfit_up")
 IMPACTS = ("pull", "constraint", *MOVED, "converged")
@@ -116,13 +116,16 @@ def impact_rows(result: Impacts, poi: str = "", bounds: Any = (-np.inf, np.inf))
 
 
 def pull_rows(fit: str, result: Impacts) -> Iterator[tuple[Any, ...]]:
-    """Yield one row for each parameter in the order of the model; free ones have neither a pull nor a constraint."""
+    """Yield one row for each parameter in the order of the model; free ones have neither a pull nor a constraint.
+
+    The uncertainty of one at its bound, as its state tells, is one-sided.
+    """
     best, uncertainties, pull, constraint = map(
         np.asarray, (result.best.parameters, result.best.uncertainties, result.pull, result.constraint)
     )
-    for i, name in enumerate(result.names):
+    for i, (name, state) in enumerate(zip(result.names, result.best.states, strict=True)):
         pulled = (pull[i].item(), constraint[i].item()) if constraint[i] > 0 else ("", "")
-        yield fit, name, best[i].item(), uncertainties[i].item(), *pulled
+        yield fit, name, best[i].item(), uncertainties[i].item(), *pulled, state
 
 
 def uncertainty_parts(model: Model, data: Any) -> dict[str, Any]:

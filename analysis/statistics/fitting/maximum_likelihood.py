@@ -21,6 +21,9 @@ from .linear import Arrow
 from .newton import Minimum, minimise
 from .restarts import from_several_starts
 
+# what a fit does with a component
+FREE, HELD, AT_BOUND = "free", "fixed", "at its bound"
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +79,10 @@ class FitResult:
         for column in ("value", "+-"):
             table.add_column(column, justify="right")
         names = [name for parameters in self.layout.parameter_sets for name in parameters.component_names]
-        bounded = np.asarray(self.at_bound).tolist()
-        columns = (np.asarray(self.parameters).tolist(), np.asarray(self.uncertainties).tolist(), bounded)
-        for name, value, uncertainty, at_bound in zip(names, *columns, strict=True):
-            table.add_row(name, f"{value:.4g}", "at its bound" if at_bound else f"{uncertainty:.2g}")
+        columns = (np.asarray(self.parameters).tolist(), np.asarray(self.uncertainties).tolist(), self.states)
+        for name, value, uncertainty, state in zip(names, *columns, strict=True):
+            known = "" if state == HELD else f"{uncertainty:.2g}"
+            table.add_row(name, f"{value:.4g}", ", ".join(told for told in (known, state) if told not in ("", FREE)))
         return table
 
     def __repr__(self) -> str:
@@ -90,6 +93,12 @@ class FitResult:
 
     def _repr_html_(self) -> str:
         return as_html(self.table())
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """``"free"``, ``"fixed"`` or ``"at its bound"``, of each component; outside `jit`."""
+        pairs = zip(np.asarray(self.inner).tolist(), np.asarray(self.at_bound).tolist(), strict=True)
+        return tuple(FREE if inner else AT_BOUND if at_bound else HELD for inner, at_bound in pairs)
 
     @property
     def hessian(self) -> jax.Array:

@@ -72,15 +72,14 @@ def bend(expectation: Expectation, parts: _Parts, weights: jax.Array) -> tuple[j
     layout = expectation.layout
     number = len(arrangement(layout).scalars)
     weighted = weights * parts.bins
-    result = jnp.zeros((number, number), weights.dtype)
+    half = jnp.zeros((number, number), weights.dtype)  # the result, less its transpose
     diagonal = jnp.zeros(number, weights.dtype)
 
     acting = pairs(layout, "histosys")
     if acting.size:
         tilted = by_channel(layout, parts.shifts * weighted[acting.sample])
-        mixed = _product(_spread(layout, "histosys", tilted), parts.scalars)
+        half += _product(_spread(layout, "histosys", tilted), parts.scalars)
         bent = jnp.sum(expectation.shifts * (weighted * in_bins(layout, parts.scale))[acting.sample], axis=2)
-        result += mixed + mixed.T
         diagonal += _one_hot(layout, "histosys", bent) @ jnp.sum(parts.curvature * bent, axis=0)
 
     total = by_channel(layout, weighted * parts.shape)
@@ -88,12 +87,11 @@ def bend(expectation: Expectation, parts: _Parts, weights: jax.Array) -> tuple[j
     if acting.size:
         here = (total * parts.scale)[acting.sample]
         relative = _spread(layout, "normsys", parts.relative)
-        of_factors = parts.scalars - relative * parts.scale
-        result += _product(relative * total * parts.scale, relative)
-        mixed = _product(of_factors * total, relative)
+        # of two normsys, and, twice, of a normsys and a factor: the scalars' slopes without those of the normsys
+        half += _product((parts.scalars - 0.5 * relative * parts.scale) * total, relative)
         own = parts.relative_curvature - parts.relative**2
-        result += mixed + mixed.T
         diagonal += _one_hot(layout, "normsys", own) @ jnp.sum(own * here, axis=1)
+    result = half + half.T
     if len(layout.factor_index) > 1:
         holds = _holds(layout, weights)
         result += jnp.tensordot(

@@ -53,4 +53,4 @@ def in_batches(function: Callable[..., Any], jobs: Any, *, size: int) -> Any:
     batches = math.ceil(number / size)
     index = jnp.arange(batches * math.ceil(number / batches)).reshape(batches, -1) % number
     results = jax.lax.map(lambda batch: jax.vmap(function)(jax.tree.map(lambda x: x[batch], jobs)), index)
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:number], results)
+    return jax.tree.map(lambda x: x.reshape(index.size, *x.shape[2:])[:number], results)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .goodness import GoodnessOfFit, goodness_of_fit
+from .goodness import GoodnessOfFit, ToyGoodness, goodness_of_fit, toy_goodness_of_fit
 from .likelihood_scan import Scan, scan
 from .upper_limits import limits
 from .yields import ExpectedYields, postfit_yields, prefit_yields
@@ -11,11 +11,13 @@ __all__ = [
     "ExpectedYields",
     "GoodnessOfFit",
     "Scan",
+    "ToyGoodness",
     "goodness_of_fit",
     "limits",
     "postfit_yields",
     "prefit_yields",
     "scan",
+    "toy_goodness_of_fit",
 ]
 
 

@@ -63,6 +63,19 @@ def test_goodness_of_fit(result, theirs):
     assert float(found.goodness.p_value) == pytest.approx(theirs[2].goodness_of_fit, rel=1e-3)
 
 
+def test_goodness_of_fit_by_pseudo_experiments(workspace, tmp_path):
+    """With tens of events in all bins the asymptotic distribution holds; the files say what is printed."""
+    found = fit(workspace, quantities=["goodness"], toys=400, seed=3)
+    assert found.toy_goodness.failed == 0 and found.toy_goodness.chi2 == found.goodness.chi2
+    assert abs(found.toy_goodness.p_value - found.goodness.p_value) < 4 * found.toy_goodness.p_error
+    assert np.mean(found.toy_goodness.toys) == pytest.approx(1, abs=4 * np.sqrt(2 / 400))  # chi2 of one degree
+    assert "goodness of fit, 400 pseudo-experiments: p = " in str(found)
+    found.write(tmp_path / "fit")
+    told = json.loads((tmp_path / "fit" / "results.json").read_text())["toy_goodness"]
+    assert told["p_value"] == pytest.approx(float(found.toy_goodness.p_value)) and told["number"] == 400
+    assert len((tmp_path / "fit" / "toys.csv").read_text().splitlines()) == 401
+
+
 def test_significance_and_limit(result, theirs):
     found, _ = result
     model, data, _ = theirs

@@ -8,9 +8,12 @@ import pytest
 from hepgrad.workflows.reporting.pulls import pulls_plots, pulls_tables
 from hepgrad.workflows.reporting.style import plot_style
 
-HEADER = "fit,parameter,value,uncertainty,pull,constraint\n"
-ASIMOV = "asimov,mu,1,0.5,,\nasimov,jes,0,0.8,-1e-9,0.8\nasimov,lumi,0,1,0,1\n"
-OBSERVED = "observed,mu,0,0,,\nobserved,jes,1.5,0.7,1.5,0.7\nobserved,lumi,-0.2,0.9,-0.2,0.9\n"
+HEADER = "fit,parameter,value,uncertainty,pull,constraint,state\n"
+ASIMOV = "asimov,mu,1,0.5,,,free\nasimov,jes,0,0.8,-1e-9,0.8,free\nasimov,lumi,0,1,0,1,free\n"
+OBSERVED = (
+    "observed,mu,0,0.25,,,at its bound\nobserved,jes,1.5,0.7,1.5,0.7,free\nobserved,lumi,-0.2,0.9,-0.2,0.9,free\n"
+    "observed,k,1,0,,,fixed\n"
+)
 
 
 def cells(table):
@@ -34,7 +37,11 @@ def test_observed_beside_expected(tmp_path):
     (tmp_path / "pulls.csv").write_text(HEADER + ASIMOV + OBSERVED)
     (table,) = pulls_tables(tmp_path)
     assert table.title.endswith("observed")
-    assert cells(table)[:2] == [["mu", "0.000", "at its bound", "", ""], ["jes", "1.500", "0.700", "+1.50", "0.70"]]
+    assert cells(table)[:2] == [
+        ["mu", "0.000", "0.250, at its bound", "", ""],
+        ["jes", "1.500", "0.700", "+1.50", "0.70"],
+    ]
+    assert cells(table)[-1] == ["k", "1.000", "fixed", "", ""]
     (plot,) = pulls_plots(tmp_path)
     with plot_style():
         (axes,) = plot.draw().axes
@@ -53,5 +60,5 @@ def test_observed_beside_expected(tmp_path):
 def test_a_run_without_a_likelihood_has_none(tmp_path):
     assert pulls_tables(tmp_path) == []
     assert pulls_plots(tmp_path) == []
-    (tmp_path / "pulls.csv").write_text(HEADER + "asimov,mu,1,0.5,,\n")
+    (tmp_path / "pulls.csv").write_text(HEADER + "asimov,mu,1,0.5,,,free\n")
     assert pulls_plots(tmp_path) == []

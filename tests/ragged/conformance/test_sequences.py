@@ -129,9 +129,21 @@ def test_after_and_before(way, case, program, x64):
     check(sequence, found, expected)
 
 
+def with_finite_results(sequence: Sequence, after: list) -> Sequence:
+    """Leave out what makes NaN of NaN, such as a product: its derivative is NaN, whatever it is multiplied by."""
+    results = iter(after)
+    names = [
+        [name for name in each if all(np.all(np.isfinite(leaf)) for leaf in leaves(next(results)))]
+        for each in sequence.names
+    ]
+    return dataclasses.replace(sequence, names=names)
+
+
 @table(SMOOTH, 300)
 def test_derivatives_after_and_before(way, case, program, x64):
     sequence, inputs, how, expected = prepared(way, case)
+    sequence = with_finite_results(sequence, expected[1])
+    expected = sequence(AWKWARD, inputs, how)
     other = make_inputs(structure_for(case), random_pool(3), np.float64)
     direction = {name: other[name] for name in inputs}
 

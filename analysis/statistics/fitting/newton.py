@@ -14,7 +14,7 @@ from .hessian import likelihood
 from .linear import Arrow, no_arrow
 
 _STARTS = 4  # at most, when fits fail
-_FIRST_DAMPING, _LEAST_DAMPING, _MORE, _MOST = 0.1, 0.02, 6.0, 1e12
+_FIRST_DAMPING, _LEAST_DAMPING, _MORE, _MOST = 1.0, 0.02, 6.0, 1e12
 _FREE = 0.01  # of the information on a parameter without auxiliary measurement: its weight in the damping
 _FAR = 0.5  # a parabola that promises more does not lead to the minimum yet
 _LEAST_GAIN = 0.3  # of what the parabola promises
@@ -61,15 +61,13 @@ def minimise(
     """Minimise the negative log-likelihood.
 
     Each step leads to the lowest point, inside the bounds, of the parabola of the exact Hessian, or of the Fisher
-    information where, far from the minimum, the Hessian is not positive definite. A step that does not lower the
-    likelihood as promised, or leads where the expected events are negative, is shortened (Levenberg-Marquardt):
-    multiples of the information of the auxiliary measurements are added, because interpolations bend on the scale of
-    those, and along directions that the data determine well the step is not shortened. Near the minimum the same makes
-    an indefinite Hessian positive definite; the information, which does not know how the likelihood is bent, would
-    follow its valleys in very short steps. The fit has converged when the parabola of the Hessian promises no more than
-    the rounding of the value. A saddle is left along the direction in which the likelihood is bent downward. A fit that
-    is stuck is tried again from other starts. The start is inside the bounds where ``free``; bounds have shape
-    (parameters, 2); ``max_steps`` are evaluations of the Hessian at most.
+    information where the Hessian is not positive definite. A step that does not lower the likelihood as promised, or
+    leads where the expected events are negative, is shortened (Levenberg-Marquardt): multiples of the information of
+    the auxiliary measurements are added, because interpolations bend on the scale of those, and along directions that
+    the data determine well the step is not shortened. The fit has converged when the parabola of the Hessian promises
+    no more than the rounding of the value. A saddle is left along the direction in which the likelihood is bent
+    downward. A fit that is stuck is tried again from other starts. The start is inside the bounds where ``free``;
+    bounds have shape (parameters, 2); ``max_steps`` are evaluations of the Hessian at most.
 
     References
     ----------
@@ -87,7 +85,7 @@ def minimise(
         metric = jnp.where(measured > 0, measured, _FREE * jnp.abs(information.diagonal))
 
         def attempt(trial: _Trial) -> _Trial:
-            damping = jnp.where(trial.exact & trial.whole, 0, trial.damping)
+            damping = jnp.where(trial.exact, 0, trial.damping)
             matrix = jax.tree.map(lambda a, b: jnp.where(trial.exact, a, b), hessian, information)
             box = box_step(matrix.plus(damping * metric), gradient, free, *(bounds - point[:, None]).T)
             possible = jnp.isfinite(box.gain)
@@ -100,27 +98,21 @@ def minimise(
             whole = possible & (damping == 0) & (trial.exact | trial.indefinite)
             edm = jnp.where(whole, jnp.abs(box.gain), trial.edm)
             arrived = (edm <= tight) | ((edm <= _ROUNDED * rounding) & (edm >= 0.1 * state.edm))
-            bent = trial.indefinite | (trial.exact & ~possible)
-            # level, with the Hessian indefinite: a saddle, for the information to find
-            flat = trial.exact & bent & possible & (box.gain <= _ROUNDED * rounding)
-            switch = flat | (trial.exact & ~possible & ~state.near)
-            good &= ~flat
-            next_damping = jnp.maximum(trial.damping * jnp.where(trial.exact & trial.whole, 1, _MORE), _FIRST_DAMPING)
+            switch = trial.exact & ~possible
+            more = jnp.where(switch, trial.damping, jnp.maximum(trial.damping * _MORE, _FIRST_DAMPING))
             return _Trial(
                 target,
                 jnp.where(whole, box.side, trial.side),
                 edm,
-                jnp.where(good, trial.damping, jnp.where(switch, state.damping, next_damping)),
-                trial.exact & ~switch,
-                trial.whole & good,
-                bent,
+                jnp.where(good, trial.damping, more),
+                trial.exact & good,
+                trial.indefinite | switch,
                 good,
                 whole & arrived,
                 ~trial.exact & (box.gain > _FAR),
-                box.gain <= _FAR,
             )
 
-        begin = _Trial(point, jnp.zeros(point.shape, int), infinite, state.damping, ~state.far, ~no, no, no, no, no, no)
+        begin = _Trial(point, jnp.zeros(point.shape, int), infinite, state.damping, ~state.far, no, no, no, no)
         trial = jax.lax.while_loop(
             lambda trial: ~trial.good & ~trial.arrived & (trial.damping < _MOST) & jnp.isfinite(value), attempt, begin
         )
@@ -144,7 +136,6 @@ def minimise(
             jnp.where(failed | saddle, infinite, trial.edm),
             jnp.where(failed | (trial.damping < _MORE * _LEAST_DAMPING), 0, trial.damping / _MORE),
             trial.far & ~failed & ~saddle,
-            trial.near & ~failed & ~saddle,
             jnp.where(failed, infinite, jnp.where(saddle, value, state.depth)),
             state.starts + failed,
             jnp.where(failed, steps, state.origin),
@@ -156,7 +147,7 @@ def minimise(
     no, zero, infinite = jnp.array(False), jnp.array(0), jnp.array(jnp.inf, dtype)
     side, hessian = jnp.zeros(start.shape, int), no_arrow(model.layout, dtype)
     unknown = Minimum(start, infinite, jnp.zeros_like(start), hessian, side, free, infinite, no, zero)
-    begin = _State(unknown, start, infinite, jnp.zeros((), dtype), no, no, infinite, zero, zero)
+    begin = _State(unknown, start, infinite, jnp.zeros((), dtype), no, infinite, zero, zero)
     best = jax.lax.while_loop(unfinished, step, begin).best
     lower, upper = bounds.T
     return best._replace(parameters=jnp.where(best.side < 0, lower, jnp.where(best.side > 0, upper, best.parameters)))
@@ -168,7 +159,6 @@ class _State(NamedTuple):
     edm: jax.Array  # before the last step
     damping: jax.Array  # to begin with when the step of the Hessian does not help
     far: jax.Array  # from the minimum: the Hessian is not tried
-    near: jax.Array  # the minimum: the information is not tried
     depth: jax.Array  # value at the last saddle
     starts: jax.Array  # how many failed
     origin: jax.Array  # number of steps at the last start
@@ -179,10 +169,8 @@ class _Trial(NamedTuple):
     side: jax.Array
     edm: jax.Array
     damping: jax.Array
-    exact: jax.Array  # the parabola of the Hessian
-    whole: jax.Array  # its whole step, without damping
+    exact: jax.Array  # the parabola of the Hessian, without damping
     indefinite: jax.Array  # the Hessian is
     good: jax.Array
     arrived: jax.Array
     far: jax.Array
-    near: jax.Array

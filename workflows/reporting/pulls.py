@@ -33,7 +33,8 @@ def pulls_tables(folder: Path) -> list[Table]:
         # no minus in front of a pull that is nothing but rounding
         pulled = (pulled[0].replace("-0.00", "+0.00"), pulled[1])
         uncertainty = f"{float(row['uncertainty']):.3f}"
-        told = {"free": uncertainty, "fixed": "fixed"}.get(row["state"], f"{uncertainty}, {row['state']}")
+        state = row.get("state", "free")  # runs of before did not say
+        told = {"free": uncertainty, "fixed": "fixed"}.get(state, f"{uncertainty}, {state}")
         table.add_row(row["parameter"], f"{float(row['value']):.3f}", told, *pulled)
     return [table]
 

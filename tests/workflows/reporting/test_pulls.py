@@ -57,6 +57,12 @@ def test_observed_beside_expected(tmp_path):
     assert high > 2.2
 
 
+def test_a_run_of_before_said_nothing_of_bounds(tmp_path):
+    (tmp_path / "pulls.csv").write_text((HEADER + ASIMOV).replace(",state", "").replace(",free", ""))
+    (table,) = pulls_tables(tmp_path)
+    assert cells(table)[0] == ["mu", "1.000", "0.500", "", ""]
+
+
 def test_a_run_without_a_likelihood_has_none(tmp_path):
     assert pulls_tables(tmp_path) == []
     assert pulls_plots(tmp_path) == []

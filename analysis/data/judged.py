@@ -43,7 +43,7 @@ class Judged:
     def of(cls, sample: Part | Folds, *parameters: Parameters) -> Judged:
         """Return events that are all judged by the same values, or those of each fold by values of their own.
 
-        ``*parameters``: the values: once, or for each fold. Raises `ValueError` when there are neither as many values
+        Parameters are given once, or for each fold. Raises `ValueError` when there are neither as many values
         as folds, nor one for all.
         """
         groups = len(parameters)
@@ -69,13 +69,13 @@ class Judged:
     def total(self, program: Program, *arguments: Any) -> Any:
         """Return the sum of a function over all events.
 
-        ``program``: as for `Pool.total`, with the parameter values as its first argument.
+        ``program`` is as for `Pool.total`, with the parameter values as its first argument.
         """
         return add_up(pool.total(program, parameters, *arguments) for pool, parameters in self.groups)
 
     def changed(self, change: Callable[[Parameters], Parameters]) -> Judged:
         """Return the same events, judged by other values.
 
-        ``change``: from the values of a group to others.
+        ``change`` leads from the values of a group to others.
         """
         return Judged(tuple((pool, change(parameters)) for pool, parameters in self.groups))

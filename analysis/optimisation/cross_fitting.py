@@ -228,7 +228,7 @@ def _together(analysis: Analysis, folds: Folds, start: Parameters, results: Sequ
 def middle_of(points: Sequence[Parameters]) -> int:
     """Return which of several points is closest to all others: the one with the smallest sum of distances.
 
-    ``points``: values of the same parameters; only numbers that are free count, in units of their scale.
+    Only numbers that are free count, in units of their scale.
 
     Examples
     --------

@@ -94,7 +94,7 @@ class Search:
     def steps_on(self, train: Part) -> Callable[[Any], Advance]:
         """Return a function from training events to one that makes steps on them; it begins to compile at once.
 
-        ``train``: some events: data sets of the same shape share one program. Raises `ValueError` when several steps
+        Data sets of the same shape as ``train`` share one program. Raises `ValueError` when several steps
         per call are to go over shards, or are each to have a replica.
         """
         if self.resample is not None:
@@ -124,8 +124,8 @@ class Search:
     ) -> Result:
         """Return where the objective is largest; see `optimize`.
 
-        ``steps_on``: from `steps_on`, for events of these shapes. ``attempts``: the descents, where they were made
-        already: only their end is evaluated. Raises `FloatingPointError`, `FitError` as `optimize`.
+        ``steps_on`` is from the method of that name, for events of these shapes. Of ``attempts``, descents that were made
+        already, only the end is evaluated. Raises `FloatingPointError`, `FitError` as `optimize`.
         """
         descent, parameters = self.descent, self.descent.parameters
         validation = None if data.validation is None else Pool.of(data.validation)
@@ -157,7 +157,7 @@ class Search:
 def best_neighbour(attempt: Attempt, evaluate: Callable[[Parameters], Evaluation]) -> Attempt:
     """Return an attempt whose best point is better than all points that differ from it in a single choice.
 
-    ``evaluate``: the goal with hard cuts on the events that choose.
+    ``evaluate`` gives the goal with hard cuts on the events that choose.
     """
     better = True
     while better:

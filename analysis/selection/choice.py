@@ -45,7 +45,7 @@ class Chosen(Threshold):
     def of(cls, scores: Any, options: Sequence[float], words: Sequence[str], width: float, reading: Reading) -> Chosen:
         """Return the choice that belongs to some scores.
 
-        ``scores``: shape (options,): the larger, the more probable.
+        Scores have shape (options,): the larger, the more probable.
 
         Examples
         --------
@@ -72,7 +72,7 @@ class Chosen(Threshold):
     def mixed(self, values: Sequence[Any]) -> Any:
         """Return the expectation of something of which there is one for each option.
 
-        ``values``: in the order of the options: arrays, flat or ragged, or numbers.
+        Values are in the order of the options: arrays, flat or ragged, or numbers.
         """
 
         def expectation(*each: jax.Array) -> jax.Array:
@@ -84,7 +84,7 @@ class Chosen(Threshold):
     def of_each(self, passed: Callable[[Threshold], Pass]) -> Pass:
         """Return the expectation of a pass that is told the threshold.
 
-        ``passed``: from the threshold of an option to a pass.
+        ``passed`` leads from the threshold of an option to a pass.
         """
         each = [passed(Threshold(option, self.width, self.reading)) for option in self.options]
         return Pass(self.mixed([one.probability for one in each]))
@@ -92,7 +92,7 @@ class Chosen(Threshold):
     def of_numbers(self, passed: Callable[[int], Pass], what: str) -> Pass:
         """Return the expectation of a pass that is told a whole number.
 
-        ``passed``: from a number of objects to a pass. ``what``: the name of the method, for error messages. Raises
+        ``passed`` leads from a number of objects to a pass; ``what`` is how errors call the method. Raises
         `TypeError` when an option is no whole number.
         """
         try:

@@ -31,7 +31,7 @@ def load_events(
 ) -> Split:
     """Return the events of a workflow.
 
-    ``watch``: is told how far the reading has come.
+    ``watch`` is told how far the reading has come.
     """
     backend, recipe = _prepared(workflow, fileset, cache, backend, skip_bad_files=skip_bad_files)
     return backend.load(recipe, block_size=workflow.block_size, watch=watch)

@@ -151,7 +151,7 @@ class Recipe:
     def collect_whole(self, watch: ReadWatcher | None = None) -> Collected:
         """Read everything, and divide nothing: each event counts what it is worth.
 
-        ``watch``: is told how far the reading has come. Raises `InputError` as `hepgrad.workflows.load` does.
+        ``watch`` is told how far the reading has come. Raises `InputError` as `hepgrad.workflows.load` does.
         """
         stored = self._stored(watch)
         strands = [

@@ -70,7 +70,7 @@ class Improvement:
     ) -> Improvement:
         """Bootstrap start and optimum.
 
-        ``sample``: the held-out events; of a cross-fit, all folds.
+        Of a cross-fit the sample is all folds, otherwise the held-out events.
         """
         points = (result.start, result.optimum)
         figure = np.vectorize(result.merit.of)
@@ -186,10 +186,7 @@ def bootstrap_folds(
 
 
 def replicated_objective(analysis: Analysis, judged: Judged, *, replicas: int, seed: int = 0) -> np.ndarray:
-    """Return the objective with hard cuts for replicas of the events of all groups, shape (replicas,).
-
-    ``judged``: the events, and the values that they are judged by.
-    """
+    """Return the objective with hard cuts for replicas of the events of all groups, shape (replicas,)."""
     # folds are the same blocks with other weights, so that an event is drawn as often in each
     templates = judged.total(_Replicas(analysis.insert(resample), replicas), np.int64(seed))
     return np.asarray(_merits(analysis, templates, judged.about).believed)

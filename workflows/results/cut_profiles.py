@@ -108,7 +108,7 @@ class CutProfile:
     def with_efficiency(self, change: float) -> tuple[float, float, float]:
         """Return value, loss and uncertainty of the cut that keeps another share of the signal; NaN if none does.
 
-        ``change``: one of `EFFICIENCIES`: 0.25 for a quarter more signal.
+        ``change`` is one of `EFFICIENCIES`: 0.25 for a quarter more signal.
         """
         here = self.signal[np.argmin(np.abs(self.values - self.optimum))]
         inside = (self.values >= self.bounds[0]) & (self.values <= self.bounds[1])

@@ -14,8 +14,7 @@ from hepgrad.analysis.parameters.choice import Choice
 def roundest(low: float, high: float, near: float) -> float:
     """Return the number with the fewest digits in a region: a multiple of a power of ten, or of half of one.
 
-    low, high: the region; ``low <= near <= high``. ``near``: of several equally round numbers the closest to this is
-    taken.
+    ``low <= near <= high``; of several equally round numbers the closest to ``near`` is taken.
 
     Examples
     --------
@@ -40,7 +39,7 @@ def roundest(low: float, high: float, near: float) -> float:
 def with_number(parameters: Parameters, name: str, value: float) -> Parameters:
     """Return parameters with another value of one free number, which may lie beyond its bounds.
 
-    ``name``: as in `Parameters.numbers`, such as ``"met"`` or ``"pt[0]"``.
+    Names are as in `Parameters.numbers`, such as ``"met"`` or ``"pt[0]"``.
     """
     key, _, index = name.partition("[")
     new: Any = value
@@ -67,7 +66,7 @@ def width_of(parameters: Parameters, name: str) -> float:
 def free_numbers(parameters: Parameters) -> dict[str, float]:
     """Return the present values of the numbers that an optimisation moves, as `Parameters.numbers` names them.
 
-    ``parameters``: all of them; neither edges nor weights are told.
+    Neither edges nor weights are told.
     """
     specs = parameters.specs
 

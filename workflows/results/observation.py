@@ -94,10 +94,8 @@ class Observation:
 def observe(analysis: Analysis, observed: Dataset | Folds, result: Result, prediction: Dataset) -> Observation:
     """Unblind: fill the observed events and fit the signal strength.
 
-    The prediction is that of the held-out events, which chose nothing.
-
-    ``observed``: the observed events, as the only process; of a cross-fit in folds, each with its cuts. `prediction`:
-    the held-out events, for their processes and typical weights. Warns with `InputWarning` when a fit does not
+    The prediction is that of the held-out events, which chose nothing; of it processes and typical weights are used.
+    Observed events are the only process; of a cross-fit they are in folds, each with its cuts. Warns with `InputWarning` when a fit does not
     converge; the events are told nevertheless.
     """
     start, optimum = (count(analysis, observed, *at) for at in ([result.start.parameters], result.judging))
@@ -119,7 +117,7 @@ def observe(analysis: Analysis, observed: Dataset | Folds, result: Result, predi
 def count(analysis: Analysis, observed: Dataset | Folds, *parameters: Parameters) -> dict[str, Counts]:
     """Fill the channels with observed events, with hard cuts and without systematic shifts.
 
-    ``observed``: the observed events, as the only process. ``*parameters``: the cut values: once, or for each fold.
+    Observed events are the only process; cut values are given once, or for each fold.
     """
     # another model, because the systematic variations of this one are those of simulation
     counting = dataclasses.replace(analysis, model=CountingModel(("data",), 0.0), objective="discovery")

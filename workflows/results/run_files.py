@@ -115,7 +115,7 @@ def write_history(folder: RunFolder, result: Result) -> None:
 def soft_cutflows(result: Result, analysis: Analysis, sample: Part | Folds) -> dict[str, Cutflow]:
     """Return by point the expected cutflow with soft cuts of the width of the last step.
 
-    ``sample``: held-out events; of a cross-fit, all folds.
+    Of a cross-fit the sample is all folds.
     """
     judged = {"start": Judged.of(sample, result.start.parameters), "optimum": Judged.of(sample, *result.judging)}
     return {name: each.total(Count(analysis), Soft(result.history[-1].width)) for name, each in judged.items()}

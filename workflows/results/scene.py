@@ -61,7 +61,7 @@ class Scene:
     def loss(self, judged: Judged) -> tuple[float, float, float]:
         """Return the objective with other values, by how much it is worse, and how well that is known.
 
-        ``judged``: the same events, judged by other values.
+        ``judged`` are the same events, judged by other values.
         """
         best, best_replicas = self._optimum
         value, replicated = self._evaluate(judged)
@@ -71,8 +71,8 @@ class Scene:
     def profile(self, name: str, optima: np.ndarray, points: int) -> CutProfile:
         """Return the profile of one number.
 
-        ``optima``: its optimum in each group of events. ``points``: values over its range, beside those around the
-        optimum.
+        ``optima`` are its optimum in each group of events, ``points`` the number of values over its range beside those
+        around the optimum.
         """
         first = self.judged.parameters[0]
         optimum, width, (low, high) = float(np.median(optima)), width_of(first, name), first.ranges()[name]
@@ -97,7 +97,7 @@ class Scene:
     def signal(self, judged: Judged) -> float:
         """Return the expected signal in all channels.
 
-        ``judged``: the same events, judged by other values.
+        ``judged`` are the same events, judged by other values.
         """
         rows = [judged.about.processes.index(process) for process in self.analysis.model.signal]
         filled = judged.total(Fill(self.analysis), Hard())

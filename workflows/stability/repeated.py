@@ -118,11 +118,9 @@ def repeat_search(
     Each event trains as often as a Poisson number of mean 1 says, which differs from repetition to repetition. They all
     use one compiled program, since how often an event counts is a column of the data.
 
-    ``data``: training events, and held-out ones that all repetitions are judged by; in memory. ``parameters``: where it
-    started: the first repetition starts there too, the others at points drawn within the bounds. ``**how``: other
-    arguments of `hepgrad.analysis.optimize`: ``optimizer``, ``steps``, ``check_every``, ... Raises `ValueError` when
-    there are fewer than two repetitions, or the events are in shards. Raises `FloatingPointError`, `FitError` as
-    `hepgrad.analysis.optimize`.
+    All repetitions are judged by the same held-out events. The first starts where ``parameters`` are, the others at
+    points drawn within the bounds. Other arguments go to `hepgrad.analysis.optimize`, which may raise. Raises
+    `ValueError` when there are fewer than two repetitions, or the events are in shards.
 
     Examples
     --------

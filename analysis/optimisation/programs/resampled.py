@@ -47,7 +47,7 @@ def on_replicas(descent: Descent, train: Dataset, seed: int) -> Callable[[Datase
     In a replica every event counts as often as a Poisson number of mean 1 says. The numbers depend on the seed and on
     where the descent is, so that one that was interrupted goes on with the same replicas.
 
-    ``train``: some events: data sets of the same shape share one program.
+    Data sets of the same shape as ``train`` share one program.
     """
     goal = dataclasses.replace(descent.goal, analysis=descent.goal.analysis.insert(resample))
     noisy = dataclasses.replace(descent, goal=goal)

@@ -124,8 +124,8 @@ class Search:
     ) -> Result:
         """Return where the objective is largest; see `optimize`.
 
-        ``steps_on`` is from the method of that name, for events of these shapes. Of ``attempts``, descents that were made
-        already, only the end is evaluated. Raises `FloatingPointError`, `FitError` as `optimize`.
+        ``steps_on`` is from the method of that name, for events of these shapes. Of ``attempts``, descents that were
+        made already, only the end is evaluated. Raises `FloatingPointError`, `FitError` as `optimize`.
         """
         descent, parameters = self.descent, self.descent.parameters
         validation = None if data.validation is None else Pool.of(data.validation)

@@ -95,8 +95,8 @@ def observe(analysis: Analysis, observed: Dataset | Folds, result: Result, predi
     """Unblind: fill the observed events and fit the signal strength.
 
     The prediction is that of the held-out events, which chose nothing; of it processes and typical weights are used.
-    Observed events are the only process; of a cross-fit they are in folds, each with its cuts. Warns with `InputWarning` when a fit does not
-    converge; the events are told nevertheless.
+    Observed events are the only process; of a cross-fit they are in folds, each with its cuts. Warns with
+    `InputWarning` when a fit does not converge; the events are told nevertheless.
     """
     start, optimum = (count(analysis, observed, *at) for at in ([result.start.parameters], result.judging))
     if analysis.model.likelihood is None:

@@ -246,7 +246,9 @@ def test_entries_of_weight_zero_change_nothing():
     values = jnp.array([20.0, jnp.nan, jnp.inf])
     weight = jnp.array([1.0, 0.0, 0.0])
     counts = fill_soft(values, weight, REGULAR, bandwidth=1.0)
-    assert counts.sumw.tolist() == fill_soft(values[:1], weight[:1], REGULAR, bandwidth=1.0).sumw.tolist()
+    alone = fill_soft(values[:1], weight[:1], REGULAR, bandwidth=1.0)
+    # another number of entries is another program, whose rounding may differ
+    np.testing.assert_allclose(counts.sumw, alone.sumw, rtol=0, atol=1e-7)
 
 
 def test_filling_is_one_program_under_vmap_and_jit():

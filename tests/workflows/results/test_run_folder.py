@@ -87,12 +87,13 @@ def test_files_are_written_whole_or_not_at_all(tmp_path):
 
 def test_everything_is_there_and_listed(finished):
     _, _, folder = finished
-    drawn = ("ht", "objective", "overtraining-ht", "parameters")
+    drawn = ("ht", "objective", "overtraining-ht", "parameters", "profiles")
     plots = [f"plots/{name}.{suffix}" for name in drawn for suffix in ("pdf", "png")]
     # the numbers of the others are in history.csv
-    plots += ["plots/ht.csv", "plots/overtraining-ht.csv"]
+    plots += ["plots/ht.csv", "plots/overtraining-ht.csv", "plots/profiles.csv"]
     tables = ["config.toml", "cutflow.csv", "history.csv", "parameters.json", "result.json", "run.json", "selection.py"]
     tables += ["parameters.csv", "report.json", "histograms.json", "histograms.root", "report.html", "cutflow.tex"]
+    tables += ["robustness.json", "simpler.json"]
     expected = sorted([*tables, *plots])
     assert names(folder) == expected
     assert json.loads((folder / "run.json").read_text())["files"] == expected

@@ -69,7 +69,7 @@ def test_modifiers_are_those_declared(built):
     }
 
 
-def test_one_sided_templates_are_mirrored_and_alternatives_are_templates_only(built):
+def test_one_sided_templates_are_mirrored_and_alternatives_are_templates_only(built, x64):
     templates, model = built
     top = model.channels[0].samples[[s.name for s in model.channels[0].samples].index("top")]
     nominal, other = (AXIS.select(templates["sr"].sumw[PROCESSES.index(name)]) for name in ("top", "top_other"))

@@ -63,7 +63,7 @@ def page(finished):
 
 def test_page_needs_no_other_file(page):
     images = [reference for reference in page.references if not reference.startswith("#")]
-    assert len(images) == 4
+    assert len(images) == 5
     assert all(reference.startswith("data:image/svg+xml;base64,") for reference in images)
 
 

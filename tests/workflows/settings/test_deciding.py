@@ -37,6 +37,7 @@ CHANGES = {
     "replicas": 3,
     "skim": "loosest",
     "not_finite": "drop",
+    "folds": 3,
 }
 
 

@@ -213,7 +213,7 @@ def test_what_cannot_be_cross_fitted(workflow, tiny_events, tmp_path):
 
 def test_the_command_line_says_how_many(monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr("hepgrad.workflows.execution.run", lambda workflow, **how: asked.append(workflow.folds))
+    monkeypatch.setattr("hepgrad.workflows.cli.subjects.run", lambda workflow, **how: asked.append(workflow.folds))
     assert main(["run", "tiny:TINY", "--folds", "5"]) == 0
     assert asked == [5]
     with pytest.raises(SystemExit):

@@ -211,7 +211,7 @@ def test_what_cannot_be_cross_fitted(workflow, tiny_events, tmp_path):
         dataclasses.replace(workflow, folds=0)
 
 
-def test_the_command_line_says_how_many(monkeypatch, capsys):
+def test_the_command_line_says_how_many(tiny, monkeypatch, capsys):
     asked = []
     monkeypatch.setattr("hepgrad.workflows.cli.subjects.run", lambda workflow, **how: asked.append(workflow.folds))
     assert main(["run", "tiny:TINY", "--folds", "5"]) == 0

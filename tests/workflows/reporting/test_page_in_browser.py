@@ -86,6 +86,7 @@ SECTIONS = [
     "Result",
     "Plots",
     "Convergence",
+    "Robustness",
     "Overtraining",
     "Systematic uncertainties",
     "Cutflow",
@@ -98,8 +99,8 @@ SECTIONS = [
 def test_the_report_in_a_browser(with_systematics, tmp_path, width):
     seen, log = look(with_systematics, width, tmp_path)
     assert seen["headings"] == SECTIONS
-    # of one channel: the observable, the course, the parameters, both halves, impacts and pulls
-    assert len(seen["images"]) == 6
+    # of one channel: the observable, the course, the parameters, moved cuts, both halves, impacts and pulls
+    assert len(seen["images"]) == 7
     # a plot is never drawn smaller than its text can be read
     assert all(natural > 0 and shown >= 350 for natural, shown in seen["images"])
     assert len(seen["links"]) == len(SECTIONS)

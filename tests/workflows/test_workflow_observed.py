@@ -82,7 +82,8 @@ def test_the_band_is_statistics_and_all_sources(workflow):
         dataclasses.replace(workflow, analysis=dataclasses.replace(workflow.analysis, model=model), plots=PLOTS[:1])
     )
     steps = types.SimpleNamespace(steps=("all events", "missing momentum", "jet activity"))
-    result = types.SimpleNamespace(optimum=types.SimpleNamespace(parameters=workflow.parameters, cutflow=steps))
+    optimum = types.SimpleNamespace(parameters=workflow.parameters, cutflow=steps)
+    result = types.SimpleNamespace(optimum=optimum, judging=[workflow.parameters])
     told = control_rows(found, result, load_events(found, fileset).held_out)
     table = [dict(zip(CONTROL_COLUMNS, row, strict=True)) for row in told]
     assert {row["kind"] for row in table} == {"process", "prediction"}

@@ -79,6 +79,13 @@ def needed(case: Case) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*case.uses, "x"))) if "f" in case.uses else case.uses
 
 
+def ready(library: object, arrays: dict) -> dict:
+    """Pack Awkward's arrays: what it says to `is_none` of records depends on whether they were selected lazily."""
+    if library is AWKWARD:
+        return {name: ak.to_packed(array) if isinstance(array, ak.Array) else array for name, array in arrays.items()}
+    return arrays
+
+
 @dataclasses.dataclass(frozen=True)
 class Sequence:
     """One way, one expression, and what follows it."""
@@ -89,7 +96,7 @@ class Sequence:
 
     def __call__(self, library: object, arrays: dict, how: dict) -> tuple:
         with np.errstate(all="ignore"):
-            result = self.case.evaluate(library, self.way(library, arrays, how))
+            result = self.case.evaluate(library, ready(library, self.way(library, arrays, how)))
             return result, followed(library, result, self.names)
 
 
@@ -99,7 +106,7 @@ def prepared(way: Callable[..., dict], case: Case) -> tuple[Sequence, dict, dict
     how = decisions(inputs)
     inputs = {name: inputs[name] for name in needed(case)}
     try:
-        result = case.evaluate(AWKWARD, way(AWKWARD, inputs, how))
+        result = case.evaluate(AWKWARD, ready(AWKWARD, way(AWKWARD, inputs, how)))
     except Exception:
         pytest.skip("Awkward refuses it")
     names = [possible(part) if isinstance(part, ak.Array) else [] for part in parts_of(result)]

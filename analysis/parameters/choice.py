@@ -19,6 +19,7 @@ DESCRIPTION = ("width", "unit", "scale", "frozen", "label", "description")
 LEAD, MOST = 1.0, 4.0
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Choice(Optimisable):
     """One of a few values; what the optimiser moves is a score for each, of which the largest chooses.
 
@@ -27,8 +28,13 @@ class Choice(Optimisable):
     options are evaluated with hard cuts, and the best one is taken.
     """
 
-    value: Any
-    width: Any
+    width: Any = None
+    unit: str = ""
+    scale: float = 1.0
+    frozen: bool = False
+    label: str = ""
+    description: str = ""
+    value: Any = dataclasses.field(init=False, compare=False, repr=False)
 
     @property
     @abc.abstractmethod
@@ -149,14 +155,6 @@ class WorkingPoint(Choice):
 
     points: Mapping[str, float] | tuple[tuple[str, float], ...]
     start: str = dataclasses.field(default="", compare=False)
-    _: dataclasses.KW_ONLY
-    width: Any = None
-    unit: str = ""
-    scale: float = 1.0
-    frozen: bool = False
-    label: str = ""
-    description: str = ""
-    value: Any = dataclasses.field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         ordered = tuple(sorted(((str(w), float(x)) for w, x in dict(self.points).items()), key=lambda each: each[1]))
@@ -229,13 +227,6 @@ class WholeNumber(Choice):
     start: int = dataclasses.field(compare=False)
     _: dataclasses.KW_ONLY
     bounds: tuple[int, int]
-    width: Any = None
-    unit: str = ""
-    scale: float = 1.0
-    frozen: bool = False
-    label: str = ""
-    description: str = ""
-    value: Any = dataclasses.field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         bounds = tuple(self.bounds)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files.plain_json import json_numbers
 from ..results.run_folder import RunFolder
 from . import tables
 from .plots import plots
@@ -76,19 +77,8 @@ def as_json(result: FitNumbers) -> dict[str, Any]:
     if result.yields is not None:
         rows = tables.yield_rows(result)
         told["yields"] = [dict(zip(tables.YIELD_COLUMNS, row, strict=True)) for row in rows]
-    return {**_finite(told), "failed": dict(result.failed)}
+    return {**json_numbers(told), "failed": dict(result.failed)}
 
 
 def _listed(values: Any) -> Any:
     return np.asarray(values).tolist()
-
-
-def _finite(value: Any) -> Any:
-    """Return the value with lists for arrays, and None for numbers that JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, list):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -15,6 +15,7 @@ from hepgrad.analysis.optimisation.result import plain_table
 from hepgrad.analysis.printing import as_text
 from hepgrad.analysis.statistics.objectives import Merit
 
+from ..files.plain_json import json_numbers
 from .cut_values import roundest
 
 # beside the optimum, in widths of the soft cut
@@ -217,26 +218,13 @@ class Robustness:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it; `from_dict` is the inverse."""
-
-        def plain(value: Any) -> Any:
-            if isinstance(value, np.ndarray | tuple | list):
-                return [plain(each) for each in value]
-            return None if isinstance(value, float) and not math.isfinite(value) else value
-
         rest = ("objective", "rounded_objective", "rounded_loss", "rounded_loss_uncertainty")
         return {
             "merit": dataclasses.asdict(self.merit),
-            **{name: plain(float(getattr(self, name))) for name in rest},
+            **{name: json_numbers(float(getattr(self, name))) for name in rest},
             "rounded": self.rounded.to_dict(),
-            "options": [{k: plain(v) for k, v in dataclasses.asdict(option).items()} for option in self.options],
-            "profiles": [
-                {
-                    field.name: plain(value.tolist() if isinstance(value, np.ndarray) else value)
-                    for field in dataclasses.fields(profile)
-                    for value in [getattr(profile, field.name)]
-                }
-                for profile in self.profiles
-            ],
+            "options": [json_numbers(dataclasses.asdict(option)) for option in self.options],
+            "profiles": [json_numbers(dataclasses.asdict(profile)) for profile in self.profiles],
         }
 
     @classmethod

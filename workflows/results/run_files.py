@@ -24,6 +24,7 @@ from hepgrad.analysis.optimisation.programs.of_shards import Count
 from hepgrad.analysis.selection.cutflow import Cutflow
 
 from ..errors import InputError, blaming
+from ..files.plain_json import json_numbers
 from ..files.stored_files import read_text
 from . import file_names
 from .bootstrap import Improvement
@@ -160,13 +161,13 @@ def parameter_rows(result: Result) -> Iterator[tuple[Any, ...]]:
 def descent_entry(attempt: Attempt) -> dict[str, Any]:
     """Return where a descent began, the best point that it found and after how many steps, and how its fits went."""
     ends = {name: getattr(attempt, name).to_dict() for name in ("start", "best")}
-    found = {"best_value": _finite(attempt.best_value), "best_step": attempt.best_step}
+    found = {"best_value": json_numbers(attempt.best_value), "best_step": attempt.best_step}
     return {**ends, **found, "start_failed": bool(attempt.failed), "fits": dataclasses.asdict(attempt.fits)}
 
 
 def fold_entry(fold: Fold) -> dict[str, Any]:
     """Return what is told of the optimisation of one fold: its descents, and start and optimum on either side."""
-    objectives = {name: [*map(_finite, getattr(fold, name))] for name in ("trained", "unseen")}
+    objectives = {name: json_numbers(getattr(fold, name)) for name in ("trained", "unseen")}
     return {**objectives, "descents": [descent_entry(attempt) for attempt in fold.attempts]}
 
 
@@ -184,20 +185,20 @@ def objectives_and_yields(result: Result) -> dict[str, Any]:
     """
 
     def told(evaluation: Outcome) -> dict[str, Any]:
-        objective = {"objective": _finite(evaluation.objective), "converged": evaluation.converged}
+        objective = {"objective": json_numbers(evaluation.objective), "converged": evaluation.converged}
         return {**objective, "yields": dict(evaluation.yields)}
 
     told_points = {
         name: {which: told(getattr(point, which)) for which in EVALUATIONS} for name, point in points(result).items()
     }
-    return {**told_points, "gain_hard_held_out": _finite(result.gain)}
+    return {**told_points, "gain_hard_held_out": json_numbers(result.gain)}
 
 
 def improvement_table(improvement: Improvement) -> dict[str, Any]:
     """Return the figure of merit at both points and the gain, with their uncertainties from simulated statistics."""
     figures = {field.name: getattr(improvement, field.name) for field in dataclasses.fields(improvement)}
     counted = ("replicas", "start_failed", "optimum_failed", "events")
-    figures = {name: _finite(value) for name, value in figures.items() if name not in ("merit", *counted)}
+    figures = {name: json_numbers(value) for name, value in figures.items() if name not in ("merit", *counted)}
     return {
         "figure": improvement.merit.title,
         **figures,
@@ -269,7 +270,3 @@ def read_histograms(path: str | Path) -> dict[str, hist.Hist[Any]]:
         except FileNotFoundError:
             raise InputError(f"there is no {path}; give the folder of a run that has finished") from None
         return {name: hist.Hist(histogram) for name, histogram in content.items()}
-
-
-def _finite(number: float) -> float | None:
-    return number if math.isfinite(number) else None

@@ -18,6 +18,8 @@ from hepgrad.analysis.optimisation.search import Search
 from hepgrad.analysis.printing import as_text
 from hepgrad.analysis.statistics.objectives import Merit
 
+from ..files.plain_json import json_numbers
+
 # of the spread of values drawn anywhere in the range: below the first a cut is determined, above the second not
 DETERMINED, BY_CHANCE = 1 / 3, 2 / 3
 ARRAYS = ("bounds", "optimum", "values", "starts", "trained", "held_out")
@@ -93,7 +95,7 @@ class RepeatedSearch:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it; `from_dict` is the inverse."""
-        arrays = {name: _plain(getattr(self, name)) for name in ARRAYS}
+        arrays = {name: json_numbers(getattr(self, name)) for name in ARRAYS}
         return {"merit": dataclasses.asdict(self.merit), "names": self.names, "units": self.units, **arrays}
 
     @classmethod
@@ -174,7 +176,3 @@ def repeat_search(
         np.array([result.optimum.hard_train.objective for result in results]),
         np.array([result.optimum.hard_held_out.objective for result in results]),
     )
-
-
-def _plain(array: np.ndarray) -> Any:
-    return [_plain(each) for each in array] if array.ndim else (float(array) if np.isfinite(array) else None)

@@ -18,6 +18,7 @@ from hepgrad.analysis.parameters.choice import Choice
 from hepgrad.analysis.printing import as_text
 from hepgrad.analysis.statistics.objectives import Merit
 
+from ..files.plain_json import json_numbers
 from ..results.cut_profiles import loss_text, numbers_or_words
 from ..results.cut_values import free_choices, free_numbers, with_number, with_option
 from ..results.scene import Scene
@@ -99,7 +100,8 @@ class Simpler:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it; `from_dict` is the inverse."""
-        return {key: _finite(value) for key, value in dataclasses.asdict(self).items()}
+        told: dict[str, Any] = json_numbers(dataclasses.asdict(self))
+        return told
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Simpler:
@@ -172,11 +174,3 @@ def _loosest(scene: Scene, name: str) -> tuple[str, Callable[[Parameters], Param
             for value in first.ranges()[name]
         }
     return max(changes.items(), key=lambda each: scene.signal(scene.judged.changed(each[1])))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -166,8 +166,8 @@ def run(
     writes = jax.process_index() == 0
     with locked(output) if writes else contextlib.nullcontext():
         workflow, fileset = located(workflow)
-        chosen = settings(workflow, fileset)
-        checkpoint = CheckpointFile(output, chosen)
+        run_settings = settings(workflow, fileset)
+        checkpoint = CheckpointFile(output, run_settings)
         if writes:
             checkpoint.tidy()
         if writes and not resume:
@@ -188,7 +188,7 @@ def run(
                 _show(found, console)
                 return found.result
             folder = RunFolder.create(output, overwrite=overwrite)
-            facts, selection = _write(folder, found, workflow, fileset, {**chosen, "unblinded": unblind}, started)
+            facts, selection = _write(folder, found, workflow, fileset, {**run_settings, "unblinded": unblind}, started)
         checkpoint.remove()
         _show(found, console)
         if selection.agrees:
@@ -297,7 +297,7 @@ def _observed(workflow: Workflow, fileset: Fileset) -> Dataset | Folds:
 
 
 def _write(
-    folder: RunFolder, found: _Found, workflow: Workflow, fileset: Fileset, chosen: dict[str, Any], started: float
+    folder: RunFolder, found: _Found, workflow: Workflow, fileset: Fileset, run_settings: dict[str, Any], started: float
 ) -> tuple[dict[str, Any], Exported]:
     """Write the results, all but the report, and return what `run.json` says, and what became of the script."""
     result, observation = found.result, found.observation
@@ -310,7 +310,7 @@ def _write(
         folder.write_csv(CONTROL, CONTROL_COLUMNS, found.control)
     write_results(folder, result, workflow.analysis, found.about, found.improvement, found.flows, observation)
     Subject.of(workflow, *notes(workflow, result, observation), f"{selection.told}.").write(folder)
-    facts = run_facts({**chosen, "selection": selection.told}, workflow.title, time.monotonic() - started)
+    facts = run_facts({**run_settings, "selection": selection.told}, workflow.title, time.monotonic() - started)
     folder.finish(facts)
     return facts, selection
 
@@ -370,14 +370,14 @@ def located(workflow: Workflow) -> tuple[Workflow, Fileset]:
     return (workflow if luminosity is None else dataclasses.replace(workflow, luminosity=luminosity)), fileset
 
 
-def run_facts(chosen: dict[str, Any], title: str, seconds: float) -> dict[str, Any]:
+def run_facts(run_settings: dict[str, Any], title: str, seconds: float) -> dict[str, Any]:
     """Return what it takes to repeat a run, as JSON can hold it."""
     return {
         "status": "finished",
         "title": title,
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
-        **chosen,
+        **run_settings,
         "device": next(iter(jnp.zeros(()).devices())).device_kind,
         "versions": {
             "python": platform.python_version(),

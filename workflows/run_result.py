@@ -81,9 +81,9 @@ class RunResult(Result):
         channels = {each.name: each for each in subject.channels}
         if channel and channel not in channels:
             raise InputError(f"there is no channel {channel!r}; there are {', '.join(channels)}")
-        chosen = channels[channel] if channel else subject.channels[0]
+        shown = channels[channel] if channel else subject.channels[0]
         with plot_style(subject.experiment):
-            return plot_channel(self, subject, chosen, StoredResult.read(self.folder).observation)
+            return plot_channel(self, subject, shown, StoredResult.read(self.folder).observation)
 
     def report(self) -> Page:
         """Return the report, which a notebook shows.

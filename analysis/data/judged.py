@@ -73,6 +73,15 @@ class Judged:
         """
         return add_up(pool.total(program, parameters, *arguments) for pool, parameters in self.groups)
 
+    def total_beside(self, other: Judged, program: Program, *arguments: Any) -> Any:
+        """Return the sum of a function of the parameter values of two points over all events.
+
+        ``other`` are the same events, judged by other values; ``program`` is as for `Pool.total`, with the values of
+        both as its first argument.
+        """
+        points = zip(self.groups, other.parameters, strict=True)
+        return add_up(pool.total(program, (here, there), *arguments) for (pool, here), there in points)
+
     def changed(self, change: Callable[[Parameters], Parameters]) -> Judged:
         """Return the same events, judged by other values.
 

@@ -82,14 +82,14 @@ class TagEfficiency:
             Which there are.
         """
         collection, score, flavour = fields
-        chosen = [i for i, name in enumerate(data.processes) if processes is None or name in processes]
+        wanted = [i for i, name in enumerate(data.processes) if processes is None or name in processes]
         edges = [np.asarray(each, float) for each in (pt, abseta, discriminant)]
         shape = (len(flavours), len(pt) - 1, len(abseta) - 1, len(discriminant))
         sumw = np.zeros(int(np.prod(shape)))
         for block in range(data.blocks):
             columns, weight, process = jax.tree.map(lambda x, b=block: x[b], (data.columns, data.weight, data.process))
             jets = columns[collection]
-            of_event = jnp.where(jnp.isin(process, jnp.array(chosen)), weight, 0)
+            of_event = jnp.where(jnp.isin(process, jnp.array(wanted)), weight, 0)
             per_jet = rg.broadcast_arrays(of_event, jets.pt)[0]
             values = [np.asarray(rg.flatten(x)) for x in (jets.pt, abs(jets.eta), jets[score], jets[flavour], per_jet)]
             index = [np.searchsorted(e, x, side="right") for e, x in zip(edges, values[:3], strict=True)]

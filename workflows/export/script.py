@@ -56,7 +56,7 @@ def selection_script(workflow: Workflow, parameters: Parameters | Sequence[Param
     everything = workflow.ingredients(fileset)
     recipe = {process.name: everything[process.name] for process in workflow.predicted}
     samples = [ingredient.sample for ingredients in recipe.values() for ingredient in ingredients]
-    chosen = list(dict.fromkeys(keep for sample in samples for keep in sample.keep))
+    keeps = list(dict.fromkeys(keep for sample in samples for keep in sample.keep))
     if masks := [sample.name for sample in samples if any(isinstance(keep, LumiMask) for keep in sample.keep)]:
         raise InputError(f"sample {masks[0]!r} cannot be exported: it is a prediction with a mask of luminosity blocks")
     columns = {
@@ -65,7 +65,7 @@ def selection_script(workflow: Workflow, parameters: Parameters | Sequence[Param
         *([EVENT] if len(every) > 1 else []),
     }
     stages = workflow.analysis.stages
-    defined = definitions(stages, chosen)
+    defined = definitions(stages, keeps)
     names = Names.beside(defined)
     told = f"{workflow.title}: the selection with optimised cuts, in plain Awkward Array.\n\n{USAGE}\n"
     return together(

@@ -84,11 +84,11 @@ def _few_enough(workflow: Workflow, point: Point) -> list[str]:
     """Return the processes that the script is run on: the smallest ones, at least one."""
     names = list(point.hard_held_out.yields)
     numbers = dict(zip(names, np.asarray(point.cutflow.raw)[0].tolist(), strict=True))
-    chosen: list[str] = []
+    few: list[str] = []
     for name in sorted((process.name for process in workflow.predicted), key=lambda name: numbers[name]):
-        if not chosen or sum(numbers[each] for each in chosen) + numbers[name] <= MOST:
-            chosen.append(name)
-    return chosen
+        if not few or sum(numbers[each] for each in few) + numbers[name] <= MOST:
+            few.append(name)
+    return few
 
 
 def _run(script: Path, where: Path, processes: Sequence[str], part: slice) -> Mapping[tuple[str, str], Any]:

@@ -47,8 +47,8 @@ class CutProfile:
     objective
         For each value; NaN where a fit did not converge.
     loss, loss_uncertainty
-        By how much the objective is worse than at the optimum (negative: better), and the spread of that difference
-        over replicas of the events, in which both values see the same events.
+        By how much the objective is worse than at the optimum (negative: better), and how far that difference
+        would spread with other simulated events, which both values see.
     signal
         The expected signal that is selected, for each value.
     spread

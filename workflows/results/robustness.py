@@ -22,13 +22,13 @@ def robustness(
     sample: Part | Folds,
     *parameters: Parameters,
     points: int = 9,
-    replicas: int = 50,
-    seed: int = 0,
 ) -> Robustness:
     """Tell how much an optimum depends on each of its cuts, on events that had no part in choosing it.
 
     Each free number is moved alone, over its whole range and closely around the optimum. The loss of a value is
-    compared with the spread of that loss over bootstrap replicas, so that the events say which values are as good.
+    compared with what that loss would spread by with other simulated events, so that the events say which values are as
+    good. That spread is the one of a bootstrap in which both values see the same events, to first order in how often
+    each event counts: the infinitesimal jackknife (B. Efron, Canad. J. Statist. 9 (1981) 139).
 
     Parameters
     ----------
@@ -41,15 +41,11 @@ def robustness(
         to the same value, and the others stay what they are in each.
     points
         Values over the range of each cut, beside those around the optimum.
-    replicas
-        Of the events, at least 2.
-    seed
-        Of the replicas.
 
     Raises
     ------
     ValueError
-        When no free parameter is a number, or there are too few points or replicas.
+        When no free parameter is a number, or there are too few points.
 
     Examples
     --------
@@ -64,19 +60,19 @@ def robustness(
     >>> samples = {name: ak.zip({"met": values}) for name, values in met.items()}
     >>> data = Dataset.from_awkward(samples, {"signal": np.full(400, 0.1), "other": np.ones(400)})
     >>> analysis = Analysis([select], [Channel("sr", "met", Regular(1, 0, 1000))], CountingModel(["signal"], 0.1))
-    >>> found = robustness(analysis, data, Parameters(met=Parameter(98.7, bounds=(0, 200))), replicas=20)
+    >>> found = robustness(analysis, data, Parameters(met=Parameter(98.7, bounds=(0, 200))))
     >>> low, high = found.profiles[0].flat
     >>> low <= found.rounded["met"] <= high
     Array(True, dtype=bool)
     """
-    if points < 2 or replicas < 2:
-        raise ValueError(f"needs at least 2 points and 2 replicas, got {points} and {replicas}")
+    if points < 2:
+        raise ValueError(f"needs at least 2 points, got {points}")
     judged = Judged.of(sample, *parameters)
     every = [free_numbers(at) for at in parameters]
     choices = free_choices(parameters[0])
     if not every[0] and not choices:
         raise ValueError(f"none of the parameters {list(parameters[0])} is a free number, whose value could be moved")
-    scene = Scene(analysis, judged, replicas, seed)
+    scene = Scene(analysis, judged)
     profiles = [scene.profile(name, np.array([numbers[name] for numbers in every]), points) for name in every[0]]
 
     def round_all(at: Parameters) -> Parameters:

@@ -8,13 +8,15 @@ import itertools
 import math
 from collections.abc import Mapping
 
+import jax
 import numpy as np
 
-from hepgrad.analysis import Analysis, Hard
+from hepgrad.analysis import Analysis, Dataset, Hard
 from hepgrad.analysis.data.judged import Judged
+from hepgrad.analysis.optimisation.programs.influence import VarianceOfDifference
 from hepgrad.analysis.optimisation.programs.of_shards import Fill
+from hepgrad.analysis.systematics import Templates
 
-from .bootstrap import replicated_objective
 from .cut_profiles import AT_BOUND, EFFICIENCIES, NEARBY, CutProfile
 from .cut_values import width_of, with_number
 
@@ -32,19 +34,13 @@ class Scene:
         What was optimised.
     judged
         The events and the optimum, which all losses are compared with.
-    replicas
-        Of the events, for uncertainties.
-    seed
-        Of the replicas.
     """
 
     analysis: Analysis
     judged: Judged
-    replicas: int
-    seed: int
 
     @functools.cached_property
-    def _optimum(self) -> tuple[float, np.ndarray]:
+    def _optimum(self) -> tuple[float, Templates]:
         return self._evaluate(self.judged)
 
     @property
@@ -52,21 +48,21 @@ class Scene:
         """The objective at the optimum."""
         return self._optimum[0]
 
-    def _evaluate(self, judged: Judged) -> tuple[float, np.ndarray]:
+    def _evaluate(self, judged: Judged) -> tuple[float, Templates]:
+        """Return the objective, and its derivative with respect to the histograms."""
         histograms = judged.total(Fill(self.analysis), Hard())
         value = self.analysis.evaluation(histograms, judged.about, confirmed=True).believed
-        replicated = replicated_objective(self.analysis, judged, replicas=self.replicas, seed=self.seed)
-        return float(value), replicated
+        return float(value), _slope(self.analysis, histograms, judged.about)
 
     def loss(self, judged: Judged) -> tuple[float, float, float]:
         """Return the objective with other values, by how much it is worse, and how well that is known.
 
         ``judged`` are the same events, judged by other values.
         """
-        best, best_replicas = self._optimum
-        value, replicated = self._evaluate(judged)
-        difference = (best_replicas - replicated)[np.isfinite(best_replicas - replicated)]
-        return value, best - value, float(np.std(difference, ddof=1)) if len(difference) > 1 else math.nan
+        best, best_slope = self._optimum
+        value, slope = self._evaluate(judged)
+        variance = self.judged.total_beside(judged, VarianceOfDifference(self.analysis), (best_slope, slope))
+        return value, best - value, math.sqrt(variance)
 
     def profile(self, name: str, optima: np.ndarray, points: int) -> CutProfile:
         """Return the profile of one number.
@@ -132,3 +128,10 @@ def _grid(optimum: float, width: float, low: float, high: float, points: int) ->
     margin = AT_BOUND * (high - low)
     outside = [low - width] if optimum - low < margin else [high + width] if high - optimum < margin else []
     return np.unique(np.concatenate([inside, outside]))
+
+
+@functools.partial(jax.jit, static_argnames="analysis")
+def _slope(analysis: Analysis, histograms: Templates, about: Dataset) -> Templates:
+    """Return the derivative of the objective with respect to the histograms."""
+    found: Templates = jax.grad(analysis.figure_of_merit)(histograms, about)
+    return found

@@ -23,9 +23,9 @@ from .simpler import evaluations as of_simpler
 
 # values over the range of each cut that is moved
 POINTS = 7
-# by default cuts are moved where no more than so many events are filled into histograms, about a minute's work on a
-# CPU; counted, because a clock would make it a matter of what else the machine does. A fit costs what so many events do
-CHEAP, FIT = 3e8, 5_000
+# by default cuts are moved where no more than so many events are looked at, some seconds' work on a CPU; counted,
+# because a clock would make it a matter of what else the machine does. A fit costs what so many events do
+CHEAP, FIT = 5e6, 5_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,14 +120,12 @@ def _moved(
     optimum = result.optimum.parameters
     if moving is False or not cuts_of(optimum):
         return None, None
-    # as many replicas as those of the improvement, whose program there is already
-    how: dict[str, Any] = {"replicas": workflow.replicas, "seed": workflow.seed}
     judging = data.held_out if isinstance(data, Split) else data
     events = float(np.asarray(result.optimum.cutflow.raw)[0].sum())
-    work = (of_robustness(optimum, POINTS) + of_simpler(optimum)) * (workflow.replicas + 1) * (events + FIT)
+    work = (of_robustness(optimum, POINTS) + of_simpler(optimum)) * (events + FIT)
     if moving is None and work > CHEAP:
-        told = "there are many events, cuts and replicas: how much each cut matters is left out; --moving tells it"
+        told = "there are many events and cuts: how much each cut matters is left out; --moving tells it"
         console.print(told, soft_wrap=True)
         return None, None
-    moved = robustness(workflow.analysis, judging, *result.judging, points=POINTS, **how)
-    return moved, simpler(workflow.analysis, judging, *result.judging, **how)
+    moved = robustness(workflow.analysis, judging, *result.judging, points=POINTS)
+    return moved, simpler(workflow.analysis, judging, *result.judging)

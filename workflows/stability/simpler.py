@@ -35,7 +35,8 @@ class LeftOut:
     loosest
         Its bound or option that keeps most of the signal, as a table shows it.
     loss, loss_uncertainty
-        By how much the objective is worse than at the optimum, and the spread of that over replicas of the events.
+        By how much the objective is worse than at the optimum, and how far that would spread with other simulated
+        events.
     """
 
     name: str
@@ -112,9 +113,7 @@ class Simpler:
         return cls(merit=Merit(**told["merit"]), left_out=left_out, dropped=tuple(told["dropped"]), **figures)
 
 
-def simpler(
-    analysis: Analysis, sample: Part | Folds, *parameters: Parameters, replicas: int = 50, seed: int = 0
-) -> Simpler:
+def simpler(analysis: Analysis, sample: Part | Folds, *parameters: Parameters) -> Simpler:
     """Tell what each cut is worth, and suggest a selection with fewer of them.
 
     A cut is left out by putting it at its loosest: the bound, or the option of a choice, that keeps most of the signal.
@@ -126,7 +125,7 @@ def simpler(
         raise ValueError(
             f"none of the parameters {list(parameters[0])} is a free number or a choice: none can be loose"
         )
-    scene = Scene(analysis, Judged.of(sample, *parameters), replicas, seed)
+    scene = Scene(analysis, Judged.of(sample, *parameters))
     loosest = {name: _loosest(scene, name) for name in names}
 
     def loss(without: Sequence[str]) -> tuple[float, float, float]:

@@ -130,11 +130,11 @@ class Score(DeclaredStage):
             return _numbers(counts), jnp.stack([_numbers(x) for x in self._features(events, cut)])
 
         counts, values = jax.lax.map(lambda each: block(*each), (data.columns, data.weight))
-        chosen = np.asarray(counts) > 0
-        if not chosen.any():
+        filled = np.asarray(counts) > 0
+        if not filled.any():
             raise ValueError(f"{self.name}: nothing passes the stages before it")
-        weight = np.asarray(counts, np.float64)[chosen]
-        x = np.moveaxis(np.asarray(values, np.float64), 1, 0)[:, chosen]
+        weight = np.asarray(counts, np.float64)[filled]
+        x = np.moveaxis(np.asarray(values, np.float64), 1, 0)[:, filled]
         mean = np.average(x, axis=1, weights=weight)
         deviation = np.sqrt(np.average((x - mean[:, None]) ** 2, axis=1, weights=weight))
         for feature, spread in zip(self.features, deviation, strict=True):

@@ -49,14 +49,14 @@ class Expectation:
 
     def shape(self, parameters: jax.Array) -> jax.Array:
         """Return A, shape (samples, bins)."""
-        chosen = pairs(self.layout, "histosys")
-        if not chosen.size:
+        acting = pairs(self.layout, "histosys")
+        if not acting.size:
             return self.nominal
-        weights = self.shape_weights(parameters[chosen.parameter])
+        weights = self.shape_weights(parameters[acting.parameter])
         # written out, because XLA adds up along a short first axis forty times slower
         shifted = weights[0][:, None] * self.shifts[0] + weights[1][:, None] * self.shifts[1]
         # a product with ones and zeros adds up the pairs of each sample
-        return self.nominal + jnp.matmul(_one_hot(chosen, self.nominal), shifted, precision=_HIGHEST)
+        return self.nominal + jnp.matmul(_one_hot(acting, self.nominal), shifted, precision=_HIGHEST)
 
     def shape_weights(self, alphas: jax.Array) -> jax.Array:
         """Return u and d, shape (2, pairs)."""
@@ -73,9 +73,9 @@ class Expectation:
 
     def alphas(self, parameters: jax.Array) -> jax.Array:
         """Return the parameter of each pair of ``normsys`` and sample, shape (pairs, channels)."""
-        chosen = pairs(self.layout, "normsys")
+        acting = pairs(self.layout, "normsys")
         # where a modifier does not act its parameter is 0 for every factor, which makes 1
-        return jnp.where(chosen.acts, parameters[chosen.parameter][:, None], 0)
+        return jnp.where(acting.acts, parameters[acting.parameter][:, None], 0)
 
     def normalisation_factors(self, alphas: jax.Array) -> jax.Array:
         """Return the factor of each pair of ``normsys`` and sample, shape (pairs, channels)."""
@@ -83,10 +83,10 @@ class Expectation:
 
     def normalisation(self, factors: jax.Array) -> jax.Array:
         """Multiply the factors of each sample, shape (samples, channels): by logarithms, whose derivatives are sums."""
-        chosen = pairs(self.layout, "normsys")
-        if not chosen.size:
+        acting = pairs(self.layout, "normsys")
+        if not acting.size:
             return jnp.ones((len(self.nominal), len(self.layout.channels)), self.nominal.dtype)
-        by_sample = _one_hot(chosen, self.nominal)
+        by_sample = _one_hot(acting, self.nominal)
         zero = factors == 0
         logarithms = by_sample @ jnp.log(jnp.abs(jnp.where(zero, 1, factors)))
         zeros, odd = by_sample @ zero, (by_sample @ (factors < 0)) % 2
@@ -112,18 +112,18 @@ def expectation(layout: ModelLayout, templates: ModelTemplates) -> Expectation:
     Samples that no modifier varies may be missing at the end of the axes of varied templates.
     """
     nominal = templates.nominal
-    chosen = pairs(layout, "histosys")
-    at_nominal = nominal[chosen.sample]
+    acting = pairs(layout, "histosys")
+    at_nominal = nominal[acting.sample]
     shifts = jnp.stack(
         [
-            templates.histosys_hi[chosen.modifier, chosen.sample] - at_nominal,
-            at_nominal - templates.histosys_lo[chosen.modifier, chosen.sample],
+            templates.histosys_hi[acting.modifier, acting.sample] - at_nominal,
+            at_nominal - templates.histosys_lo[acting.modifier, acting.sample],
         ]
     )
-    if not chosen.acts.all():
-        shifts = jnp.where(in_bins(layout, jnp.asarray(chosen.acts, nominal.dtype)) > 0, shifts, 0)
-    chosen = pairs(layout, "normsys")
-    hi, lo = (end[chosen.modifier, chosen.sample] for end in (templates.normsys_hi, templates.normsys_lo))
+    if not acting.acts.all():
+        shifts = jnp.where(in_bins(layout, jnp.asarray(acting.acts, nominal.dtype)) > 0, shifts, 0)
+    acting = pairs(layout, "normsys")
+    hi, lo = (end[acting.modifier, acting.sample] for end in (templates.normsys_hi, templates.normsys_lo))
     return Expectation(layout, nominal, shifts, hi, lo)
 
 
@@ -143,6 +143,6 @@ def by_channel(layout: ModelLayout, bins: jax.Array) -> jax.Array:
     return jnp.matmul(bins, member.astype(bins.dtype), precision=_HIGHEST)
 
 
-def _one_hot(chosen: Pairs, like: jax.Array) -> jax.Array:
+def _one_hot(acting: Pairs, like: jax.Array) -> jax.Array:
     """Return 1 where a pair belongs to a sample, shape (samples, pairs)."""
-    return (jnp.arange(len(like))[:, None] == chosen.sample).astype(like.dtype)
+    return (jnp.arange(len(like))[:, None] == acting.sample).astype(like.dtype)

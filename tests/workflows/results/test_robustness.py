@@ -22,6 +22,8 @@ from hepgrad.analysis import (
     WorkingPoint,
     stage,
 )
+from hepgrad.analysis.data.judged import Judged
+from hepgrad.workflows.results.bootstrap import replicated_objective
 from hepgrad.workflows.results.cut_values import roundest, with_number
 from hepgrad.workflows.results.robustness import Robustness, robustness
 
@@ -54,7 +56,7 @@ def parameters():
 
 @pytest.fixture(scope="module")
 def found(data, parameters):
-    return robustness(ANALYSIS, data, parameters, points=5, replicas=30)
+    return robustness(ANALYSIS, data, parameters, points=5)
 
 
 def test_profiles_are_the_objective_with_hard_cuts(data, parameters, found):
@@ -69,6 +71,19 @@ def test_profiles_are_the_objective_with_hard_cuts(data, parameters, found):
     low, high = profile.flat
     assert 0 < low <= 2.0137 <= high < 5
     assert profile.shifted(1.0)[0] == pytest.approx(profile.loss[np.isclose(profile.values, 2.4137)][0])
+
+
+def test_the_uncertainty_of_a_loss_is_its_spread_over_replicas(data, parameters, found):
+    """To first order, which is within the spread of 400 replicas here."""
+    profile = found.profiles[0]
+    replicated = {}
+    for place in (profile.optimum, *profile.values[[0, 2, -2]].tolist()):
+        judged = Judged.of(data, parameters.replace(x=place))
+        replicated[place] = replicated_objective(ANALYSIS, judged, replicas=400)
+    best = replicated.pop(profile.optimum)
+    for place, objectives in replicated.items():
+        told = profile.loss_uncertainty[profile.values.tolist().index(place)]
+        assert told == pytest.approx(np.std(best - objectives, ddof=1), rel=0.15)
 
 
 def test_a_number_that_nothing_depends_on_is_flat_everywhere(found):
@@ -96,7 +111,7 @@ def test_a_bound_that_costs_is_told(data):
         y=Parameter([0.5, 0.0], bounds=(0, 1), frozen=True),
         top=Parameter(1.0, bounds=(0.2, 1.0), frozen=True),
     )
-    found = robustness(ANALYSIS, data, tight, points=3, replicas=20)
+    found = robustness(ANALYSIS, data, tight, points=3)
     value, loss, uncertainty = found.profiles[0].beyond
     assert (value, found.profiles[0].bound) == (3.0, "lower")
     assert loss < -uncertainty
@@ -133,8 +148,8 @@ def test_round_numbers(low, high, near, expected):
 def test_what_cannot_be_moved(data, parameters):
     with pytest.raises(ValueError, match="none of the parameters"):
         robustness(ANALYSIS, data, Parameters(x=Parameter(2.0, bounds=(0, 5), frozen=True)))
-    with pytest.raises(ValueError, match="at least 2 points and 2 replicas, got 9 and 1"):
-        robustness(ANALYSIS, data, parameters, replicas=1)
+    with pytest.raises(ValueError, match="at least 2 points, got 1"):
+        robustness(ANALYSIS, data, parameters, points=1)
     moved = with_number(parameters, "y[1]", 0.25)
     np.testing.assert_allclose(moved["y"], [0.5, 0.25])
     assert float(moved["x"]) == float(parameters["x"])
@@ -173,7 +188,7 @@ def test_a_cut_of_a_cross_fit_is_moved_in_all_folds(data):
         "top": Parameter(1.0, bounds=(0.2, 1), frozen=True),
     }
     cuts = [Parameters(x=Parameter(x, bounds=(1, 4), width=0.4), **specs) for x in (2.0, 2.4)]
-    found = robustness(ANALYSIS, made, *cuts, points=2, replicas=5)
+    found = robustness(ANALYSIS, made, *cuts, points=2)
     (profile,) = found.profiles
     assert profile.optimum == pytest.approx(2.2)
     assert profile.spread == pytest.approx(np.std([2.0, 2.4], ddof=1))
@@ -194,7 +209,7 @@ def test_all_options_of_a_choice_are_told(data, parameters):
     analysis = Analysis([tagged], ANALYSIS.channels, ANALYSIS.model)
     points = {"loose": 1.0, "medium": 2.0, "tight": 3.0}
     chosen = Parameters(x=WorkingPoint(points, "medium"))
-    found = robustness(analysis, data, chosen, replicas=5)
+    found = robustness(analysis, data, chosen)
     assert [(each.name, each.word) for each in found.options] == [("x", word) for word in points]
     for each in found.options:
         expected = float(analysis.evaluate(data, chosen.replace(x=each.word), Hard()))

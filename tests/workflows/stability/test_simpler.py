@@ -55,7 +55,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def found(data):
-    return simpler(ANALYSIS, data, CUTS, replicas=20)
+    return simpler(ANALYSIS, data, CUTS)
 
 
 def test_what_a_cut_is_worth(data, found):

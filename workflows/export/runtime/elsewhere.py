@@ -37,15 +37,15 @@ def fill_nanoevents(events, sample, *, stages, cut, channels, processes, columns
         for name, factor, weight, keep in ingredients:
             if name != sample:
                 continue
-            chosen = plain_columns(events, dict.fromkeys([*columns, *([weight] if weight else [])]))
+            needed = plain_columns(events, dict.fromkeys([*columns, *([weight] if weight else [])]))
             for passes in keep:
-                chosen = chosen[passes(chosen)]
-            counts = factor * (ak.to_numpy(chosen[weight]) if weight else np.ones(len(chosen)))
+                needed = needed[passes(needed)]
+            counts = factor * (ak.to_numpy(needed[weight]) if weight else np.ones(len(needed)))
             here = {}
             for channel, (_, axis, _) in channels.items():
                 empty = hist.Hist(first_axis(axis), storage=hist.storage.Weight())
                 here[channel] = filled.setdefault(f"{channel}/{process}", empty)
-            fill_channels(here, chosen, counts, stages, cut, channels)
+            fill_channels(here, needed, counts, stages, cut, channels)
     return filled
 
 

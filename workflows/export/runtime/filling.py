@@ -94,10 +94,10 @@ def read_process(where, ingredients, columns, part, files, reading):
         wanted = [*columns, *([weight] if weight and weight not in columns else [])]
         how = {"tree": "Events"} | reading.get("", {}) | reading.get(sample, {})
         events = ak.concatenate([read_events(path, wanted, **how) for path in find_files(where, files[sample])])
-        chosen = events[part]
-        counts = factor * len(events) / max(len(chosen), 1) * _weights(chosen, weight, how.get("separator", "_"))
-        kept = np.all([np.ones(len(chosen), bool), *(ak.to_numpy(passes(chosen)) for passes in keep)], axis=0)
-        yield chosen[kept], counts[kept]
+        taken = events[part]
+        counts = factor * len(events) / max(len(taken), 1) * _weights(taken, weight, how.get("separator", "_"))
+        kept = np.all([np.ones(len(taken), bool), *(ak.to_numpy(passes(taken)) for passes in keep)], axis=0)
+        yield taken[kept], counts[kept]
 
 
 def _weights(events, column, separator):
@@ -123,9 +123,9 @@ def fill_channels(histograms, columns, weight, stages, cut, channels):
 
 def fill_channel(histogram, events, observable, region):
     """Fill the selected events of a region."""
-    chosen = events if region is None else events.in_region(region)
-    values = ak.to_numpy(functools.reduce(getattr, observable.split("."), chosen))[chosen.passed]
-    histogram.fill(values, weight=ak.to_numpy(chosen.weight)[chosen.passed])
+    inside = events if region is None else events.in_region(region)
+    values = ak.to_numpy(functools.reduce(getattr, observable.split("."), inside))[inside.passed]
+    histogram.fill(values, weight=ak.to_numpy(inside.weight)[inside.passed])
 
 
 def fill(where, *, stages, cut, channels, processes, columns, files, reading, part=slice(None), only=None):

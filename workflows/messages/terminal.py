@@ -27,7 +27,8 @@ def visible(text: str, encoding: str = "utf-8") -> str:
     >>> print(visible("σ > 5", "ascii"))
     \u03c3 > 5
     """
-    if not text.isprintable():
+    # most lines have nothing to hide, and a report has many
+    if not text.replace("\n", "").isprintable():
         text = "".join(c if c == "\n" or unicodedata.category(c) not in HIDDEN else _escaped(c) for c in text)
     return text if text.isascii() else text.encode(encoding, "backslashreplace").decode(encoding)
 

@@ -19,10 +19,10 @@ from .optimisation import (
     Outcome,
     Penalty,
     Point,
-    Record,
     Result,
     Schedule,
     Split,
+    StepRecord,
     Watcher,
     averaged,
     cross_fit,
@@ -123,7 +123,6 @@ __all__ = [
     "Point",
     "Projection",
     "Reading",
-    "Record",
     "Regular",
     "Result",
     "Schedule",
@@ -135,6 +134,7 @@ __all__ = [
     "Split",
     "Stage",
     "StatError",
+    "StepRecord",
     "StraightThrough",
     "TemplateModel",
     "Threshold",
@@ -166,6 +166,8 @@ __all__ = [
 
 # what `FitSample` was called before; not to be taken for `hepgrad.workflows.Sample`
 Sample = FitSample
+# what `StepRecord` was called before; not to be taken for `hepgrad.ragged.Record`
+Record = StepRecord
 
 
 def __dir__() -> list[str]:

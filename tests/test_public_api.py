@@ -103,6 +103,9 @@ def test_old_names_are_there():
     for face in ("hepgrad.analysis", "hepgrad.analysis.statistics", "hepgrad.analysis.statistics.histfactory"):
         package = importlib.import_module(face)
         assert package.Sample is package.FitSample
+    for face in ("hepgrad.analysis", "hepgrad.analysis.optimisation"):
+        package = importlib.import_module(face)
+        assert package.Record is package.StepRecord
 
 
 if __name__ == "__main__":

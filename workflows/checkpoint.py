@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from hepgrad.analysis import Attempt, Checkpoint, Parameters, Record
+from hepgrad.analysis import Attempt, Checkpoint, Parameters, StepRecord
 from hepgrad.analysis.optimisation import Position, differences
 
 from .defaults import CHECKPOINT
@@ -160,7 +160,7 @@ def _attempt(start: Parameters, best: Parameters, facts: Mapping[str, Any], name
     )
 
 
-def _record(entry: dict[str, Any], names: Collection[str]) -> Record:
+def _record(entry: dict[str, Any], names: Collection[str]) -> StepRecord:
     """Return a step, all of whose fields are what they should be."""
     values, slopes = entry.pop("values"), entry.pop("slopes")
     if set(values) != set(names):
@@ -168,7 +168,7 @@ def _record(entry: dict[str, Any], names: Collection[str]) -> Record:
     values, slopes = ({name: _number(value) for name, value in each.items()} for each in (values, slopes))
     step = _whole(entry.pop("step"))
     rest: dict[str, Any] = {name: _number(value) for name, value in entry.items()}
-    return Record(step=step, values=values, slopes=slopes, **rest)
+    return StepRecord(step=step, values=values, slopes=slopes, **rest)
 
 
 def _number(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..data.folds import Folds, fold_numbers, folds
 from ..data.split import Split, split
-from .attempt import Attempt, FitTally, Record
+from .attempt import Attempt, FitTally, StepRecord
 from .checkpoint import Checkpoint
 from .cross_fitting import CrossFit, cross_fit
 from .fingerprints import differences, fingerprint
@@ -32,10 +32,10 @@ __all__ = [
     "Penalty",
     "Point",
     "Position",
-    "Record",
     "Result",
     "Schedule",
     "Split",
+    "StepRecord",
     "Watcher",
     "averaged",
     "cross_fit",
@@ -47,6 +47,9 @@ __all__ = [
     "optimize",
     "split",
 ]
+
+# what `StepRecord` was called before; not to be taken for `hepgrad.ragged.Record`
+Record = StepRecord
 
 
 def __dir__() -> list[str]:

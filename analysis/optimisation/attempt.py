@@ -10,7 +10,7 @@ from ..parameters.parameters import Parameters
 
 
 @dataclasses.dataclass(frozen=True)
-class Record:
+class StepRecord:
     """One step of an optimisation.
 
     Attributes
@@ -98,14 +98,14 @@ class Attempt:
     history
         One record for each step that was made.
     failed
-        As for `Record`, of the start.
+        As for `StepRecord`, of the start.
     """
 
     start: Parameters
     best: Parameters
     best_value: float
     best_step: int = 0
-    history: tuple[Record, ...] = ()
+    history: tuple[StepRecord, ...] = ()
     failed: int = 0
 
     @property
@@ -114,7 +114,7 @@ class Attempt:
         checks = sum(record.checks for record in self.history)
         return FitTally(self.failed + sum(record.failed for record in self.history), 1 + len(self.history) + checks)
 
-    def onwards(self, records: Sequence[Record]) -> Attempt:
+    def onwards(self, records: Sequence[StepRecord]) -> Attempt:
         """Return the attempt after more steps.
 
         Parameters

@@ -16,7 +16,7 @@ from ..parameters.parameters import Parameters
 from ..selection.cut import Hard, Reading
 from ..statistics import FitError
 from ..statistics.objectives import Evaluation
-from .attempt import Attempt, Record
+from .attempt import Attempt, StepRecord
 from .checkpoint import Checkpoint
 from .culprit import find_culprit, find_failure
 from .goal import Goal
@@ -27,7 +27,7 @@ from .steps import Advance, Descent, Trace
 class Watcher(Protocol):
     """What `optimize` tells about its progress; a watcher that raises ends the optimisation."""
 
-    def __call__(self, record: Record, steps: int) -> None:
+    def __call__(self, record: StepRecord, steps: int) -> None:
         """Receive one step.
 
         Parameters
@@ -109,20 +109,20 @@ class Course:
         """Return the goal with hard cuts, and whether to believe it."""
         return self.descent.goal.evaluate(pool, parameters, Hard())
 
-    def _records(self, first: int, factors: np.ndarray, trace: Trace) -> list[Record]:
+    def _records(self, first: int, factors: np.ndarray, trace: Trace) -> list[StepRecord]:
         goals, (values, slopes) = np.asarray(trace.goals), jax.tree.map(np.asarray, (trace.values, trace.slopes))
         numbers, specs = self.descent.parameters.numbers(), self.descent.parameters.specs
         # what moves edges has no values of its own
         slopes = {k: v for k, v in slopes.items() if isinstance(specs[k], Parameter)}
 
-        def record(i: int) -> Record:
+        def record(i: int) -> StepRecord:
             moved, sloping = (
                 {k + at: x for k, v in traced.items() for at, x in specs[k].elements(v[i]).items()}
                 for traced in (values, slopes)
             )
             width, bandwidth = map(float, factors[i])
             moved = {**numbers, **moved}
-            return Record(first + i, float(goals[i]), width, math.nan, moved, bandwidth=bandwidth, slopes=sloping)
+            return StepRecord(first + i, float(goals[i]), width, math.nan, moved, bandwidth=bandwidth, slopes=sloping)
 
         return [record(i) for i in range(len(factors))]
 

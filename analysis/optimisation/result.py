@@ -20,7 +20,7 @@ from ..selection.cut import Hard, Reading
 from ..selection.cutflow import Cutflow
 from ..statistics.objectives import Merit
 from ..systematics import Templates
-from .attempt import Attempt, FitTally, Record, best_of
+from .attempt import Attempt, FitTally, StepRecord, best_of
 from .goal import Goal
 from .loop import not_finite
 from .programs.of_shards import Count, Fill
@@ -256,7 +256,7 @@ class Result:
         return best_of(self.attempts)
 
     @property
-    def history(self) -> tuple[Record, ...]:
+    def history(self) -> tuple[StepRecord, ...]:
         """One record for each step of the descent that led to the optimum."""
         return self.best.history
 

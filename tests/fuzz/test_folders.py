@@ -19,7 +19,7 @@ import optax
 import pytest
 from hypothesis.strategies import binary, floats, integers, lists, sampled_from, text
 
-from hepgrad.analysis import Attempt, Checkpoint, Parameter, Parameters, Record
+from hepgrad.analysis import Attempt, Checkpoint, Parameter, Parameters, StepRecord
 from hepgrad.analysis.optimisation import Position
 from hepgrad.workflows import Fileset, InputError, InputWarning, RunFolder
 from hepgrad.workflows.cache import Cache
@@ -225,7 +225,7 @@ def test_checkpoints(attack, fresh, any_json, changed_json):
     optimizer = optax.adam(0.1)
     coordinates = parameters.scaled()
     records = tuple(
-        Record(step, 1.5, 1.0, 2.0, parameters.numbers(), slopes={"met": 0.1, "btag": 0.2}) for step in range(2)
+        StepRecord(step, 1.5, 1.0, 2.0, parameters.numbers(), slopes={"met": 0.1, "btag": 0.2}) for step in range(2)
     )
     attempt = Attempt(parameters, parameters, 1.0, 1, records)
     whole = CheckpointFile(fresh() / "run", {"seed": 1, "parameters": {"met": 50.0}})

@@ -16,7 +16,7 @@ import numpy as np
 import optax
 import pytest
 
-from hepgrad.analysis import Attempt, Checkpoint, Parameter, Parameters, Record, Weights
+from hepgrad.analysis import Attempt, Checkpoint, Parameter, Parameters, StepRecord, Weights
 from hepgrad.analysis.optimisation import Position
 from hepgrad.workflows import Fileset, InputError, execution, run
 from hepgrad.workflows.checkpoint import CheckpointFile
@@ -69,7 +69,7 @@ def test_everything_comes_back(tmp_path):
     for optimizer in (optax.noisy_sgd(0.1, key=jax.random.key(5)), optax.lbfgs()):
         coordinates = parameters.scaled()
         moved = parameters.replace(pt=[1 / 3 * 100, 60.0])
-        record = Record(0, 1 / 3, 1.0, float("nan"), moved.numbers(), bandwidth=0.5)
+        record = StepRecord(0, 1 / 3, 1.0, float("nan"), moved.numbers(), bandwidth=0.5)
         attempts = [Attempt(parameters, moved, 1 / 7, 3, (record,)), Attempt(moved, parameters, -1.0)]
         saved = Checkpoint(Position(coordinates, optimizer.init(coordinates)), attempts[1], (attempts[0],))
         file = CheckpointFile(tmp_path / "run", {"a": 1})

@@ -13,7 +13,7 @@ from hepgrad.analysis import Diagnosis
 from ..errors import InputError
 from ..execution import examine, run
 from ..scanning.of_workflows import scan
-from ..scanning.search import Scan
+from ..scanning.search import CutScan
 from ..settings.config import laid_over, replaced
 from ..studies.study import Study
 from ..workflow import Workflow
@@ -35,7 +35,7 @@ class Subject(Protocol):
     def run(self, *, output: Path | None, overwrite: bool, quiet: bool, **how: Any) -> None:
         """Optimise it, and write a run folder."""
 
-    def scan(self, **how: Any) -> Scan:
+    def scan(self, **how: Any) -> CutScan:
         """Evaluate many points, and write them down."""
 
 
@@ -62,7 +62,7 @@ class WorkflowSubject:
         """Optimise it, and write a run folder with a report."""
         run(self.workflow, **self.reading, **how)
 
-    def scan(self, **how: Any) -> Scan:
+    def scan(self, **how: Any) -> CutScan:
         """Evaluate many points, and write them down."""
         return scan(self.workflow, **self.reading, **how)
 
@@ -93,7 +93,7 @@ class StudySubject:
         """Measure, and write a run folder; other options are refused before."""
         self.study.run(output=output, overwrite=overwrite, quiet=quiet)
 
-    def scan(self, **how: Any) -> Scan:
+    def scan(self, **how: Any) -> CutScan:
         """Evaluate many points, and write them down."""
         return scan(self.study, **how)
 

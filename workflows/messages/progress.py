@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from hepgrad.analysis import Record
+from hepgrad.analysis import StepRecord
 from hepgrad.analysis.statistics.objectives import Merit
 
 # how many lines a whole run prints when there is no terminal
@@ -28,7 +28,7 @@ class ProgressBar:
         self._merit = merit
         self._task = bar.add_task("compiling", total=steps, status="")
 
-    def __call__(self, record: Record, steps: int) -> None:
+    def __call__(self, record: StepRecord, steps: int) -> None:
         """Advance to a step; the arguments are those of a watcher of `optimize`."""
         status = _status(record, self._merit)
         self._bar.update(self._task, description="optimising", total=steps, completed=record.step + 1, status=status)
@@ -40,12 +40,12 @@ class ProgressLines:
     Examples
     --------
     >>> from rich.console import Console
-    >>> from hepgrad.analysis import Record
+    >>> from hepgrad.analysis import StepRecord
     >>> from hepgrad.analysis.statistics.objectives import merit
     >>> from hepgrad.workflows.messages.progress import ProgressLines
     >>> lines = ProgressLines(Console(width=80), merit("discovery"))
     >>> for step in range(4):
-    ...     lines(Record(step, 2.5, 0.1, 2.4, {}), 4)
+    ...     lines(StepRecord(step, 2.5, 0.1, 2.4, {}), 4)
     step 1 of 4  significance 2.500  width 0.10  0 s left
     step 2 of 4  significance 2.500  width 0.10  0 s left
     step 3 of 4  significance 2.500  width 0.10  0 s left
@@ -56,7 +56,7 @@ class ProgressLines:
         self._console, self._merit = console, merit
         self._first, self._began, self._last = 0, 0.0, math.inf
 
-    def __call__(self, record: Record, steps: int) -> None:
+    def __call__(self, record: StepRecord, steps: int) -> None:
         """Print a line, or not; the arguments are those of a watcher of `optimize`."""
         done = record.step + 1
         if record.step <= self._last:
@@ -73,7 +73,7 @@ class ProgressLines:
         )
 
 
-def _status(record: Record, merit: Merit) -> str:
+def _status(record: StepRecord, merit: Merit) -> str:
     return f"{merit.short} {merit.of(record.objective):.3f}  width {record.width:.2f}"
 
 

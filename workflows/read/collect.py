@@ -16,7 +16,7 @@ from .files.paths import check_distinct
 from .ingredient import Ingredients
 from .packing.blocks import Frame
 from .packing.columns import Place
-from .packing.packing import Shape, Strand, frame_of, pack, with_rankings
+from .packing.packing import PackedShape, Strand, frame_of, pack, with_rankings
 from .reader import ReadWatcher, Request, StoredSample
 from .sample import Sample
 from .trust.agreement import check_copies, check_totals
@@ -56,18 +56,18 @@ class Collected:
     processes: Sequence[str]
     keys: tuple[Any, ...]
 
-    def framed(self, block_size: int | None, *, multiple_of: int = 1) -> tuple[Shape, Frame]:
+    def framed(self, block_size: int | None, *, multiple_of: int = 1) -> tuple[PackedShape, Frame]:
         """Return how many blocks there are in either half, and what they have in common.
 
         A block has about ``block_size`` events, by default what suits the device; the number of blocks is a multiple of
         ``multiple_of``.
         """
-        shape = Shape.of(self.halves, block_size, multiple_of=multiple_of)
+        shape = PackedShape.of(self.halves, block_size, multiple_of=multiple_of)
         return shape, frame_of(self.halves, shape, self.places, self.processes)
 
     def packed(self, block_size: int | None) -> Split:
         """Return both halves as data sets in memory."""
-        shape = Shape.of(self.halves, block_size)
+        shape = PackedShape.of(self.halves, block_size)
         train, held_out = (pack(half, shape, self.places, self.processes) for half in self.halves)
         return Split(train, held_out)
 
@@ -78,7 +78,7 @@ class Collected:
         event numbers.
         """
         (every,) = ([_numbered(strand, k, self.processes[strand.process]) for strand in half] for half in self.halves)
-        data = pack(every, Shape.of([every], block_size), [*self.places, FOLD], self.processes)
+        data = pack(every, PackedShape.of([every], block_size), [*self.places, FOLD], self.processes)
         columns = {name: column for name, column in data.columns.columns.items() if name != FOLD[0]}
         fold = np.asarray(data.columns.columns[FOLD[0]])
         with blaming("these events cannot be cross-fitted; take fewer folds, or a held-out half (folds=1)"):

@@ -24,7 +24,7 @@ POINTS = {"start": "starting cuts", "optimum": "optimised cuts"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Shape:
+class Distribution:
     """A histogram of weighted events.
 
     Both sums, of the weights and of their squares, have shape (bins,).
@@ -48,12 +48,12 @@ class Shape:
         """Of the shares, from the number of simulated events."""
         return np.asarray(self.sumw2 / self.sumw.sum() ** 2)
 
-    def merged(self, firsts: Sequence[int]) -> Shape:
+    def merged(self, firsts: Sequence[int]) -> Distribution:
         """Return the histogram with wider bins.
 
         ``firsts`` are the first bin of each that is merged.
         """
-        return Shape(np.add.reduceat(self.sumw, firsts), np.add.reduceat(self.sumw2, firsts))
+        return Distribution(np.add.reduceat(self.sumw, firsts), np.add.reduceat(self.sumw2, firsts))
 
     @property
     def effective(self) -> np.ndarray:
@@ -96,7 +96,7 @@ class Agreement:
         return f"{self.merged} bins merged into {self.degrees + 1}" if self.merged else str(self.degrees + 1)
 
 
-def agreement(first: Shape, second: Shape) -> Agreement:
+def agreement(first: Distribution, second: Distribution) -> Agreement:
     r"""Compare the shapes of two independent histograms of weighted events.
 
     With :math:`w` the content of a bin, :math:`s^2` its variance and :math:`W` the sum over the bins,
@@ -109,8 +109,9 @@ def agreement(first: Shape, second: Shape) -> Agreement:
     Examples
     --------
     >>> import numpy as np
-    >>> from hepgrad.workflows.reporting.overtraining import Shape, agreement
-    >>> even, odd = Shape(np.array([50.0, 50.0]), np.array([50.0, 50.0])), Shape(np.array([60.0, 40.0]), np.ones(2))
+    >>> from hepgrad.workflows.reporting.overtraining import Distribution, agreement
+    >>> even = Distribution(np.array([50.0, 50.0]), np.array([50.0, 50.0]))
+    >>> odd = Distribution(np.array([60.0, 40.0]), np.ones(2))
     >>> found = agreement(even, odd)
     >>> print(f"{found.chi2:.2f} {found.degrees} {found.p_value:.2f}")
     3.92 1 0.05
@@ -136,7 +137,7 @@ def _wide_enough(effective: np.ndarray) -> list[int]:
     return firsts[:-1] if filled < FEWEST and len(firsts) > 1 else firsts
 
 
-def shapes(evaluation: Outcome, channel: Channel, subject: Subject) -> dict[str, Shape]:
+def shapes(evaluation: Outcome, channel: Channel, subject: Subject) -> dict[str, Distribution]:
     """Return signal and background of a channel."""
     counts: Counts = channel.axis.select(evaluation.histograms[channel.name])
     sumw, sumw2 = (np.asarray(part, float) for part in (counts.sumw, counts.sumw2))
@@ -144,7 +145,7 @@ def shapes(evaluation: Outcome, channel: Channel, subject: Subject) -> dict[str,
     told = {}
     for title, is_signal in (("signal", True), ("background", False)):
         rows = [names.index(process.name) for process in subject.prediction if process.signal == is_signal]
-        told[title] = Shape(sumw[rows].sum(axis=0), sumw2[rows].sum(axis=0))
+        told[title] = Distribution(sumw[rows].sum(axis=0), sumw2[rows].sum(axis=0))
     return told
 
 
@@ -209,7 +210,7 @@ def plot_overtraining(result: Result, subject: Subject, channel: Channel) -> Fig
     return figure
 
 
-def _draw(axes: Axes, train: Shape, held_out: Shape, edges: np.ndarray, color: str, part: str) -> None:
+def _draw(axes: Axes, train: Distribution, held_out: Distribution, edges: np.ndarray, color: str, part: str) -> None:
     axes.stairs(train.shares, edges, fill=True, color=color, alpha=0.3, lw=0, label=f"{part}, training")
     axes.stairs(train.shares, edges, color=color, lw=1.2, baseline=None)
     low, high = (train.shares + sign * np.sqrt(train.variances) for sign in (-1, 1))

@@ -14,7 +14,7 @@ import numpy as np
 import uhi.io.json
 import uproot
 
-from hepgrad.analysis import Analysis, Attempt, Dataset, Optimisable, Outcome, Point, Record, Result, Soft
+from hepgrad.analysis import Analysis, Attempt, Dataset, Optimisable, Outcome, Point, Result, Soft, StepRecord
 from hepgrad.analysis.data.folds import Folds
 from hepgrad.analysis.data.judged import Judged
 from hepgrad.analysis.data.split import Part
@@ -33,7 +33,7 @@ from .observation import Observation
 from .run_folder import RunFolder
 
 PARAMETER_COLUMNS = ("parameter", "start", "optimum", "lowest", "highest", "unit", "frozen", "label")
-# attributes of `Record` and the columns that hold them
+# attributes of `StepRecord` and the columns that hold them
 RECORDED = {
     "step": "step",
     "objective": "objective",
@@ -171,7 +171,7 @@ def fold_entry(fold: Fold) -> dict[str, Any]:
     return {**objectives, "descents": [descent_entry(attempt) for attempt in fold.attempts]}
 
 
-def history_row(descent: int, record: Record, names: Sequence[str], slopes: Sequence[str]) -> list[Any]:
+def history_row(descent: int, record: StepRecord, names: Sequence[str], slopes: Sequence[str]) -> list[Any]:
     """Return one step as a line of ``history.csv``; what was not evaluated is empty."""
     numbers = [getattr(record, name) for name in RECORDED]
     told = ["" if math.isnan(number) else number for number in numbers]

@@ -12,7 +12,7 @@ from typing import Any
 import hist
 import jax.numpy as jnp
 
-from hepgrad.analysis import Attempt, Counts, Cutflow, Outcome, Parameters, Point, Record, Result
+from hepgrad.analysis import Attempt, Counts, Cutflow, Outcome, Parameters, Point, Result, StepRecord
 from hepgrad.analysis.histogram import from_hist
 from hepgrad.analysis.optimisation import EVALUATIONS, Fold
 from hepgrad.analysis.selection.cutflow import Tally
@@ -165,12 +165,12 @@ def _cutflow(rows: Rows, point: str, reading: str) -> Cutflow:
     return Cutflow(after.yields, after.variance, after.raw, tally("n_minus_1_"), steps)
 
 
-def _record(row: Mapping[str, str], parameters: Parameters) -> Record:
+def _record(row: Mapping[str, str], parameters: Parameters) -> StepRecord:
     whole = ("step", "failed")
     numbers = {name: float(row[column] or math.nan) for name, column in RECORDED.items() if name not in whole}
     values = {name: float(row[name]) for name in parameters.numbers()}
     slopes = {name.removeprefix(SLOPE): float(value) for name, value in row.items() if name.startswith(SLOPE)}
-    return Record(
+    return StepRecord(
         int(row["step"]), **numbers, values=values, slopes=slopes, failed=int(row.get(RECORDED["failed"]) or 0)
     )
 

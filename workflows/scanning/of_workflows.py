@@ -22,7 +22,7 @@ from ..settings.config import laid_over
 from ..settings.deciding import settings
 from ..studies.study import Study
 from ..workflow import Workflow
-from .search import Method, Scan, search, search_cuts
+from .search import CutScan, Method, search, search_cuts
 
 
 def scan(
@@ -38,7 +38,7 @@ def scan(
     cache: str | Path | None = None,
     skip_bad_files: bool = False,
     backend: Backend | str | None = None,
-) -> Scan:
+) -> CutScan:
     """Evaluate many points of a workflow with hard cuts and write them down, to compare `run` with.
 
     The folder holds ``trials.csv`` with all points, ``best.json`` with the best of them, and ``run.json`` with the
@@ -71,7 +71,7 @@ def scan(
 
     Returns
     -------
-    Scan
+    CutScan
         All points, and the best of them; prints itself.
 
     Raises
@@ -95,7 +95,7 @@ def scan(
 
 
 @functools.singledispatch
-def _searched(workflow: Any, how: dict[str, Any], **given: Any) -> tuple[Scan, dict[str, Any]]:
+def _searched(workflow: Any, how: dict[str, Any], **given: Any) -> tuple[CutScan, dict[str, Any]]:
     """Return what was found, and what it takes to find it again."""
     raise InputError(f"a Workflow or a Study can be scanned, not a {type(workflow).__name__}")
 
@@ -103,7 +103,7 @@ def _searched(workflow: Any, how: dict[str, Any], **given: Any) -> tuple[Scan, d
 @_searched.register
 def _of_workflow(
     workflow: Workflow, how: dict[str, Any], *, data: str | Path | None, also: Sequence[str], **reading: Any
-) -> tuple[Scan, dict[str, Any]]:
+) -> tuple[CutScan, dict[str, Any]]:
     workflow, fileset = located(laid_over(workflow, data=data))
     events = load_events(workflow, fileset, **reading)
     found = search_cuts(workflow.analysis, events, workflow.parameters, also=also, **how)
@@ -111,13 +111,13 @@ def _of_workflow(
 
 
 @_searched.register
-def _of_study(study: Study, how: dict[str, Any], **given: Any) -> tuple[Scan, dict[str, Any]]:
+def _of_study(study: Study, how: dict[str, Any], **given: Any) -> tuple[CutScan, dict[str, Any]]:
     if any(given.values()):
         raise InputError(f"{study.name!r} draws its own events: it takes no data, and no way to read them")
     return search(study.contest(), **how), {"workflow": study.name, "settings": dataclasses.asdict(study)}
 
 
-def _write(folder: RunFolder, found: Scan) -> None:
+def _write(folder: RunFolder, found: CutScan) -> None:
     # the cell of a trial that has no objective is empty
     told = ("" if math.isnan(value) else value for value in found.objectives.tolist())
     rows = ([value, *point.values()] for value, point in zip(told, found.points, strict=True))
@@ -126,7 +126,7 @@ def _write(folder: RunFolder, found: Scan) -> None:
         folder.write_text(file_names.BEST, found.best.to_json())
 
 
-def _facts(found: Scan) -> dict[str, Any]:
+def _facts(found: CutScan) -> dict[str, Any]:
     halves = {"train": found.train, "held_out": found.held_out}
     return {
         **{name: [None if math.isnan(value) else value for value in half] for name, half in halves.items()},

@@ -51,7 +51,7 @@ class Contest:
 
 
 @dataclasses.dataclass(frozen=True)
-class Scan:
+class CutScan:
     """What a scan found; prints itself.
 
     Attributes
@@ -113,7 +113,7 @@ def search_cuts(
     trials: int = 500,
     seed: int = 0,
     also: Sequence[str] = (),
-) -> Scan:
+) -> CutScan:
     """Evaluate many points with hard cuts and take the best on the training events.
 
     The training events choose; the held-out ones tell what the choice is worth. The start is the first trial, of at
@@ -147,7 +147,7 @@ def search_cuts(
     return search(contest, method=method, trials=trials, seed=seed)
 
 
-def search(contest: Contest, *, method: Method = "random", trials: int = 500, seed: int = 0) -> Scan:
+def search(contest: Contest, *, method: Method = "random", trials: int = 500, seed: int = 0) -> CutScan:
     """Evaluate many points and take the best on the training events.
 
     Arguments and errors are as for `search_cuts`.
@@ -182,7 +182,7 @@ def search(contest: Contest, *, method: Method = "random", trials: int = 500, se
         raise FitError(f"{told}: no fit converged, or no value is finite; `hepgrad check` may tell why")
     held_out = contest.held_out(contest.start), contest.held_out(best)
     train = start, highest
-    return Scan(method, tuple(points), np.array(objectives), best, train, held_out, seconds, contest.merit)
+    return CutScan(method, tuple(points), np.array(objectives), best, train, held_out, seconds, contest.merit)
 
 
 def _hard_objective(analysis: Analysis, pool: Pool) -> Callable[[Parameters], float]:

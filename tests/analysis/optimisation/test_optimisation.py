@@ -28,11 +28,11 @@ from hepgrad.analysis import (
     Parameter,
     Parameters,
     Projection,
-    Record,
     Regular,
     Smooth,
     Soft,
     Split,
+    StepRecord,
     StraightThrough,
     Weights,
     draw_starts,
@@ -360,7 +360,7 @@ def test_plan_pauses_where_something_happens():
 def test_an_attempt_keeps_the_first_of_equal_points():
     start, *others = (Parameters(c=Parameter(c, bounds=(0, 9))) for c in (1.0, 2.0, 3.0))
     attempt = Attempt(start, start, 1.0)
-    attempt = attempt.onwards([Record(step, 0.0, 1.0, np.nan, {}) for step in range(4)])
+    attempt = attempt.onwards([StepRecord(step, 0.0, 1.0, np.nan, {}) for step in range(4)])
     for value in (1.0, 0.5, np.nan):
         assert attempt.with_check(others[0], value, np.nan).best is start
     better = attempt.with_check(others[0], 2.0, np.nan)

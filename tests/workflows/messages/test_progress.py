@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from hepgrad.analysis import Record
+from hepgrad.analysis import StepRecord
 from hepgrad.analysis.statistics.objectives import merit
 from hepgrad.workflows.messages.progress import progress
 
@@ -17,7 +17,7 @@ def shown(steps, **console):
     with progress(Console(file=buffer, width=100, **console), steps, merit("discovery")) as watchers:
         for step in range(steps):
             for watcher in watchers:
-                watcher(Record(step, 1.0 + step, 0.5, 2.0, {}), steps)
+                watcher(StepRecord(step, 1.0 + step, 0.5, 2.0, {}), steps)
     return buffer.getvalue()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, kstest
 
-from hepgrad.workflows.reporting.overtraining import Agreement, Shape, agreement, plot_overtraining
+from hepgrad.workflows.reporting.overtraining import Agreement, Distribution, agreement, plot_overtraining
 from hepgrad.workflows.reporting.style import new_figure, plot_style, whole_numbers
 from hepgrad.workflows.reporting.subject import Subject
 
@@ -17,7 +17,7 @@ def drawn(rng, events, weights, mean=1.0):
     """A histogram of exponentially distributed events with weights of either sign."""
     x, weight = rng.exponential(mean, events), rng.choice(weights, events)
     sumw, sumw2 = (np.histogram(x, EDGES, weights=w)[0] for w in (weight, weight**2))
-    return Shape(sumw, sumw2)
+    return Distribution(sumw, sumw2)
 
 
 @pytest.mark.parametrize("weights", [(1.0,), (0.3, 4.0), (1.0, 1.0, 1.0, -0.5)], ids=["equal", "unequal", "negative"])
@@ -40,14 +40,14 @@ def test_the_probability_is_that_of_chi2():
 
 
 def test_bins_are_merged_until_they_hold_enough():
-    few = Shape(np.array([100.0, 4.0, 4.0, 4.0, 2.0]), np.array([100.0, 4.0, 4.0, 4.0, 2.0]))
-    many = Shape(10 * few.sumw, 10 * few.sumw2)
+    few = Distribution(np.array([100.0, 4.0, 4.0, 4.0, 2.0]), np.array([100.0, 4.0, 4.0, 4.0, 2.0]))
+    many = Distribution(10 * few.sumw, 10 * few.sumw2)
     # 100 | 4 + 4 + 4 + 2
     assert agreement(few, many).degrees == 1
     assert agreement(few, many).chi2 == pytest.approx(0)
     assert agreement(few, many).bins == "5 bins merged into 2"
     assert str(agreement(few, many)).endswith("p = 1.00 (5 bins merged into 2)")
-    lonely = Shape(np.array([3.0, 2.0]), np.array([3.0, 2.0]))
+    lonely = Distribution(np.array([3.0, 2.0]), np.array([3.0, 2.0]))
     assert str(agreement(lonely, lonely)) == "too few events"
 
 

@@ -50,7 +50,7 @@ class Strand:
 
 
 @dataclasses.dataclass(frozen=True)
-class Shape:
+class PackedShape:
     """What is the same for all blocks.
 
     Attributes
@@ -71,7 +71,7 @@ class Shape:
     longest: Mapping[str, int]
 
     @classmethod
-    def of(cls, halves: Sequence[Sequence[Strand]], block_size: int | None, *, multiple_of: int = 1) -> Shape:
+    def of(cls, halves: Sequence[Sequence[Strand]], block_size: int | None, *, multiple_of: int = 1) -> PackedShape:
         """Return the smallest shape that holds all events of each half.
 
         Halves are lists of strands, which share the shape, and with it their compiled programs. A block has about
@@ -163,7 +163,7 @@ def with_rankings(halves: Sequence[Sequence[Strand]], places: Sequence[Place]) -
 
 
 def frame_of(
-    halves: Sequence[Sequence[Strand]], shape: Shape, places: Sequence[Place], processes: Sequence[str]
+    halves: Sequence[Sequence[Strand]], shape: PackedShape, places: Sequence[Place], processes: Sequence[str]
 ) -> Frame:
     """Return what the blocks of all halves have in common.
 
@@ -220,7 +220,7 @@ def typical_weights(strands: Sequence[Strand], processes: int) -> np.ndarray:
     return np.where(positive, sums[1] / np.where(positive, sums[0], 1), np.inf)
 
 
-def pack(strands: Sequence[Strand], shape: Shape, places: Sequence[Place], processes: Sequence[str]) -> Dataset:
+def pack(strands: Sequence[Strand], shape: PackedShape, places: Sequence[Place], processes: Sequence[str]) -> Dataset:
     """Return events as a data set of equal blocks.
 
     Raises `InputError` when integers do not fit into 32 bits; names the column.

@@ -10,7 +10,7 @@ import optax
 
 from ..study import Network, logits
 from .benchmarks import Benchmark
-from .problem import Events
+from .problem import ToyEvents
 from .shapes import soft_shapes
 
 
@@ -32,7 +32,7 @@ class SignalVariance:
     benchmark: Benchmark
     temperature: float = 0.1
 
-    def __call__(self, network: Network, events: Events) -> jax.Array:
+    def __call__(self, network: Network, events: ToyEvents) -> jax.Array:
         """Return the loss, scalar."""
         shapes = soft_shapes(lambda x: jax.nn.softmax(logits(network, x) / self.temperature), events)
         return jnp.log(self.benchmark.covariance(shapes.information())[0, 0])
@@ -42,7 +42,7 @@ class SignalVariance:
 class CrossEntropy:
     """How badly a network of two outputs tells signal from background, in nats per event."""
 
-    def __call__(self, network: Network, events: Events) -> jax.Array:
+    def __call__(self, network: Network, events: ToyEvents) -> jax.Array:
         """Return the loss, scalar."""
         both = logits(network, jnp.concatenate([events.background, events.signal]))
         labels = jnp.repeat(jnp.arange(2), len(events.signal), total_repeat_length=len(both))

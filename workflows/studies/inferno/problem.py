@@ -29,7 +29,7 @@ VARIANCE_0, VARIANCE_1 = 5.0, 9.0
 SIGNAL_RATE = 2.0
 
 
-class Events(NamedTuple):
+class ToyEvents(NamedTuple):
     """Simulated events at the nominal parameters.
 
     Both have shape (n, 3), float32.
@@ -40,7 +40,7 @@ class Events(NamedTuple):
 
 
 @functools.partial(jax.jit, static_argnames="size")
-def draw(key: jax.Array, size: int) -> Events:
+def draw(key: jax.Array, size: int) -> ToyEvents:
     """Draw as many signal as background events.
 
     Examples
@@ -60,7 +60,7 @@ def draw(key: jax.Array, size: int) -> Events:
     def normal(key: jax.Array) -> jax.Array:
         return jax.random.normal(key, (size, 2), jnp.float32)
 
-    return Events(
+    return ToyEvents(
         signal=jnp.concatenate([normal(signal_01), exponential(signal_2, SIGNAL_RATE)], axis=1),
         background=jnp.concatenate([mean + spread * normal(background_01), exponential(background_2, RATE)], axis=1),
     )

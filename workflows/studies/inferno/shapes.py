@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .problem import BACKGROUND, RATE, SHIFT, SIGNAL, Events, varied
+from .problem import BACKGROUND, RATE, SHIFT, SIGNAL, ToyEvents, varied
 
 # of the published code, on either side of the nominal value
 SHIFT_STEP, RATE_STEP = 0.2, 0.5
@@ -52,7 +52,7 @@ class Shapes(NamedTuple):
         return (jnp.where(expected, slopes, 0) / jnp.where(expected, yields, 1)) @ slopes.T
 
 
-def soft_shapes(probabilities: Callable[[jax.Array], jax.Array], events: Events) -> Shapes:
+def soft_shapes(probabilities: Callable[[jax.Array], jax.Array], events: ToyEvents) -> Shapes:
     """Return the expected shapes of events that fall into bins with probabilities.
 
     The derivatives are exact, by forward mode along the two directions in which the nuisance parameters move events.
@@ -77,7 +77,7 @@ def soft_shapes(probabilities: Callable[[jax.Array], jax.Array], events: Events)
     return Shapes(jnp.mean(probabilities(events.signal), axis=0), shape, slopes[:, 0], slopes[:, 1])
 
 
-def hard_shapes(bin_of: Callable[[jax.Array], jax.Array], events: Events, bins: int) -> Shapes:
+def hard_shapes(bin_of: Callable[[jax.Array], jax.Array], events: ToyEvents, bins: int) -> Shapes:
     r"""Return the shapes of events that each fall into one bin.
 
     Counts have no derivative, so these are central differences between the same events shifted by :math:`r = \pm 0.2`

@@ -21,7 +21,7 @@ from .benchmarks import BENCHMARKS, Benchmark
 from .bins import BINS, most_likely_bin, optimal_bin, score_bin
 from .exact import exact_information
 from .losses import CrossEntropy, SignalVariance
-from .problem import Events, draw
+from .problem import ToyEvents, draw
 from .shapes import hard_shapes
 from .table import Row, comparison
 
@@ -110,7 +110,7 @@ class Inferno(Study):
         events, test, for_network, _ = self._drawn()
         start = self._start(for_network)
 
-        def objective(network: Network, events: Events) -> float:
+        def objective(network: Network, events: ToyEvents) -> float:
             return -float(jnp.log(self._goal.sigma(information(most_likely_bin, network, events))))
 
         return Contest(
@@ -129,7 +129,7 @@ class Inferno(Study):
         # at a low temperature some bins would never win, and never learn: start as if it were 1
         return initial(key, (3, *HIDDEN, BINS), last=self.temperature)
 
-    def _drawn(self) -> tuple[Events, Events, jax.Array, jax.Array]:
+    def _drawn(self) -> tuple[ToyEvents, ToyEvents, jax.Array, jax.Array]:
         """Return events for the training and for the tests, and the keys of the network and of batches."""
         for_training, for_tests, *keys = jax.random.split(jax.random.key(self.seed), 4)
         return draw(for_training, self.train_events), draw(for_tests, self.test_events), *keys
@@ -137,7 +137,7 @@ class Inferno(Study):
 
 @functools.partial(jax.jit, static_argnames="bin_of")
 def information(
-    bin_of: Callable[[Network | None, jax.Array], jax.Array], network: Network | None, events: Events
+    bin_of: Callable[[Network | None, jax.Array], jax.Array], network: Network | None, events: ToyEvents
 ) -> jax.Array:
     """Return the Fisher information of the hard counts in 10 bins, shape (4, 4).
 

@@ -11,7 +11,7 @@ from hepgrad import ragged as rg
 from hepgrad.workflows import InputError
 from hepgrad.workflows.read.packing import packing
 from hepgrad.workflows.read.packing.columns import Columns
-from hepgrad.workflows.read.packing.packing import Shape, Strand, pack
+from hepgrad.workflows.read.packing.packing import PackedShape, Strand, pack
 
 PLACES = [("Jet", "pt"), ("Jet", "index"), ("MET", "pt"), ("number", ""), ("lhe", "")]
 
@@ -53,7 +53,7 @@ def test_no_event_is_lost_or_changed(block_size):
     one = [draw(100, 4.0, 1), draw(1, 4.0, 2, 100), draw(57, 4.0, 3, 101)]
     other = [draw(40, 0.5, 4, 1000)]
     strands = [Strand(0, one, 2.0, ("w", "")), Strand(1, other, 3.0, None), Strand(0, one[:1], 5.0, ("w", ""))]
-    data = pack(strands, Shape.of([strands], block_size), PLACES, ["a", "b"])
+    data = pack(strands, PackedShape.of([strands], block_size), PLACES, ["a", "b"])
     blocks = blocks_of(data)
     assert sum(len(events) for events, _, _ in blocks) == 158 + 40 + 100
     events = ak.concatenate([events for events, _, _ in blocks])
@@ -73,14 +73,14 @@ def test_no_event_is_lost_or_changed(block_size):
 
 def test_columns_that_were_not_asked_for_are_left_out():
     strand = Strand(0, [draw(10, 2.0, 0)], 1.0, None)
-    data = pack([strand], Shape.of([[strand]], None), [("MET", "pt"), ("Jet", "pt")], ["a"])
+    data = pack([strand], PackedShape.of([[strand]], None), [("MET", "pt"), ("Jet", "pt")], ["a"])
     assert data.columns.fields == ["MET", "Jet"]
     assert data.columns.Jet.fields == ["pt"]
 
 
 def test_both_halves_share_one_compiled_program():
     halves = [[Strand(0, [draw(n, 5.0, n)], 1.0, None)] for n in (1001, 1000)]
-    shape = Shape.of(halves, 300)
+    shape = PackedShape.of(halves, 300)
     one, other = (pack(half, shape, PLACES, ["a"]) for half in halves)
     assert jax.tree.structure(one) == jax.tree.structure(other)
     assert [leaf.shape for leaf in jax.tree.leaves(one)] == [leaf.shape for leaf in jax.tree.leaves(other)]
@@ -90,7 +90,7 @@ def test_blocks_are_full():
     """At least 0.97 of the room is used, also by samples of different multiplicity and size, in any order."""
     samples = [(40_000, 0.5), (130_000, 5.0), (3_000, 9.0)]
     strands = [Strand(i, [draw(n, jets, i)], 1.0, None) for i, (n, jets) in enumerate(samples)]
-    shape = Shape.of([strands], 16_384)
+    shape = PackedShape.of([strands], 16_384)
     total = sum(n for n, _ in samples)
     objects = sum(int(strand.pieces[0].offsets["Jet"][-1]) for strand in strands)
     assert shape.blocks == -(-total // 16_384)
@@ -100,7 +100,7 @@ def test_blocks_are_full():
 
 def test_every_block_has_the_same_mixture():
     strands = [Strand(i, [draw(n, 1.0, i)], 1.0, None) for i, n in enumerate((50, 1000, 333))]
-    data = pack(strands, Shape.of([strands], 100), PLACES, ["a", "b", "c"])
+    data = pack(strands, PackedShape.of([strands], 100), PLACES, ["a", "b", "c"])
     for _, _, process in blocks_of(data):
         counts = np.bincount(process, minlength=3)
         np.testing.assert_allclose(counts, np.array([50, 1000, 333]) / data.blocks, atol=1)
@@ -116,7 +116,7 @@ def test_jax_uses_the_buffers_as_they_are(monkeypatch):
 
     monkeypatch.setattr(packing, "aligned", remembered)
     strand = Strand(0, [draw(2000, 5.0, 0)], 1.0, None)
-    data = pack([strand], Shape.of([[strand]], None), PLACES, ["a"])
+    data = pack([strand], PackedShape.of([[strand]], None), PLACES, ["a"])
     leaves = jax.tree.leaves((data.columns, data.weight, data.process))
     assert {leaf.unsafe_buffer_pointer() for leaf in leaves} == {buffer.ctypes.data for buffer in made}
 
@@ -125,12 +125,12 @@ def test_integers_that_do_not_fit():
     big = Columns(2, {("event", ""): np.array([1, 2**40])}, {})
     strand = Strand(0, [big], 1.0, None)
     with pytest.raises(InputError, match=r"event: integers from 0 to 1099511627776 do not fit into int32; enable"):
-        pack([strand], Shape.of([[strand]], None), [("event", "")], ["a"])
+        pack([strand], PackedShape.of([[strand]], None), [("event", "")], ["a"])
 
 
 def test_typical_weight(x64):
     strands = [Strand(0, [draw(500, 1.0, 1)], 2.0, ("w", "")), Strand(1, [draw(10, 1.0, 2)], 3.0, None)]
-    data = pack(strands, Shape.of([strands], 64), PLACES, ["a", "b"])
+    data = pack(strands, PackedShape.of([strands], 64), PLACES, ["a", "b"])
     weight = 2 * strands[0].pieces[0].values["w", ""]
     np.testing.assert_allclose(data.typical_weight, [np.sum(weight**2) / np.sum(weight), 3.0], rtol=1e-6)
 

@@ -23,7 +23,7 @@ from hepgrad.workflows.studies.inferno.problem import (
     RATE,
     SHIFT,
     SIGNAL,
-    Events,
+    ToyEvents,
     draw,
     log_density_ratio,
     varied,
@@ -88,7 +88,7 @@ def test_shifted_events_agree_with_weights(sample):
 
 
 def test_soft_derivatives():
-    events = Events(*(jnp.asarray(part, float) for part in draw(jax.random.key(0), 300)))
+    events = ToyEvents(*(jnp.asarray(part, float) for part in draw(jax.random.key(0), 300)))
     network = initial(jax.random.key(1), (3, 20, 4))
 
     @jax.jit
@@ -126,7 +126,7 @@ def test_empty_bins_tell_nothing():
 
 
 def test_gradient_of_the_loss():
-    events = Events(*(jnp.asarray(part, float) for part in draw(jax.random.key(0), 300)))
+    events = ToyEvents(*(jnp.asarray(part, float) for part in draw(jax.random.key(0), 300)))
     network = jax.tree.map(lambda x: jnp.asarray(x, float), initial(jax.random.key(1), (3, 20, 4)))
     loss = SignalVariance(BENCHMARKS[4], temperature=1.0)
     direction = jax.tree.map(lambda x: jnp.sin(jnp.arange(x.size) + 1.0).reshape(x.shape), network)

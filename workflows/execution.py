@@ -52,6 +52,7 @@ from .messages.redaction import portable, redacted
 from .messages.terminal import Console
 from .read import Fileset
 from .read.collect import EVENT
+from .read.estimates.parts import told
 from .read.watching import watching
 from .reporting import Subject, notes, write_report
 from .results import file_names
@@ -239,6 +240,8 @@ def _found(
     optimizer = workflow.optimizer
     saved = checkpoint.load(workflow.parameters, optimizer) if resume else None
     console.print(f"{workflow.title}\nreading {redacted(str(fileset.source))}", soft_wrap=True)
+    for line in told(workflow.processes):
+        console.print(line, soft_wrap=True)
     how: dict[str, Any] = {
         "parameters": workflow.parameters,
         "starts": draw_starts(workflow.parameters, workflow.starts - 1, key=jax.random.key(workflow.seed)),
@@ -360,14 +363,18 @@ def examine(
 
 
 def located(workflow: Workflow) -> tuple[Workflow, Fileset]:
-    """Return the workflow, at the luminosity of the observed events if it has any, and where its events are."""
+    """Return the workflow, at the luminosity of the observed events if it has any, and where its events are.
+
+    What it estimates from data is measured.
+    """
     if workflow.source is None:
         fileset = Fileset.load(workflow.data).with_cross_sections(workflow.cross_sections)
         return workflow, fileset.with_layouts(workflow.layouts)
     fileset = workflow.source.fileset(workflow.data).with_cross_sections(workflow.cross_sections)
     fileset = fileset.with_layouts(workflow.layouts)
     luminosity = workflow.source.luminosity(fileset)
-    return (workflow if luminosity is None else dataclasses.replace(workflow, luminosity=luminosity)), fileset
+    workflow = workflow if luminosity is None else dataclasses.replace(workflow, luminosity=luminosity)
+    return workflow.source.measured(workflow, fileset), fileset
 
 
 def run_facts(chosen: dict[str, Any], title: str, seconds: float) -> dict[str, Any]:

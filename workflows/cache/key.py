@@ -41,6 +41,7 @@ def key_of(sample: Sample, request: Request) -> dict[str, Any] | None:
         "columns": sorted(request.of(sample)),
         "weight": sample.weight,
         "keep": description(sample.keep),
+        "reweight": description(sample.reweight),
         # those that are refused or kept are in the columns; which of them there are stands in the entry
         "not_finite": "drop" if request.not_finite == "drop" else "keep",
         "layout": dataclasses.asdict(request.layout_of(sample)),

@@ -56,7 +56,7 @@ def selection_script(workflow: Workflow, parameters: Parameters | Sequence[Param
     everything = workflow.ingredients(fileset)
     recipe = {process.name: everything[process.name] for process in workflow.predicted}
     samples = [ingredient.sample for ingredients in recipe.values() for ingredient in ingredients]
-    chosen = list(dict.fromkeys(keep for sample in samples for keep in sample.keep))
+    chosen = list(dict.fromkeys(function for sample in samples for function in _functions(sample)))
     if masks := [sample.name for sample in samples if any(isinstance(keep, LumiMask) for keep in sample.keep)]:
         raise InputError(f"sample {masks[0]!r} cannot be exported: it is a prediction with a mask of luminosity blocks")
     columns = {
@@ -77,7 +77,7 @@ def selection_script(workflow: Workflow, parameters: Parameters | Sequence[Param
             *map(names.piece, defined),
             *names.stages(stages),
             assigned(names.own["COLUMNS"], sorted(columns)),
-            _processes(recipe, workflow.luminosity, names.own["PROCESSES"]),
+            _processes(recipe, workflow.luminosity, names),
             _files(samples, fileset, names.own["FILES"]),
             _reading(workflow, samples, columns, names.own["READING"]),
             _channels(workflow, every, names),
@@ -118,7 +118,14 @@ MAIN = '''def histograms(where, part=slice(None), only=None):
 def of_nanoevents(events, sample):
     """Return histograms of events as coffea reads them, by ``channel/process``: for the ``process`` of a processor."""
     return fill_nanoevents(
-        events, sample, stages=STAGES, cut=cut, channels=CHANNELS, processes=PROCESSES, columns=COLUMNS
+        events,
+        sample,
+        stages=STAGES,
+        cut=cut,
+        channels=CHANNELS,
+        processes=PROCESSES,
+        columns=COLUMNS,
+        reading=READING,
     )
 
 
@@ -144,16 +151,29 @@ if __name__ == "__main__":
         print(f"{channel:16}{process:16}{histogram.sum(flow=True).value:14.4f}")'''
 
 
-def _processes(recipe: Ingredients, luminosity: float, name: str) -> Piece:
+def _functions(sample: Sample) -> Iterator[Any]:
+    """Yield the user's functions that tell which events of a sample are taken, and what they count for."""
+    for each in (*sample.keep, *([] if sample.reweight is None else [sample.reweight])):
+        yield from getattr(each, "functions", (each,))
+
+
+def _written(function: Any, names: Names) -> str:
+    """Return a function of events as a script calls it: by its name, or as what it is made of."""
+    return str(function.text(names.runtime)) if hasattr(function, "text") else str(function.__name__)
+
+
+def _processes(recipe: Ingredients, luminosity: float, names: Names) -> Piece:
+    name = names.own["PROCESSES"]
     lines = []
     for process, ingredients in recipe.items():
         lines.append(f"    {process!r}: [")
         for i in ingredients:
-            keep = ", ".join(function.__name__ for function in i.sample.keep)
+            keep = ", ".join(_written(function, names) for function in i.sample.keep)
             told = [literal(each, f"process {process!r}") for each in (i.sample.name, i.factor, i.sample.weight)]
-            lines.append(f"        ({', '.join(told)}, [{keep}]),")
+            told += [f"[{keep}]", *([] if i.sample.reweight is None else [_written(i.sample.reweight, names)])]
+            lines.append(f"        ({', '.join(told)}),")
         lines.append("    ],")
-    remark = f"# sample, expected events per unit of weight in {luminosity:g}/pb, column of the weights, which events"
+    remark = f"# sample, expected events per unit of weight in {luminosity:g}/pb, column of the weights, which of them"
     return Piece("\n".join([remark, f"{name} = {{", *lines, "}"]), (name,))
 
 

@@ -65,7 +65,9 @@ def _layout(layout: Layout) -> Any:
 
 
 def _process(process: Process, fileset: Fileset) -> dict[str, Any]:
+    estimate = {} if process.estimate is None else {"estimate": description(process.estimate)}
     return {
+        **estimate,
         "signal": process.signal,
         "cross_section_of": process.cross_section_of,
         "datasets": {name: _sample(sample) for name, sample in process.samples(fileset).items()},

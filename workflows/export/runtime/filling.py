@@ -90,21 +90,35 @@ def find_files(where, files):
 
 def read_process(where, ingredients, columns, part, files, reading):
     """Yield the events of each sample of a process and what they count for; a part stands for all of them."""
-    for sample, factor, weight, keep in ingredients:
-        wanted = [*columns, *([weight] if weight and weight not in columns else [])]
+    for sample, factor, weight, keep, *factors in ingredients:
+        wanted = list(dict.fromkeys([*columns, *([weight_column(weight)[0]] if weight else [])]))
         how = {"tree": "Events"} | reading.get("", {}) | reading.get(sample, {})
         events = ak.concatenate([read_events(path, wanted, **how) for path in find_files(where, files[sample])])
         chosen = events[part]
-        counts = factor * len(events) / max(len(chosen), 1) * _weights(chosen, weight, how.get("separator", "_"))
-        kept = np.all([np.ones(len(chosen), bool), *(ak.to_numpy(passes(chosen)) for passes in keep)], axis=0)
-        yield chosen[kept], counts[kept]
+        whole = factor * len(events) / max(len(chosen), 1)
+        kept, counts = weigh(chosen, weight, keep, factors, how.get("separator", "_"))
+        yield kept, whole * counts
 
 
-def _weights(events, column, separator):
-    collection, _, field = column.partition(separator) if column and separator else (column, "", "")
-    if not collection:
-        return np.ones(len(events))
-    return ak.to_numpy(events[collection, field] if field else events[collection])
+def weigh(events, weight, keep, factors, separator="_"):
+    """Return the events that are kept, and what each of them counts for."""
+    for passes in keep:
+        events = events[passes(events)]
+    counts = np.ones(len(events))
+    if weight:
+        name, position = weight_column(weight)
+        collection, _, field = name.partition(separator) if separator else (name, "", "")
+        values = events[collection, field] if field else events[collection]
+        counts = ak.to_numpy(values if position is None else values[:, position])
+    for of_events in factors:
+        counts = counts * of_events(events)
+    return events, counts
+
+
+def weight_column(weight):
+    """Return the column of weights, and which item of its lists they are: ``"LHEScaleWeight[4]"``."""
+    column, bracket, position = weight.partition("[")
+    return column, int(position.rstrip("]")) if bracket else None
 
 
 def fill_channels(histograms, columns, weight, stages, cut, channels):

@@ -46,6 +46,7 @@ from .defaults import RUNS
 from .errors import InputError, InputWarning
 from .export import Exported, write_selection
 from .files.lock import locked
+from .messages.compilations import doing
 from .messages.failure import GO_ON
 from .messages.progress import progress
 from .messages.redaction import portable, redacted
@@ -189,7 +190,8 @@ def run(
                 _show(found, console)
                 return found.result
             folder = RunFolder.create(output, overwrite=overwrite)
-            facts, selection = _write(folder, found, workflow, fileset, {**chosen, "unblinded": unblind}, started)
+            with doing(console, "writing the results"):
+                facts, selection = _write(folder, found, workflow, fileset, {**chosen, "unblinded": unblind}, started)
         checkpoint.remove()
         _show(found, console)
         if selection.agrees:
@@ -198,7 +200,8 @@ def run(
             warnings.warn(selection.told, InputWarning, stacklevel=2)
         try:
             # the numbers are safe by now: a report that cannot be made is no reason to lose them
-            write_report(folder, facts)
+            with doing(console, "writing the report"):
+                write_report(folder, facts)
         except Exception as error:
             warnings.warn(
                 f"there is no report ({type(error).__name__}: {error}); `hepgrad report {folder.path}` tries it again",
@@ -268,15 +271,17 @@ def _found(
             how["begin"] = None if resume else _best_draw(workflow, events)
             result = optimize(workflow.analysis, events, watchers=watchers, **how)
         judging, about = events.held_out, Pool.of(events.held_out).about
-    improvement = Improvement.of(result, workflow.analysis, judging, replicas=workflow.replicas, seed=workflow.seed)
+    with doing(console, "evaluating the result"):
+        improvement = Improvement.of(result, workflow.analysis, judging, replicas=workflow.replicas, seed=workflow.seed)
     for line in negative_bins(workflow.analysis, result.optimum):
         warnings.warn(line, InputWarning, stacklevel=3)
     observation, observed = None, None
     if unblind and workflow.source is not None:
         observed = _observed(workflow, fileset)
         observation = observe(workflow.analysis, observed, result, about)
-    flows = soft_cutflows(result, workflow.analysis, judging)
-    control = control_rows(workflow, result, judging, observed)
+    with doing(console, "counting events cut by cut"):
+        flows = soft_cutflows(result, workflow.analysis, judging)
+        control = control_rows(workflow, result, judging, observed)
     steps = {name: how[name] for name in ("optimizer", "steps", "anneal", "check_every")}
     stability = Stability.of(workflow, result, events, console, moving=moving, repeats=repeats, how=steps)
     return _Found(result, improvement, about, flows, observation, control, stability)

@@ -408,7 +408,8 @@ class ObservedSamples(EventSource):
         ]
         for sample in samples:
             columns = list(dict.fromkeys([*analysis.reads, *sample.reads]))
-            events = read_events(sample.files, columns, tree=workflow.tree, layout=request.layout_of(sample))
+            how: dict[str, Any] = {"layout": request.layout_of(sample), "friends": sample.friends}
+            events = read_events(sample.files, columns, tree=workflow.tree, **how)
             for keep in sample.keep:
                 events = events[keep(events)]
             parts.append(events[[name for name in events.fields if name in _fields(analysis.reads, workflow.layout)]])

@@ -31,12 +31,14 @@ def key_of(sample: Sample, request: Request) -> dict[str, Any] | None:
     """
     with ThreadPoolExecutor(REQUESTS) as threads:
         files = list(threads.map(state_of, sample.files))
-    if not all(files):
+        friends = list(threads.map(state_of, [friend for each in sample.friends for friend in each]))
+    if not all([*files, *friends]):
         return None
     return {
         "format": FORMAT,
         "hepgrad": importlib.metadata.version("hepgrad"),
         "files": files,
+        **({"friends": friends} if friends else {}),
         "tree": request.tree,
         "columns": sorted(request.of(sample)),
         "weight": sample.weight,

@@ -79,7 +79,7 @@ def selection_script(workflow: Workflow, parameters: Parameters | Sequence[Param
             assigned(names.own["COLUMNS"], sorted(columns)),
             _processes(recipe, workflow.luminosity, names),
             _files(samples, fileset, names.own["FILES"]),
-            _reading(workflow, samples, columns, names.own["READING"]),
+            _reading(workflow, samples, columns, fileset, names.own["READING"]),
             _channels(workflow, every, names),
             Piece(renamed(MAIN, names.everywhere)),
         ]
@@ -178,20 +178,27 @@ def _processes(recipe: Ingredients, luminosity: float, names: Names) -> Piece:
 
 
 def _files(samples: Iterable[Sample], fileset: Fileset, name: str) -> Piece:
+    return assigned(name, {sample.name: _relative(sample.files, fileset) for sample in samples})
+
+
+def _relative(files: Iterable[str], fileset: Fileset) -> list[str]:
+    """Return files as a script has them: relative to where the fileset is."""
     folder = fileset.source.parent
-    files = {
-        sample.name: [redacted(file) if is_remote(file) else os.path.relpath(file, folder) for file in sample.files]
-        for sample in samples
-    }
-    return assigned(name, files)
+    return [redacted(file) if is_remote(file) else os.path.relpath(file, folder) for file in files]
 
 
-def _reading(workflow: Workflow, samples: Iterable[Sample], columns: Iterable[str], name: str) -> Piece:
+def _reading(
+    workflow: Workflow, samples: Sequence[Sample], columns: Iterable[str], fileset: Fileset, name: str
+) -> Piece:
     """Return how files are read, and by sample what is different for it."""
-    how = {"": {"tree": workflow.tree, **_layout(workflow.layout, columns)}}
+    how: dict[str, dict[str, Any]] = {"": {"tree": workflow.tree, **_layout(workflow.layout, columns)}}
     if jnp.result_type(float) == jnp.float64:
         how[""]["double"] = True
-    how |= {sample.name: _layout(sample.layout, columns) for sample in samples if sample.layout is not None}
+    for sample in samples:
+        own = {} if sample.layout is None else _layout(sample.layout, columns)
+        own |= {"friends": [_relative(each, fileset) for each in sample.friends]} if sample.friends else {}
+        if own:
+            how[sample.name] = own
     return assigned(name, how, sort_dicts=False)
 
 

@@ -60,7 +60,11 @@ class Fileset:
         - ``lumi_mask``: for collision data, the path of a JSON file with the certified luminosity blocks as CMS
           publishes them, ``{"273158": [[1, 12], [20, 30]]}``: only events in them are taken. Needs the columns ``run``
           and ``luminosityBlock``;
-        - ``weight``: another column for the weights, or null where every event counts the same.
+        - ``weight``: another column for the weights, an item of a column of lists (``"LHEReweightingWeight[3]"``), or
+          null where every event counts the same;
+        - ``friends``: files with further columns of the same events, row by row, such as scores that were computed
+          before: ROOT, Parquet, ``.npz``, or ``.npy`` with fields. ``{file}`` stands for the name of each file without
+          its suffix: ``"scores/{file}.parquet"``. An entry of ``files`` may have friends of its own.
 
         Filesets of coffea are read as well: an entry is a list of files then, or an object whose ``files`` are the keys
         of an object; of its ``metadata`` the keys above are taken.

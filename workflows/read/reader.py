@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import InputError, InputWarning
 from .events import as_records, branches_of
+from .files.friends import Friends
 from .files.tree import CHUNK, BadFile, iterate_tree
 from .layout import NANOAOD, Layout
 from .packing.columns import Columns, Place
@@ -149,13 +150,17 @@ class SampleReader:
                 self._files[index] += file_totals(directory, sample, request)
 
             needed, optional = branches_of(request.of(sample), layout)
-            chunks = iterate_tree(
-                file,
-                needed,
-                tree=request.tree,
-                chunk=request.chunk,
-                beside=[*optional, *identity_branches(layout)],
-                about=about,
+            beside = sample.friends[index] if sample.friends else ()
+            friends = Friends.of(file, beside, request.of(sample), tree=request.tree, layout=layout)
+            chunks = friends.beside(
+                iterate_tree(
+                    file,
+                    friends.without(needed),
+                    tree=request.tree,
+                    chunk=request.chunk,
+                    beside=[*optional, *identity_branches(layout)],
+                    about=about,
+                )
             )
             try:
                 for entries in chunks:

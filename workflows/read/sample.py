@@ -67,6 +67,8 @@ class Sample:
     reweight
         A function of the events that are kept, by which their weights are multiplied; none by default. The sums of
         weights are those without it.
+    friends
+        For each file, files with further columns of the same events, row by row; empty where there are none.
     layout
         How its files call the columns, where that is not how those of the other samples do.
     """
@@ -86,6 +88,7 @@ class Sample:
     reads: tuple[str, ...] = ()
     layout: Layout | None = dataclasses.field(default=None, compare=False)
     reweight: Reweight | None = None
+    friends: tuple[tuple[str, ...], ...] = ()
 
     @property
     def weight_column(self) -> str:

@@ -74,9 +74,15 @@ def _process(process: Process, fileset: Fileset) -> dict[str, Any]:
     }
 
 
+def _friends(sample: Sample) -> dict[str, Any]:
+    names = [[Path(redacted(friend)).name for friend in each] for each in sample.friends]
+    return {"friends": names} if names else {}
+
+
 def _sample(sample: Sample) -> dict[str, Any]:
     return {
         "files": [Path(redacted(file)).name for file in sample.files],
+        **_friends(sample),
         "xsec_pb": sample.cross_section,
         "sumw_total": sample.sum_of_weights,
         "lumi_pb": sample.luminosity,

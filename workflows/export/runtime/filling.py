@@ -40,25 +40,39 @@ def _collection(members, defaults, events):
     return ak.zip(members, depth_limit=1 if lists is None else 2)
 
 
-def read_events(path, columns, *, tree, separator="_", renamed=(), factors=(), defaults=(), double=False):
-    """Read columns of one file; ``Jet_pt`` becomes ``events.Jet.pt``."""
+def read_friend(path, tree):
+    """Return the columns of a file that has further ones of the same events, row by row."""
+    suffix = Path(path).suffix
+    if suffix == ".root":
+        with uproot.open(path) as file:
+            rows = file[tree if tree in file else file.keys()[0]].arrays()
+    else:
+        rows = ak.from_parquet(path) if suffix == ".parquet" else np.load(path)
+    names = getattr(rows, "files", None) or getattr(rows, "fields", None) or rows.dtype.names
+    return {name: ak.drop_none(ak.Array(rows[name]), axis=0) for name in names}
+
+
+def read_events(path, columns, *, tree, separator="_", renamed=(), factors=(), defaults=(), double=False, friends=()):
+    """Read columns of one file and its friends; ``Jet_pt`` becomes ``events.Jet.pt``."""
     renamed, factors, defaults = dict(renamed), dict(factors), dict(defaults)
-    branches = {column: renamed.get(column, column) for column in columns}
+    beside = {name: values for friend in friends for name, values in read_friend(friend, tree).items()}
+    branches = {column: column if column in beside else renamed.get(column, column) for column in columns}
     with uproot.open(path) as file:
         there = set(file[tree].keys())
         wanted = [branch for column, branch in branches.items() if branch in there or column not in defaults]
-        flat = file[tree].arrays(list(dict.fromkeys(wanted)))
+        flat = file[tree].arrays([branch for branch in dict.fromkeys(wanted) if branch not in beside])
+        events = file[tree].num_entries
     groups = {}
     for column, branch in branches.items():
         collection, _, field = column.partition(separator) if separator else (column, "", "")
         members, missing = groups.setdefault(collection, ({}, {}))
-        if branch not in flat.fields:
+        if branch not in flat.fields and branch not in beside:
             missing[field] = defaults[column]
             continue
-        values = _scaled(flat[branch], factors.get(column, 1))
+        values = _scaled(beside[branch] if branch in beside else flat[branch], factors.get(column, 1))
         # in the precision in which the cuts were tuned
         members[field] = values if double else _single(values)
-    fields = {name: _collection(members, missing, len(flat)) for name, (members, missing) in groups.items()}
+    fields = {name: _collection(members, missing, events) for name, (members, missing) in groups.items()}
     return ak.zip(fields, depth_limit=1)
 
 
@@ -93,7 +107,10 @@ def read_process(where, ingredients, columns, part, files, reading):
     for sample, factor, weight, keep, *factors in ingredients:
         wanted = list(dict.fromkeys([*columns, *([weight_column(weight)[0]] if weight else [])]))
         how = {"tree": "Events"} | reading.get("", {}) | reading.get(sample, {})
-        events = ak.concatenate([read_events(path, wanted, **how) for path in find_files(where, files[sample])])
+        beside = how.pop("friends", None) or [[]] * len(files[sample])
+        paths = zip(find_files(where, files[sample]), beside, strict=True)
+        pieces = [read_events(path, wanted, friends=find_files(where, friends), **how) for path, friends in paths]
+        events = ak.concatenate(pieces)
         chosen = events[part]
         whole = factor * len(events) / max(len(chosen), 1)
         kept, counts = weigh(chosen, weight, keep, factors, how.get("separator", "_"))

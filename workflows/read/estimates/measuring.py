@@ -94,8 +94,9 @@ def count_leptons(
     for factor, sample in parts:
         columns = list(dict.fromkeys([*leptons.reads, *sample.columns()]))
         of_sample = layout if sample.layout is None else sample.layout
-        for file in sample.files:
-            for read in iterate_events(file, columns, tree=tree, layout=of_sample):
+        for index, file in enumerate(sample.files):
+            friends = sample.friends[index] if sample.friends else ()
+            for read in iterate_events(file, columns, tree=tree, layout=of_sample, friends=friends):
                 events = read
                 for keep in sample.keep:
                     events = events[keep(events)]

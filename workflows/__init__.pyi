@@ -13,6 +13,7 @@ from .fitting import from_workspace as from_workspace
 from .fitting import limits as limits
 from .read import FLAT as FLAT
 from .read import NANOAOD as NANOAOD
+from .read import Era as Era
 from .read import Fileset as Fileset
 from .read import Layout as Layout
 from .read import Sample as Sample

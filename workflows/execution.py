@@ -372,14 +372,15 @@ def located(workflow: Workflow) -> tuple[Workflow, Fileset]:
 
     What it estimates from data is measured.
     """
-    if workflow.source is None:
+    source = workflow.source
+    if source is None:
         fileset = Fileset.load(workflow.data).with_cross_sections(workflow.cross_sections)
-        return workflow, fileset.with_layouts(workflow.layouts)
-    fileset = workflow.source.fileset(workflow.data).with_cross_sections(workflow.cross_sections)
-    fileset = fileset.with_layouts(workflow.layouts)
-    luminosity = workflow.source.luminosity(fileset)
+        return workflow, fileset.with_layouts(workflow.layouts).with_eras(workflow.eras)
+    fileset = source.fileset(workflow.data).with_cross_sections(workflow.cross_sections)
+    fileset = fileset.with_layouts(workflow.layouts).with_eras(workflow.eras)
+    luminosity = source.luminosity(fileset)
     workflow = workflow if luminosity is None else dataclasses.replace(workflow, luminosity=luminosity)
-    return workflow.source.measured(workflow, fileset), fileset
+    return source.measured(workflow, fileset), fileset
 
 
 def run_facts(chosen: dict[str, Any], title: str, seconds: float) -> dict[str, Any]:

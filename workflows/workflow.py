@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from .errors import InputError
 from .files.names import check_names, check_parameters
 from .messages.redaction import located
 from .read import NANOAOD, Fileset, Ingredients, Layout, read_events, simulated
+from .read.era import Era
 from .read.estimates.parts import conditions, measured, with_datasets, with_estimates
 from .read.process import Process as Process
 from .read.reader import Request
@@ -90,6 +92,9 @@ class Workflow:
         By sample, the layout of its files where that is another one, with the same separator.
     tree
         Name of the tree in every file.
+    eras
+        Periods of data taking by name, with a luminosity and perhaps a layout: simulated samples of which the fileset
+        says that they are of one (``"era": "2017"``) stand for its luminosity. `luminosity` is then the sum of all.
     cross_sections
         In pb by sample, for filesets that do not say them.
     replicas
@@ -141,6 +146,7 @@ class Workflow:
     layouts: Mapping[str, Layout] = dataclasses.field(default_factory=dict)
     tree: str = "Events"
     cross_sections: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    eras: Mapping[str, Era] = dataclasses.field(default_factory=dict)
     replicas: int = 100
     folds: int = 1
     skim: Callable[[ak.Array], ak.Array] | Literal["loosest"] | None = None
@@ -189,6 +195,12 @@ class Workflow:
                     f"workflow {self.name!r}: the layout of sample {sample!r} has the separator {layout.separator!r}, "
                     f"the others have {self.layout.separator!r}; columns have one name for all samples"
                 )
+        total = math.fsum(era.luminosity for era in self.eras.values())
+        if self.eras and abs(total - self.luminosity) > 1e-6 * total:
+            raise ValueError(
+                f"workflow {self.name!r}: its eras have {total:g}/pb together, and its luminosity is "
+                f"{self.luminosity:g}/pb; it has to be their sum"
+            )
         names = [process.name for process in self.processes]
         if len(set(names)) < len(names):
             raise ValueError(f"workflow {self.name!r}: every process needs a name of its own, got {names}")
@@ -402,9 +414,9 @@ class ObservedSamples(EventSource):
         check_overlap(DATA, [dataclasses.replace(sample, luminosity=1.0) for sample in samples], request)
         parts = []
         # those of the selection, and not those that estimates are made of
-        keep, reads = conditions(workflow.processes)
+        left, reads = conditions(workflow.processes)
         samples = [
-            dataclasses.replace(sample, keep=(*sample.keep, *keep), reads=(*sample.reads, *reads)) for sample in samples
+            dataclasses.replace(sample, keep=(*sample.keep, *left), reads=(*sample.reads, *reads)) for sample in samples
         ]
         for sample in samples:
             columns = list(dict.fromkeys([*analysis.reads, *sample.reads]))

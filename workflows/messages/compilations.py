@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -40,7 +39,7 @@ class Compilations:
         self._clock, self._finished = clock, finished
         self._lock, self._begun, self._done = threading.Lock(), dict[str, list[float]](), 0
 
-    def __call__(self, event: str, seconds: float, **about: Any) -> None:
+    def __call__(self, event: str, duration_secs: float, **about: str | int) -> None:
         """Listen to JAX; the arguments are those of a listener of `jax.monitoring`."""
         program = str(about.get("fun_name", ""))
         if event == LOWERED:
@@ -50,11 +49,11 @@ class Compilations:
             with self._lock:
                 began = self._begun.get(program) or [self._clock()]
                 began.pop(0)
-                is_long = seconds > SECONDS
+                is_long = duration_secs > SECONDS
                 self._done += is_long
                 total = self._done + len(self._running())
             if is_long and self._finished is not None:
-                self._finished(f"compiled program {self._done} of {total} in {seconds:.0f} s")
+                self._finished(f"compiled program {self._done} of {total} in {duration_secs:.0f} s")
 
     def _running(self) -> list[float]:
         now = self._clock()

@@ -69,6 +69,10 @@ class Sample:
         weights are those without it.
     friends
         For each file, files with further columns of the same events, row by row; empty where there are none.
+    era
+        The period of data taking that it is of; "" where the fileset does not say.
+    era_luminosity
+        In 1/pb, what it is normalised to instead of the whole; None where that is the whole.
     layout
         How its files call the columns, where that is not how those of the other samples do.
     """
@@ -89,6 +93,8 @@ class Sample:
     layout: Layout | None = dataclasses.field(default=None, compare=False)
     reweight: Reweight | None = None
     friends: tuple[tuple[str, ...], ...] = ()
+    era: str = ""
+    era_luminosity: float | None = None
 
     @property
     def weight_column(self) -> str:
@@ -114,7 +120,7 @@ class Sample:
         Parameters
         ----------
         luminosity
-            In 1/pb.
+            In 1/pb; that of the era counts instead where there is one.
 
         Raises
         ------
@@ -132,6 +138,7 @@ class Sample:
         >>> data.events_per_weight(luminosity=1000.0)
         1.0
         """
+        luminosity = luminosity if self.era_luminosity is None else self.era_luminosity
         if self.luminosity is not None:
             return luminosity / self._positive(self.luminosity, "lumi_pb", "the luminosity in 1/pb of its weights")
         cross_section = self._positive(

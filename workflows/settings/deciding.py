@@ -51,6 +51,7 @@ def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
         "layout": _layout(workflow.layout),
         "layouts": {sample: _layout(layout) for sample, layout in workflow.layouts.items()},
         # a skim may say itself what decides which events it keeps
+        **_eras(workflow),
         "skim": digest(getattr(workflow.skim, "key", None) or description(workflow.skim)),
         "not_finite": workflow.not_finite,
         "split": HALVES if workflow.folds == 1 else FOLDED,
@@ -72,6 +73,10 @@ def _process(process: Process, fileset: Fileset) -> dict[str, Any]:
         "cross_section_of": process.cross_section_of,
         "datasets": {name: _sample(sample) for name, sample in process.samples(fileset).items()},
     }
+
+
+def _eras(workflow: Workflow) -> dict[str, Any]:
+    return {"eras": description(dict(workflow.eras))} if workflow.eras else {}
 
 
 def _friends(sample: Sample) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from .filling import (
 materialised = getattr(ak, "materialize", ak.Array)
 
 
-def plain_columns(events, columns, *, separator="_", renamed=(), factors=(), defaults=(), double=False, **_):
+def plain_columns(events, columns, *, separator="_", renamed=(), factors=(), defaults=(), double=False, **others):
     """Return the columns of NanoEvents as plain records, without what coffea's own classes add to them."""
     renamed, factors, defaults = dict(renamed), dict(factors), dict(defaults)
     groups = {}

@@ -10,7 +10,7 @@ from ..fileset import Fileset
 from ..ingredient import Ingredient, Ingredients, simulated
 from ..layout import Layout
 from ..process import Process
-from ..sample import Keep, Sample
+from ..sample import Keep, Reweight, Sample
 
 
 def with_datasets(processes: Sequence[Process], observed: Sequence[Process]) -> tuple[Process, ...]:
@@ -147,6 +147,6 @@ def _subtracted(process: Process, processes: Sequence[Process]) -> list[Process]
     return [other for other in simulation if other.name in wanted]
 
 
-def _part(sample: Sample, keep: Sequence[Keep], reads: Sequence[str], reweight: object = None) -> Sample:
+def _part(sample: Sample, keep: Sequence[Keep], reads: Sequence[str], reweight: Reweight | None = None) -> Sample:
     columns = tuple(dict.fromkeys([*sample.reads, *reads]))
     return dataclasses.replace(sample, keep=(*sample.keep, *keep), reads=columns, reweight=reweight or sample.reweight)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import InputError
 from ..layout import Layout
+from .paths import is_remote
 from .tree import TREE_CLASSES, opened_file
 
 # what tells events apart, compared with the events of the file where a friend has it
@@ -111,12 +112,12 @@ def _table(friend: str, tree: str, wanted: Collection[str]) -> Table:
     readers = {".root": _root, ".parquet": _parquet, ".npz": _numpy, ".npy": _numpy}
     if suffix not in readers:
         raise InputError(f"{friend}: a friend is {FORMATS}, not {suffix or 'a file without a suffix'}")
+    if not is_remote(friend) and not Path(friend).exists():
+        raise InputError(f"there is no file {friend}, which is to have further columns of events")
     try:
         return readers[suffix](friend, tree, wanted)
     except InputError:
         raise
-    except FileNotFoundError:
-        raise InputError(f"there is no file {friend}, which is to have further columns of events") from None
     except ImportError as error:
         raise InputError(f"{friend} cannot be read: {error}; install hepgrad with its extra `parquet`") from error
     except Exception as error:  # damaged bytes surface as almost any exception
@@ -134,11 +135,11 @@ def _root(friend: str, tree: str, wanted: Collection[str]) -> Table:
 
 
 def _parquet(friend: str, tree: str, wanted: Collection[str]) -> Table:
-    import pyarrow.parquet
-
-    every = pyarrow.parquet.read_schema(friend).names
+    every = ak.metadata_from_parquet(friend)["columns"]
+    # lists are told with what stands for their items
+    every = list(dict.fromkeys(name.partition(".")[0] for name in every))
     here = [name for name in every if name in wanted]
-    rows = ak.from_parquet(friend, columns=here) if here else None
+    rows = ak.from_parquet(friend, columns=here) if here else ak.Array([])
     # Parquet has a place for missing values, also where none are missing
     return every, {name: ak.drop_none(rows[name], axis=0) for name in here}
 

@@ -17,7 +17,7 @@ NOMINAL = "nominal"
 SEPARATOR = ":"
 
 NUMBERS = ("xsec_pb", "sumw_total", "nevts_total", "lumi_pb")
-OF_SAMPLE = ("files", *NUMBERS, "weight", "lumi_mask", "friends")
+OF_SAMPLE = ("files", *NUMBERS, "weight", "lumi_mask", "friends", "era", "extends")
 OF_FILE = ("path", "sumw", "nevts", "friends")
 # in a friend of a sample, what stands for the name of each file without its suffix
 STEM = "{file}"
@@ -65,6 +65,7 @@ def described_sample(name: str, entry: Any, source: Any) -> Sample:
     parts = {key: _parts(described, paths, key, name, source) for key in ("sumw", "nevts")}
     for key, whole in (("sumw", "sumw_total"), ("nevts", "nevts_total")):
         _check_sum(parts[key], key, numbers[whole], whole, where)
+    _text(entry, "extends", where)
     friends = _friends(entry, described, paths, where, source)
     mask = _mask(entry.get("lumi_mask"), numbers["lumi_pb"], where, source)
     complete = (known for key in (share, "nevts") if (known := _all(parts[key])) is not None)
@@ -83,28 +84,15 @@ def described_sample(name: str, entry: Any, source: Any) -> Sample:
         keep=() if mask is None else (mask,),
         reads=() if mask is None else LumiMask.READS,
         friends=friends,
+        era=_text(entry, "era", where),
     )
 
 
-def as_described(entry: Any) -> Any:
-    """Return an entry as `described_sample` takes it, also where it is written as coffea writes it.
-
-    There an entry is a list of files, or an object whose ``files`` are the keys of an object, with what is known of
-    them under ``metadata``: of this what has our own keys is taken, such as ``xsec_pb``.
-
-    Examples
-    --------
-    >>> from hepgrad.workflows.read.filesets.described import as_described
-    >>> as_described({"files": {"a.root": "Events"}, "metadata": {"xsec_pb": 2.0, "year": 2018}})
-    {'nominal': {'xsec_pb': 2.0, 'files': ['a.root']}}
-    """
-    if isinstance(entry, list):
-        return {NOMINAL: {"files": entry}}
-    if not (isinstance(entry, dict) and isinstance(entry.get("files"), dict) and NOMINAL not in entry):
-        return entry
-    metadata = entry.get("metadata")
-    known = {key: metadata[key] for key in OF_SAMPLE if key in metadata} if isinstance(metadata, dict) else {}
-    return {NOMINAL: {**known, "files": list(entry["files"])}}
+def _text(entry: Mapping[str, Any], key: str, where: str) -> str:
+    value = entry.get(key, "")
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise InputError(f"{where}: {key} must be a name, got {value!r}")
+    return str(value)
 
 
 def _friends(

@@ -70,8 +70,7 @@ def simulated(processes: Sequence[Process], fileset: Fileset, luminosity: float)
         raise InputError(f"the luminosity must be positive, got {luminosity} /pb")
     found: dict[str, list[Ingredient]] = {}
     for process in processes:
-        samples = map(with_sum_of_files, process.samples(fileset).values())
-        samples = list(samples)
+        samples = list(map(with_sum_of_files, process.samples(fileset).values()))
         _check_eras(process.name, samples, fileset)
         found[process.name] = [Ingredient(sample, sample.events_per_weight(luminosity)) for sample in samples]
     return found

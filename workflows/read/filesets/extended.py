@@ -31,12 +31,6 @@ def together(sample: Sample, extension: Sample) -> Sample:
             raise InputError(f"{where}, and only one of them has {key}; both need it, or none")
     files = (*sample.files, *extension.files)
     check_distinct(files, where)
-    of_both = {
-        name: (*getattr(sample, name), *getattr(extension, name))
-        if getattr(sample, name) and getattr(extension, name)
-        else ()
-        for name in ("file_events", "file_weights")
-    }
     shares = None
     if sample.shares is not None and extension.shares is not None:
         shares = (*sample.shares, *extension.shares)
@@ -51,9 +45,14 @@ def together(sample: Sample, extension: Sample) -> Sample:
         luminosity=_sum(sample.luminosity, extension.luminosity),
         shares=shares,
         friends=friends,
-        **of_both,
+        file_events=_joined(sample.file_events, extension.file_events),
+        file_weights=_joined(sample.file_weights, extension.file_weights),
     )
 
 
 def _sum(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one + other
+
+
+def _joined(one: tuple[float | None, ...], other: tuple[float | None, ...]) -> tuple[float | None, ...]:
+    return (*one, *other) if one and other else ()

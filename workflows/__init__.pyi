@@ -13,11 +13,14 @@ from .fitting import from_workspace as from_workspace
 from .fitting import limits as limits
 from .read import FLAT as FLAT
 from .read import NANOAOD as NANOAOD
+from .read import Era as Era
 from .read import Fileset as Fileset
 from .read import Layout as Layout
 from .read import Sample as Sample
 from .read import load as load
 from .read import read_events as read_events
+from .read.estimates import FakeRate as FakeRate
+from .read.estimates import SameSign as SameSign
 from .read.process import Process as Process
 from .reporting import remake_report as remake_report
 from .reporting import report as report

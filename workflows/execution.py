@@ -46,12 +46,14 @@ from .defaults import RUNS
 from .errors import InputError, InputWarning
 from .export import Exported, write_selection
 from .files.lock import locked
+from .messages.compilations import doing
 from .messages.failure import GO_ON
 from .messages.progress import progress
 from .messages.redaction import portable, redacted
 from .messages.terminal import Console
 from .read import Fileset
 from .read.collect import EVENT
+from .read.estimates.parts import told
 from .read.watching import watching
 from .reporting import Subject, notes, write_report
 from .results import file_names
@@ -188,7 +190,8 @@ def run(
                 _show(found, console)
                 return found.result
             folder = RunFolder.create(output, overwrite=overwrite)
-            facts, selection = _write(folder, found, workflow, fileset, {**run_settings, "unblinded": unblind}, started)
+            with doing(console, "writing the results"):
+                facts, selection = _write(folder, found, workflow, fileset, {**run_settings, "unblinded": unblind}, started)
         checkpoint.remove()
         _show(found, console)
         if selection.agrees:
@@ -197,7 +200,8 @@ def run(
             warnings.warn(selection.told, InputWarning, stacklevel=2)
         try:
             # the numbers are safe by now: a report that cannot be made is no reason to lose them
-            write_report(folder, facts)
+            with doing(console, "writing the report"):
+                write_report(folder, facts)
         except Exception as error:
             warnings.warn(
                 f"there is no report ({type(error).__name__}: {error}); `hepgrad report {folder.path}` tries it again",
@@ -239,6 +243,8 @@ def _found(
     optimizer = workflow.optimizer
     saved = checkpoint.load(workflow.parameters, optimizer) if resume else None
     console.print(f"{workflow.title}\nreading {redacted(str(fileset.source))}", soft_wrap=True)
+    for line in told(workflow.processes):
+        console.print(line, soft_wrap=True)
     how: dict[str, Any] = {
         "parameters": workflow.parameters,
         "starts": draw_starts(workflow.parameters, workflow.starts - 1, key=jax.random.key(workflow.seed)),
@@ -265,15 +271,17 @@ def _found(
             how["begin"] = None if resume else _best_draw(workflow, events)
             result = optimize(workflow.analysis, events, watchers=watchers, **how)
         judging, about = events.held_out, Pool.of(events.held_out).about
-    improvement = Improvement.of(result, workflow.analysis, judging, replicas=workflow.replicas, seed=workflow.seed)
+    with doing(console, "evaluating the result"):
+        improvement = Improvement.of(result, workflow.analysis, judging, replicas=workflow.replicas, seed=workflow.seed)
     for line in negative_bins(workflow.analysis, result.optimum):
         warnings.warn(line, InputWarning, stacklevel=3)
     observation, observed = None, None
     if unblind and workflow.source is not None:
         observed = _observed(workflow, fileset)
         observation = observe(workflow.analysis, observed, result, about)
-    flows = soft_cutflows(result, workflow.analysis, judging)
-    control = control_rows(workflow, result, judging, observed)
+    with doing(console, "counting events cut by cut"):
+        flows = soft_cutflows(result, workflow.analysis, judging)
+        control = control_rows(workflow, result, judging, observed)
     steps = {name: how[name] for name in ("optimizer", "steps", "anneal", "check_every")}
     stability = Stability.of(workflow, result, events, console, moving=moving, repeats=repeats, how=steps)
     return _Found(result, improvement, about, flows, observation, control, stability)
@@ -360,14 +368,19 @@ def examine(
 
 
 def located(workflow: Workflow) -> tuple[Workflow, Fileset]:
-    """Return the workflow, at the luminosity of the observed events if it has any, and where its events are."""
-    if workflow.source is None:
+    """Return the workflow, at the luminosity of the observed events if it has any, and where its events are.
+
+    What it estimates from data is measured.
+    """
+    source = workflow.source
+    if source is None:
         fileset = Fileset.load(workflow.data).with_cross_sections(workflow.cross_sections)
-        return workflow, fileset.with_layouts(workflow.layouts)
-    fileset = workflow.source.fileset(workflow.data).with_cross_sections(workflow.cross_sections)
-    fileset = fileset.with_layouts(workflow.layouts)
-    luminosity = workflow.source.luminosity(fileset)
-    return (workflow if luminosity is None else dataclasses.replace(workflow, luminosity=luminosity)), fileset
+        return workflow, fileset.with_layouts(workflow.layouts).with_eras(workflow.eras)
+    fileset = source.fileset(workflow.data).with_cross_sections(workflow.cross_sections)
+    fileset = fileset.with_layouts(workflow.layouts).with_eras(workflow.eras)
+    luminosity = source.luminosity(fileset)
+    workflow = workflow if luminosity is None else dataclasses.replace(workflow, luminosity=luminosity)
+    return source.measured(workflow, fileset), fileset
 
 
 def run_facts(run_settings: dict[str, Any], title: str, seconds: float) -> dict[str, Any]:

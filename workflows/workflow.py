@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,12 +17,16 @@ from rich.table import Table
 from hepgrad.analysis import Analysis, Anneal, Channel, CountingModel, Dataset, Parameters, Weights
 from hepgrad.analysis.printing import as_html
 from hepgrad.analysis.stages.expression import parse
+from hepgrad.analysis.statistics import TemplateModel
+from hepgrad.analysis.systematics import Normalisation
 from hepgrad.analysis.systematics.sources import templates_only
 
 from .errors import InputError
 from .files.names import check_names, check_parameters
 from .messages.redaction import located
 from .read import NANOAOD, Fileset, Ingredients, Layout, read_events, simulated
+from .read.era import Era
+from .read.estimates.parts import conditions, measured, with_datasets, with_estimates
 from .read.process import Process as Process
 from .read.reader import Request
 from .read.trust.agreement import NOT_FINITE, NotFinite
@@ -48,7 +53,8 @@ class Workflow:
         The cut values to start from.
     processes
         The parts of the prediction; and collision data, marked as ``observed``, which become the `source` and are not
-        looked at before the run is told to unblind.
+        looked at before the run is told to unblind. Of those that data estimate (`SameSign`, `FakeRate`), the
+        uncertainty becomes a source of the statistical model.
     luminosity
         Integrated luminosity in 1/pb that event weights are normalised to.
     data
@@ -86,6 +92,9 @@ class Workflow:
         By sample, the layout of its files where that is another one, with the same separator.
     tree
         Name of the tree in every file.
+    eras
+        Periods of data taking by name, with a luminosity and perhaps a layout: simulated samples of which the fileset
+        says that they are of one (``"era": "2017"``) stand for its luminosity. `luminosity` is then the sum of all.
     cross_sections
         In pb by sample, for filesets that do not say them.
     replicas
@@ -137,6 +146,7 @@ class Workflow:
     layouts: Mapping[str, Layout] = dataclasses.field(default_factory=dict)
     tree: str = "Events"
     cross_sections: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    eras: Mapping[str, Era] = dataclasses.field(default_factory=dict)
     replicas: int = 100
     folds: int = 1
     skim: Callable[[ak.Array], ak.Array] | Literal["loosest"] | None = None
@@ -153,6 +163,8 @@ class Workflow:
             )
         if seen:
             object.__setattr__(self, "source", ObservedSamples(seen))
+        data = self.source.processes if isinstance(self.source, ObservedSamples) else ()
+        object.__setattr__(self, "processes", with_datasets(self.processes, data))
         object.__setattr__(self, "data", located(self.data))
         for name, allowed in RANGES.items():
             allowed.check_kind(getattr(self, name), f"workflow {self.name!r}: {name}")
@@ -183,6 +195,12 @@ class Workflow:
                     f"workflow {self.name!r}: the layout of sample {sample!r} has the separator {layout.separator!r}, "
                     f"the others have {self.layout.separator!r}; columns have one name for all samples"
                 )
+        total = math.fsum(era.luminosity for era in self.eras.values())
+        if self.eras and abs(total - self.luminosity) > 1e-6 * total:
+            raise ValueError(
+                f"workflow {self.name!r}: its eras have {total:g}/pb together, and its luminosity is "
+                f"{self.luminosity:g}/pb; it has to be their sum"
+            )
         names = [process.name for process in self.processes]
         if len(set(names)) < len(names):
             raise ValueError(f"workflow {self.name!r}: every process needs a name of its own, got {names}")
@@ -201,7 +219,8 @@ class Workflow:
         for column in ("process", "samples", "what"):
             table.add_column(column)
         for process in self.processes:
-            table.add_row(process.name, ", ".join(process.datasets), "signal" if process.signal else "background")
+            what = "signal" if process.signal else "background" if process.estimate is None else "estimated from data"
+            table.add_row(process.name, ", ".join(process.datasets), what)
         if isinstance(self.source, ObservedSamples):
             for process in self.source.processes:
                 table.add_row(process.name, ", ".join(process.datasets), "observed, blinded until asked")
@@ -299,6 +318,18 @@ class EventSource(abc.ABC):
             As from `fileset`.
         """
 
+    def measured(self, workflow: Workflow, fileset: Fileset) -> Workflow:
+        """Return the workflow with what is measured in data before anything is optimised; nothing, usually.
+
+        Parameters
+        ----------
+        workflow
+            Its processes and its luminosity.
+        fileset
+            As from `fileset`.
+        """
+        return workflow
+
     @abc.abstractmethod
     def observed(self, workflow: Workflow, fileset: Fileset) -> Dataset:
         """Read the observed events, as the only process; called only to unblind.
@@ -343,12 +374,35 @@ class ObservedSamples(EventSource):
         """
         names = {name: process for process in self.processes for name in process.datasets}
         for process in workflow.processes:
-            if both := sorted(names.keys() & set(process.datasets)):
+            if process.estimate is None and (both := sorted(names.keys() & set(process.datasets))):
                 raise InputError(
                     f"sample {both[0]!r} is observed ({names[both[0]].name!r}), and part of the predicted process "
                     f"{process.name!r}; collision data are no prediction"
                 )
-        return simulated(workflow.processes, fileset, workflow.luminosity)
+        templates = templates_only(workflow.analysis.model.systematics)
+        return with_estimates(workflow.processes, self.processes, fileset, workflow.luminosity, templates)
+
+    def measured(self, workflow: Workflow, fileset: Fileset) -> Workflow:
+        """Return the workflow with what estimates measure, and with their uncertainties in its model."""
+        if not any(process.estimate for process in workflow.processes):
+            return workflow
+        model = workflow.analysis.model
+        processes = measured(
+            workflow.processes,
+            self.processes,
+            fileset,
+            workflow.luminosity,
+            tree=workflow.tree,
+            layout=workflow.layout,
+            templates=templates_only(model.systematics),
+        )
+        if isinstance(model, TemplateModel):
+            known = {source.name for source in model.systematics}
+            added = [source for source in _uncertainties(processes) if source.name not in known]
+            model = dataclasses.replace(model, systematics=(*model.systematics, *added))
+        return dataclasses.replace(
+            workflow, processes=processes, analysis=dataclasses.replace(workflow.analysis, model=model)
+        )
 
     def observed(self, workflow: Workflow, fileset: Fileset) -> Dataset:
         """Read the data: the columns of the stages, events of certified luminosity blocks, each of them once."""
@@ -359,14 +413,27 @@ class ObservedSamples(EventSource):
         request = Request(analysis.reads, tree=workflow.tree, layout=workflow.layout)
         check_overlap(DATA, [dataclasses.replace(sample, luminosity=1.0) for sample in samples], request)
         parts = []
+        # those of the selection, and not those that estimates are made of
+        left, reads = conditions(workflow.processes)
+        samples = [
+            dataclasses.replace(sample, keep=(*sample.keep, *left), reads=(*sample.reads, *reads)) for sample in samples
+        ]
         for sample in samples:
             columns = list(dict.fromkeys([*analysis.reads, *sample.reads]))
-            events = read_events(sample.files, columns, tree=workflow.tree, layout=request.layout_of(sample))
+            how: dict[str, Any] = {"layout": request.layout_of(sample), "friends": sample.friends}
+            events = read_events(sample.files, columns, tree=workflow.tree, **how)
             for keep in sample.keep:
                 events = events[keep(events)]
             parts.append(events[[name for name in events.fields if name in _fields(analysis.reads, workflow.layout)]])
         events = ak.concatenate(parts)
         return Dataset.from_awkward({DATA: events}, {DATA: np.ones(len(events))}, block_size=workflow.block_size)
+
+
+def _uncertainties(processes: Sequence[Process]) -> Iterator[Normalisation]:
+    """Yield the sources of uncertainty of what is estimated from data."""
+    for process in processes:
+        if process.estimate is not None and (uncertainty := process.estimate.relative_uncertainty()) > 0:
+            yield Normalisation(f"{process.name}_estimate", uncertainty, processes=(process.name,))
 
 
 def _fields(columns: Sequence[str], layout: Layout) -> set[str]:

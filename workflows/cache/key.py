@@ -31,16 +31,19 @@ def key_of(sample: Sample, request: Request) -> dict[str, Any] | None:
     """
     with ThreadPoolExecutor(REQUESTS) as threads:
         files = list(threads.map(state_of, sample.files))
-    if not all(files):
+        friends = list(threads.map(state_of, [friend for each in sample.friends for friend in each]))
+    if not all([*files, *friends]):
         return None
     return {
         "format": FORMAT,
         "hepgrad": importlib.metadata.version("hepgrad"),
         "files": files,
+        **({"friends": friends} if friends else {}),
         "tree": request.tree,
         "columns": sorted(request.of(sample)),
         "weight": sample.weight,
         "keep": description(sample.keep),
+        "reweight": description(sample.reweight),
         # those that are refused or kept are in the columns; which of them there are stands in the entry
         "not_finite": "drop" if request.not_finite == "drop" else "keep",
         "layout": dataclasses.asdict(request.layout_of(sample)),

@@ -41,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: see `hepgrad.workflows.errors.EXIT_CODES`.
     """
     given = sys.argv[1:] if argv is None else list(argv)
+    # before JAX is imported; XLA writes of compilations that take minutes, of which there is news anyway. What stops it
+    # comes as an exception.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _show_every_character()
     arguments = argparse.Namespace()
     try:

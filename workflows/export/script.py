@@ -56,7 +56,7 @@ def selection_script(workflow: Workflow, parameters: Parameters | Sequence[Param
     everything = workflow.ingredients(fileset)
     recipe = {process.name: everything[process.name] for process in workflow.predicted}
     samples = [ingredient.sample for ingredients in recipe.values() for ingredient in ingredients]
-    keeps = list(dict.fromkeys(keep for sample in samples for keep in sample.keep))
+    functions = list(dict.fromkeys(function for sample in samples for function in _functions(sample)))
     if masks := [sample.name for sample in samples if any(isinstance(keep, LumiMask) for keep in sample.keep)]:
         raise InputError(f"sample {masks[0]!r} cannot be exported: it is a prediction with a mask of luminosity blocks")
     columns = {
@@ -65,7 +65,7 @@ def selection_script(workflow: Workflow, parameters: Parameters | Sequence[Param
         *([EVENT] if len(every) > 1 else []),
     }
     stages = workflow.analysis.stages
-    defined = definitions(stages, keeps)
+    defined = definitions(stages, functions)
     names = Names.beside(defined)
     told = f"{workflow.title}: the selection with optimised cuts, in plain Awkward Array.\n\n{USAGE}\n"
     return together(
@@ -77,9 +77,9 @@ def selection_script(workflow: Workflow, parameters: Parameters | Sequence[Param
             *map(names.piece, defined),
             *names.stages(stages),
             assigned(names.own["COLUMNS"], sorted(columns)),
-            _processes(recipe, workflow.luminosity, names.own["PROCESSES"]),
+            _processes(recipe, workflow.luminosity, names),
             _files(samples, fileset, names.own["FILES"]),
-            _reading(workflow, samples, columns, names.own["READING"]),
+            _reading(workflow, samples, columns, fileset, names.own["READING"]),
             _channels(workflow, every, names),
             Piece(renamed(MAIN, names.everywhere)),
         ]
@@ -118,7 +118,14 @@ MAIN = '''def histograms(where, part=slice(None), only=None):
 def of_nanoevents(events, sample):
     """Return histograms of events as coffea reads them, by ``channel/process``: for the ``process`` of a processor."""
     return fill_nanoevents(
-        events, sample, stages=STAGES, cut=cut, channels=CHANNELS, processes=PROCESSES, columns=COLUMNS
+        events,
+        sample,
+        stages=STAGES,
+        cut=cut,
+        channels=CHANNELS,
+        processes=PROCESSES,
+        columns=COLUMNS,
+        reading=READING,
     )
 
 
@@ -144,34 +151,54 @@ if __name__ == "__main__":
         print(f"{channel:16}{process:16}{histogram.sum(flow=True).value:14.4f}")'''
 
 
-def _processes(recipe: Ingredients, luminosity: float, name: str) -> Piece:
+def _functions(sample: Sample) -> Iterator[Any]:
+    """Yield the user's functions that tell which events of a sample are taken, and what they count for."""
+    for each in (*sample.keep, *([] if sample.reweight is None else [sample.reweight])):
+        yield from getattr(each, "functions", (each,))
+
+
+def _written(function: Any, names: Names) -> str:
+    """Return a function of events as a script calls it: by its name, or as what it is made of."""
+    return str(function.text(names.runtime)) if hasattr(function, "text") else str(function.__name__)
+
+
+def _processes(recipe: Ingredients, luminosity: float, names: Names) -> Piece:
+    name = names.own["PROCESSES"]
     lines = []
     for process, ingredients in recipe.items():
         lines.append(f"    {process!r}: [")
         for i in ingredients:
-            keep = ", ".join(function.__name__ for function in i.sample.keep)
+            keep = ", ".join(_written(function, names) for function in i.sample.keep)
             told = [literal(each, f"process {process!r}") for each in (i.sample.name, i.factor, i.sample.weight)]
-            lines.append(f"        ({', '.join(told)}, [{keep}]),")
+            told += [f"[{keep}]", *([] if i.sample.reweight is None else [_written(i.sample.reweight, names)])]
+            lines.append(f"        ({', '.join(told)}),")
         lines.append("    ],")
-    remark = f"# sample, expected events per unit of weight in {luminosity:g}/pb, column of the weights, which events"
+    remark = f"# sample, expected events per unit of weight in {luminosity:g}/pb, column of the weights, which of them"
     return Piece("\n".join([remark, f"{name} = {{", *lines, "}"]), (name,))
 
 
 def _files(samples: Iterable[Sample], fileset: Fileset, name: str) -> Piece:
+    return assigned(name, {sample.name: _relative(sample.files, fileset) for sample in samples})
+
+
+def _relative(files: Iterable[str], fileset: Fileset) -> list[str]:
+    """Return files as a script has them: relative to where the fileset is."""
     folder = fileset.source.parent
-    files = {
-        sample.name: [redacted(file) if is_remote(file) else os.path.relpath(file, folder) for file in sample.files]
-        for sample in samples
-    }
-    return assigned(name, files)
+    return [redacted(file) if is_remote(file) else os.path.relpath(file, folder) for file in files]
 
 
-def _reading(workflow: Workflow, samples: Iterable[Sample], columns: Iterable[str], name: str) -> Piece:
+def _reading(
+    workflow: Workflow, samples: Sequence[Sample], columns: Iterable[str], fileset: Fileset, name: str
+) -> Piece:
     """Return how files are read, and by sample what is different for it."""
-    how = {"": {"tree": workflow.tree, **_layout(workflow.layout, columns)}}
+    how: dict[str, dict[str, Any]] = {"": {"tree": workflow.tree, **_layout(workflow.layout, columns)}}
     if jnp.result_type(float) == jnp.float64:
         how[""]["double"] = True
-    how |= {sample.name: _layout(sample.layout, columns) for sample in samples if sample.layout is not None}
+    for sample in samples:
+        own = {} if sample.layout is None else _layout(sample.layout, columns)
+        own |= {"friends": [_relative(each, fileset) for each in sample.friends]} if sample.friends else {}
+        if own:
+            how[sample.name] = own
     return assigned(name, how, sort_dicts=False)
 
 

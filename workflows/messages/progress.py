@@ -8,10 +8,23 @@ import time
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column
+from rich.text import Text
 
 from hepgrad.analysis import StepRecord
 from hepgrad.analysis.statistics.objectives import Merit
+
+from .compilations import Compilations, compilations
 
 # how many lines a whole run prints when there is no terminal
 LINES = 10
@@ -26,12 +39,24 @@ class ProgressBar:
     def __init__(self, bar: Progress, steps: int, merit: Merit) -> None:
         self._bar = bar
         self._merit = merit
-        self._task = bar.add_task("compiling", total=steps, status="")
+        self._task = bar.add_task("evaluating the start", total=steps, status="")
 
     def __call__(self, record: StepRecord, steps: int) -> None:
         """Advance to a step; the arguments are those of a watcher of `optimize`."""
         status = _status(record, self._merit)
         self._bar.update(self._task, description="optimising", total=steps, completed=record.step + 1, status=status)
+
+
+class Doing(ProgressColumn):
+    """What is done: steps, or the compilation that they wait for."""
+
+    def __init__(self, programs: Compilations) -> None:
+        super().__init__(Column(min_width=24, no_wrap=True))
+        self._programs = programs
+
+    def render(self, task: Task) -> Text:
+        """Return it in words; the argument is that of every column."""
+        return Text(self._programs.told() or task.description)
 
 
 class ProgressLines:
@@ -81,21 +106,23 @@ def _status(record: StepRecord, merit: Merit) -> str:
 def progress(console: Console, steps: int, merit: Merit) -> Iterator[Sequence[ProgressBar | ProgressLines]]:
     """Yield the watchers that show the progress on a console: none when it is quiet.
 
-    There is a bar when it is a terminal.
+    There is a bar when it is a terminal. Both tell of programs that are compiled in between.
     """
     if console.quiet:
         yield ()
     elif not console.is_terminal:
-        yield (ProgressLines(console, merit),)
+        with compilations(lambda line: console.print(line, highlight=False)):
+            yield (ProgressLines(console, merit),)
     else:
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[status]}", markup=False),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=console) as bar:
-            yield (ProgressBar(bar, steps, merit),)
+        with compilations() as programs:
+            columns = (
+                Doing(programs),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[status]}", markup=False),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+            )
+            with Progress(*columns, console=console) as bar:
+                yield (ProgressBar(bar, steps, merit),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .coffea_reader import CoffeaReader
+from .era import Era
 from .events import iterate_events, read_events
 from .fileset import Fileset
 from .filesets.lumi_mask import LumiMask
@@ -15,6 +16,7 @@ __all__ = [
     "FLAT",
     "NANOAOD",
     "CoffeaReader",
+    "Era",
     "Fileset",
     "Ingredient",
     "Ingredients",

@@ -82,6 +82,8 @@ class CoffeaReader:
         if request.skip_bad_files:
             raise InputError(f"sample {sample.name!r}: coffea reads all files or none; do not skip bad files")
         runner = dataclasses.replace(self.runner, schema=BaseSchema, savemetrics=False)
+        if sample.friends:
+            raise InputError(f"sample {sample.name!r} has friends, which coffea does not read; read it without coffea")
         # every file is a data set of its own, whose name says where it stands
         files = {str(index): [file] for index, file in enumerate(sample.files)}
         processor = _Processor(sample, dataclasses.replace(request, watch=None))

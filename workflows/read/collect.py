@@ -204,7 +204,7 @@ def _alike(samples: Iterable[Sample]) -> list[list[Sample]]:
     """Return the samples in groups of those that take the same events with the same weights of a file."""
     groups: dict[Any, list[Sample]] = {}
     for sample in {sample.name: sample for sample in samples}.values():
-        groups.setdefault((sample.keep, sample.weight), []).append(sample)
+        groups.setdefault((sample.keep, sample.weight, sample.reweight), []).append(sample)
     return list(groups.values())
 
 

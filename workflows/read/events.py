@@ -9,6 +9,7 @@ import awkward as ak
 import numpy as np
 
 from ..errors import InputError
+from .files.friends import IDENTITY, Friends
 from .files.paths import PathLike, check_distinct, expanded, is_remote
 from .files.tree import CHUNK, iterate_tree
 from .layout import NANOAOD, Layout
@@ -19,7 +20,12 @@ WHOLE = 2**62
 
 
 def read_events(
-    path: PathLike | Sequence[PathLike], branches: Sequence[str], *, tree: str = "Events", layout: Layout = NANOAOD
+    path: PathLike | Sequence[PathLike],
+    branches: Sequence[str],
+    *,
+    tree: str = "Events",
+    layout: Layout = NANOAOD,
+    friends: Sequence[Sequence[PathLike]] = (),
 ) -> ak.Array:
     """Read some columns of one file, or of several that belong together.
 
@@ -41,6 +47,9 @@ def read_events(
         Name of the TTree or RNTuple.
     layout
         How the file calls the columns, and which of them form a field.
+    friends
+        For each file, others with further columns of the same events, row by row: ROOT, Parquet, ``.npz``, or ``.npy``
+        with fields.
 
     Returns
     -------
@@ -69,10 +78,13 @@ def read_events(
     """
     paths, chunks, kinds = expanded(path), [], Kinds()
     check_distinct(paths, "the list of files")
-    for file in paths:
+    if friends and len(friends) != len(paths):
+        raise InputError(f"there are friends of {len(friends)} files, and {len(paths)} files; give those of each")
+    for index, file in enumerate(paths):
         # all is to be in memory anyway; in chunks a server need not deliver twice what came through
         chunk = CHUNK if is_remote(file) else WHOLE
-        for events in iterate_events(file, branches, tree=tree, layout=layout, chunk=chunk):
+        beside = [str(friend) for friend in friends[index]] if friends else []
+        for events in iterate_events(file, branches, tree=tree, layout=layout, chunk=chunk, friends=beside):
             kinds.check(file, events)
             chunks.append(events)
     if not chunks:
@@ -81,7 +93,13 @@ def read_events(
 
 
 def iterate_events(
-    path: str, columns: Sequence[str], *, tree: str = "Events", layout: Layout = NANOAOD, chunk: int | str = CHUNK
+    path: str,
+    columns: Sequence[str],
+    *,
+    tree: str = "Events",
+    layout: Layout = NANOAOD,
+    chunk: int | str = CHUNK,
+    friends: Sequence[str] = (),
 ) -> Iterator[ak.Array]:
     """Yield the events of one file in chunks, in order; see `read_events`.
 
@@ -97,6 +115,8 @@ def iterate_events(
         How the file calls the columns, and which of them form a field.
     chunk
         Events at a time, or the size that their uncompressed branches have in memory.
+    friends
+        Files with further columns of the same events, row by row.
 
     Yields
     ------
@@ -109,7 +129,10 @@ def iterate_events(
         As for `read_events`, but for an empty tree.
     """
     needed, optional = branches_of(columns, layout)
-    for entries in iterate_tree(path, needed, tree=tree, chunk=chunk, beside=optional):
+    others = Friends.of(path, friends, columns, tree=tree, layout=layout)
+    beside = [*optional, *(layout.branch(name) for name in IDENTITY if name in others.columns)]
+    chunks = iterate_tree(path, others.without(needed), tree=tree, chunk=chunk, beside=beside)
+    for entries in others.beside(chunks):
         yield as_records(path, entries, columns, layout)
 
 

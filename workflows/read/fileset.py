@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import InputError
-from .filesets.described import NOMINAL, SEPARATOR, as_described, described_sample
+from .era import Era
+from .filesets.described import NOMINAL, SEPARATOR, described_sample
+from .filesets.extended import together
+from .filesets.foreign import as_described, as_entries
 from .filesets.unique_keys import without_repetitions
 from .layout import Layout
 from .sample import Sample
@@ -60,10 +63,18 @@ class Fileset:
         - ``lumi_mask``: for collision data, the path of a JSON file with the certified luminosity blocks as CMS
           publishes them, ``{"273158": [[1, 12], [20, 30]]}``: only events in them are taken. Needs the columns ``run``
           and ``luminosityBlock``;
-        - ``weight``: another column for the weights, or null where every event counts the same.
+        - ``weight``: another column for the weights, an item of a column of lists (``"LHEReweightingWeight[3]"``), or
+          null where every event counts the same;
+        - ``era``: the period of data taking that it is of, whose luminosity and layout `Workflow.eras` says;
+        - ``extends``: the name of another sample of the same simulation, that of which this is an extension: files and
+          sums of weights are added to it;
+        - ``friends``: files with further columns of the same events, row by row, such as scores that were computed
+          before: ROOT, Parquet, ``.npz``, or ``.npy`` with fields. ``{file}`` stands for the name of each file without
+          its suffix: ``"scores/{file}.parquet"``. An entry of ``files`` may have friends of its own.
 
-        Filesets of coffea are read as well: an entry is a list of files then, or an object whose ``files`` are the keys
-        of an object; of its ``metadata`` the keys above are taken.
+        Those of other frameworks are read as well: of coffea, where an entry is a list of files, or an object whose
+        ``files`` are the keys of an object; of PocketCoffea, and of RDataFrame, where the entries are ``samples``. Of
+        their ``metadata`` the keys above are taken, and ``xsec`` and ``sum_genweights`` for two of them.
 
         Other keys are refused, but for notes: ``comment``, ``description``, ``metadata`` and such, and keys that begin
         with an underscore.
@@ -100,16 +111,26 @@ class Fileset:
         if not isinstance(content, dict) or not content:
             raise InputError(f"{source}: expected an object with one entry per sample, got {type(content).__name__}")
         samples: dict[str, Sample] = {}
-        for name, written in content.items():
+        extensions = []
+        for name, written in as_entries(content).items():
             entry = as_described(written)
             nominal = described_sample(name, entry.get(NOMINAL) if isinstance(entry, dict) else None, source)
             if name in samples:
                 raise InputError(f"{source}: sample {name!r} is described twice, also as a variation; rename one")
+            if isinstance(entry, dict) and (extended := entry.get(NOMINAL, {}).get("extends")) is not None:
+                if len(entry) > 1:
+                    raise InputError(f"{source}: sample {name!r} extends another one, and can have no variations")
+                extensions.append((extended, nominal))
+                continue
             samples[name] = nominal
             for variation, described in entry.items():
                 if variation != NOMINAL:
                     varied = described_sample(f"{name}{SEPARATOR}{variation}", described, source)
                     samples[varied.name] = _with_cross_section(varied, nominal.cross_section)
+        for extended, extension in extensions:
+            if extended not in samples:
+                raise InputError(f"{source}: sample {extension.name!r} extends {extended!r}, which is not there")
+            samples[extended] = together(samples[extended], extension)
         return cls(source, samples)
 
     def with_cross_sections(self, cross_sections: Mapping[str, float]) -> Fileset:
@@ -153,6 +174,34 @@ class Fileset:
             self[name]
         known = {name: layouts.get(name, layouts.get(name.partition(SEPARATOR)[0])) for name in self.samples}
         samples = {name: dataclasses.replace(sample, layout=known[name]) for name, sample in self.samples.items()}
+        return dataclasses.replace(self, samples=samples)
+
+    def with_eras(self, eras: Mapping[str, Era]) -> Fileset:
+        """Return the fileset with luminosity and layout of the eras that its samples are of.
+
+        Parameters
+        ----------
+        eras
+            By the name that samples have under ``era``. A layout that a sample has already stays.
+
+        Raises
+        ------
+        InputError
+            When a sample is of an era that is not among them.
+        """
+        samples = {}
+        for name, sample in self.samples.items():
+            if not (sample.era and eras):
+                samples[name] = sample
+                continue
+            if sample.era not in eras:
+                raise InputError(
+                    f"{self.source}: sample {name!r} is of the era {sample.era!r}, and the workflow has the eras "
+                    f"{', '.join(map(repr, eras))}"
+                )
+            era = eras[sample.era]
+            layout = sample.layout or era.layout
+            samples[name] = dataclasses.replace(sample, era_luminosity=era.luminosity, layout=layout)
         return dataclasses.replace(self, samples=samples)
 
     def __getitem__(self, name: str) -> Sample:

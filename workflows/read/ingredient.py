@@ -35,6 +35,17 @@ class Ingredient:
 Ingredients: TypeAlias = Mapping[str, Sequence[Ingredient]]
 
 
+def _check_eras(process: str, samples: Sequence[Sample], fileset: Fileset) -> None:
+    """Refuse a process that has samples of some eras and none of others, which would lack their luminosity."""
+    known = {sample.era for sample in fileset.samples.values() if sample.era_luminosity is not None}
+    here = {sample.era for sample in samples if sample.era_luminosity is not None}
+    if here and (missing := sorted(known - here)):
+        raise InputError(
+            f"process {process!r} has samples of the eras {', '.join(sorted(here))}, and none of {', '.join(missing)} "
+            f"in {fileset.source}; it would lack the luminosity of {missing[0]}"
+        )
+
+
 def simulated(processes: Sequence[Process], fileset: Fileset, luminosity: float) -> Ingredients:
     """Return what processes are made of that are nothing but simulated samples.
 
@@ -59,6 +70,7 @@ def simulated(processes: Sequence[Process], fileset: Fileset, luminosity: float)
         raise InputError(f"the luminosity must be positive, got {luminosity} /pb")
     found: dict[str, list[Ingredient]] = {}
     for process in processes:
-        samples = map(with_sum_of_files, process.samples(fileset).values())
+        samples = list(map(with_sum_of_files, process.samples(fileset).values()))
+        _check_eras(process.name, samples, fileset)
         found[process.name] = [Ingredient(sample, sample.events_per_weight(luminosity)) for sample in samples]
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from .estimates.contract import Estimate
+
 if TYPE_CHECKING:
     from .fileset import Fileset
     from .sample import Sample
@@ -29,6 +31,9 @@ class Process:
     observed
         Whether its samples are collision data: no part of the prediction, but what is compared with it. They are not
         looked at before the run is told to unblind.
+    estimate
+        How collision data estimate it, where simulation does not: `SameSign` or `FakeRate`. Its samples are then those
+        of the observed processes, and those of the processes that are taken off.
     cross_section_of
         Name of the sample whose cross-section it is normalised to; by default each of its samples has its own. For an
         alternative simulation of a process whose rate is measured, not predicted.
@@ -36,7 +41,7 @@ class Process:
     Raises
     ------
     ValueError
-        When a sample is there twice, or collision data are marked as the signal.
+        When a sample is there twice, or collision data, or what they estimate, are marked as the signal.
 
     Examples
     --------
@@ -58,6 +63,7 @@ class Process:
     observed: bool = False
     color: str | None = None
     cross_section_of: str = ""
+    estimate: Estimate | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "datasets", tuple(self.datasets) or (self.name,))
@@ -65,6 +71,9 @@ class Process:
             raise ValueError(f"process {self.name!r} has the sample {twice[0]!r} twice; its events would count twice")
         if self.observed and self.signal:
             raise ValueError(f"process {self.name!r} is observed, and cannot be the signal that is simulated")
+        if self.estimate is not None and (self.observed or self.signal):
+            what = "observed" if self.observed else "the signal"
+            raise ValueError(f"process {self.name!r} is estimated from data, and cannot be {what} as well")
         object.__setattr__(self, "label", self.label or self.name)
 
     def samples(self, fileset: Fileset) -> dict[str, Sample]:

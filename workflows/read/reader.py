@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import InputError, InputWarning
 from .events import as_records, branches_of
+from .files.friends import Friends
 from .files.tree import CHUNK, BadFile, iterate_tree
 from .layout import NANOAOD, Layout
 from .packing.columns import Columns, Place
@@ -23,8 +24,11 @@ from .trust.identity import Halves, Identities, identity_branches
 from .trust.kinds import Kinds
 from .trust.runs import generated_weights
 from .trust.totals import FileTotals, Totals
+from .weighing import column_weights
 
 HALVES = 2
+# where weights are that no column holds as they are
+DERIVED: Place = ("hepgrad weight", "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Request:
 
     def of(self, sample: Sample) -> tuple[str, ...]:
         """Return the columns that are read of a sample: what was asked for, its weights, what tells its events."""
-        return tuple(dict.fromkeys([*self.columns, *([sample.weight] if sample.weight else []), *sample.reads]))
+        return tuple(dict.fromkeys([*self.columns, *sample.columns()]))
 
     def layout_of(self, sample: Sample) -> Layout:
         """Return how the files of a sample call the columns."""
@@ -83,6 +87,8 @@ class Request:
 
     def weight(self, sample: Sample) -> Place | None:
         """Return where the weights of a sample are, or None when each is 1."""
+        if is_derived(sample):
+            return DERIVED
         return self.layout_of(sample).field(sample.weight) if sample.weight else None
 
 
@@ -144,13 +150,17 @@ class SampleReader:
                 self._files[index] += file_totals(directory, sample, request)
 
             needed, optional = branches_of(request.of(sample), layout)
-            chunks = iterate_tree(
-                file,
-                needed,
-                tree=request.tree,
-                chunk=request.chunk,
-                beside=[*optional, *identity_branches(layout)],
-                about=about,
+            beside = sample.friends[index] if sample.friends else ()
+            friends = Friends.of(file, beside, request.of(sample), tree=request.tree, layout=layout)
+            chunks = friends.beside(
+                iterate_tree(
+                    file,
+                    friends.without(needed),
+                    tree=request.tree,
+                    chunk=request.chunk,
+                    beside=[*optional, *identity_branches(layout)],
+                    about=about,
+                )
             )
             try:
                 for entries in chunks:
@@ -208,7 +218,16 @@ def kept_columns(events: ak.Array, sample: Sample, request: Request) -> Columns:
         events = events[finite_events(events)]
     for keep in sample.keep:
         events = events[keep(events)]
+    if is_derived(sample):
+        weights = column_weights(events, sample, request.layout_of(sample), sample.name)
+        factors = 1.0 if sample.reweight is None else sample.reweight(events)
+        events = ak.with_field(events, weights * factors, DERIVED[0])
     return Columns.of(events if request.skim is None else request.skim(events))
+
+
+def is_derived(sample: Sample) -> bool:
+    """Tell whether the weights of a sample are no column as it is."""
+    return sample.reweight is not None or sample.weight_position is not None
 
 
 def file_totals(directory: Any, sample: Sample, request: Request) -> FileTotals:
@@ -224,32 +243,10 @@ def chunk_totals(events: ak.Array, sample: Sample, request: Request, file: str) 
     Events are those before any skim. Raises `InputError` for weights that are NaN or infinite, or not one number for
     each event.
     """
-    weights = _weights(events, sample, request, file)
-    total = float(len(events)) if weights is None else float(weights.sum(dtype=np.float64))
-    negative = 0 if weights is None else int(np.count_nonzero(weights < 0))
+    weights = column_weights(events, sample, request.layout_of(sample), file)
+    total = float(weights.sum(dtype=np.float64))
+    negative = int(np.count_nonzero(weights < 0))
     return FileTotals(len(events), total, negative, not_finite=not_finite(events))
-
-
-def _weights(events: ak.Array, sample: Sample, request: Request, file: str) -> np.ndarray | None:
-    where = request.weight(sample)
-    if where is None:
-        return None
-    column = events[where if where[1] else where[0]]
-    try:
-        weights = ak.to_numpy(column, allow_missing=False)
-    except (TypeError, ValueError):
-        weights = None
-    if weights is None or weights.ndim != 1 or weights.dtype.kind not in "fiu":
-        raise InputError(
-            f"sample {sample.name!r}: the weights must be one number for each event, and {sample.weight} holds "
-            f'{column.type.content} in {file}; name another column with "weight" in the fileset'
-        )
-    if bad := int(np.count_nonzero(~np.isfinite(weights))):
-        raise InputError(
-            f"sample {sample.name!r}: {bad} of {len(weights)} values of {sample.weight} are NaN or infinite in {file}; "
-            "remove these events or correct their weights"
-        )
-    return weights
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
 import awkward as ak
+import numpy as np
 
 from ..errors import InputError
 from .layout import Layout
@@ -17,6 +19,10 @@ WEIGHT = "genWeight"
 
 # from events to booleans
 Keep: TypeAlias = Callable[[ak.Array], ak.Array]
+# from events to one number for each
+Reweight: TypeAlias = Callable[[ak.Array], np.ndarray]
+# an item of a list of weights
+ITEM = re.compile(r"(.+)\[(\d+)\]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +47,8 @@ class Sample:
         Sum of the weights over *all generated* events, also those that a skim dropped; None when the fileset does
         not say.
     weight
-        The column with the weight of each event; ``""`` where every event counts 1.
+        The column with the weight of each event; ``""`` where every event counts 1. Where it holds a list for each
+        event, one of its items, as in ``"LHEReweightingWeight[3]"``.
     luminosity
         In 1/pb, what the weights stand for already; None for simulation that is normalised to its cross-section.
     shares
@@ -57,6 +64,15 @@ class Sample:
         weights all the same.
     reads
         The columns that these functions look at.
+    reweight
+        A function of the events that are kept, by which their weights are multiplied; none by default. The sums of
+        weights are those without it.
+    friends
+        For each file, files with further columns of the same events, row by row; empty where there are none.
+    era
+        The period of data taking that it is of; "" where the fileset does not say.
+    era_luminosity
+        In 1/pb, what it is normalised to instead of the whole; None where that is the whole.
     layout
         How its files call the columns, where that is not how those of the other samples do.
     """
@@ -75,6 +91,26 @@ class Sample:
     keep: tuple[Keep, ...] = ()
     reads: tuple[str, ...] = ()
     layout: Layout | None = dataclasses.field(default=None, compare=False)
+    reweight: Reweight | None = None
+    friends: tuple[tuple[str, ...], ...] = ()
+    era: str = ""
+    era_luminosity: float | None = None
+
+    @property
+    def weight_column(self) -> str:
+        """The column that holds the weights, or a list of them for each event."""
+        found = ITEM.fullmatch(self.weight)
+        return found[1] if found else self.weight
+
+    @property
+    def weight_position(self) -> int | None:
+        """Which item of the list is the weight; None where there is no list."""
+        found = ITEM.fullmatch(self.weight)
+        return int(found[2]) if found else None
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that are read because of the sample itself."""
+        return (*([self.weight_column] if self.weight else []), *self.reads)
 
     def events_per_weight(self, luminosity: float) -> float:
         """Return the expected number of events per unit of weight.
@@ -84,7 +120,7 @@ class Sample:
         Parameters
         ----------
         luminosity
-            In 1/pb.
+            In 1/pb; that of the era counts instead where there is one.
 
         Raises
         ------
@@ -102,6 +138,7 @@ class Sample:
         >>> data.events_per_weight(luminosity=1000.0)
         1.0
         """
+        luminosity = luminosity if self.era_luminosity is None else self.era_luminosity
         if self.luminosity is not None:
             return luminosity / self._positive(self.luminosity, "lumi_pb", "the luminosity in 1/pb of its weights")
         cross_section = self._positive(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hepgrad.analysis import Result
 
+from ..read.estimates.parts import told
 from ..results.negative import negative_bins
 from ..results.observation import Observation
 from ..workflow import Workflow
@@ -25,4 +26,5 @@ def notes(workflow: Workflow, result: Result, observation: Observation | None) -
     """
     is_blinded = workflow.source is not None and observation is None
     lines = negative_bins(workflow.analysis, result.optimum)
-    return [*([BLINDED] if is_blinded else []), *(f"With the optimised cuts, {line}." for line in lines)]
+    estimated = (f"{line}." for line in told(workflow.processes))
+    return [*([BLINDED] if is_blinded else []), *estimated, *(f"With the optimised cuts, {line}." for line in lines)]

@@ -51,6 +51,7 @@ def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
         "layout": _layout(workflow.layout),
         "layouts": {sample: _layout(layout) for sample, layout in workflow.layouts.items()},
         # a skim may say itself what decides which events it keeps
+        **_eras(workflow),
         "skim": digest(getattr(workflow.skim, "key", None) or description(workflow.skim)),
         "not_finite": workflow.not_finite,
         "split": HALVES if workflow.folds == 1 else FOLDED,
@@ -65,16 +66,28 @@ def _layout(layout: Layout) -> Any:
 
 
 def _process(process: Process, fileset: Fileset) -> dict[str, Any]:
+    estimate = {} if process.estimate is None else {"estimate": description(process.estimate)}
     return {
+        **estimate,
         "signal": process.signal,
         "cross_section_of": process.cross_section_of,
         "datasets": {name: _sample(sample) for name, sample in process.samples(fileset).items()},
     }
 
 
+def _eras(workflow: Workflow) -> dict[str, Any]:
+    return {"eras": description(dict(workflow.eras))} if workflow.eras else {}
+
+
+def _friends(sample: Sample) -> dict[str, Any]:
+    names = [[Path(redacted(friend)).name for friend in each] for each in sample.friends]
+    return {"friends": names} if names else {}
+
+
 def _sample(sample: Sample) -> dict[str, Any]:
     return {
         "files": [Path(redacted(file)).name for file in sample.files],
+        **_friends(sample),
         "xsec_pb": sample.cross_section,
         "sumw_total": sample.sum_of_weights,
         "lumi_pb": sample.luminosity,

@@ -11,8 +11,19 @@ import numpy as np
 import pytest
 
 import hepgrad.ragged as rg
-from hepgrad.analysis import Dataset, Objects
-from hepgrad.workflows import Fileset, InputError, Layout, Process, load, read_events
+from hepgrad.analysis import (
+    Analysis,
+    Channel,
+    CountingModel,
+    Dataset,
+    Hard,
+    Objects,
+    Parameters,
+    Regular,
+    stage,
+)
+from hepgrad.workflows import Era, Fileset, InputError, Layout, Process, Workflow, load, read_events
+from hepgrad.workflows.execution import load_events, located
 from hepgrad.workflows.export.runtime import filling
 from hepgrad.workflows.export.runtime import objects as exported
 from hepgrad.workflows.read import LumiMask
@@ -104,6 +115,108 @@ def test_filesets_as_coffea_writes_them(eras, entry):
     sample = Fileset.load(eras / "coffea.json").with_cross_sections({"new": 1.0})["new"]
     assert sample.files == (str(eras / "new.root"),)
     assert sample.cross_section == 1.0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        # PocketCoffea
+        {"new": {"files": ["new.root"], "metadata": {"sample": "X", "year": "2018", "isMC": "True", "xsec": "2.0"}}},
+        # RDataFrame's specification
+        {"samples": {"new": {"trees": ["Events"], "files": ["new.root"], "metadata": {"xsec": 2.0}}}},
+    ],
+)
+def test_filesets_of_other_frameworks(eras, content):
+    (eras / "other.json").write_text(json.dumps(content))
+    sample = Fileset.load(eras / "other.json")["new"]
+    assert sample.files == (str(eras / "new.root"),)
+    assert sample.cross_section == 2.0
+    assert sample.era in ("2018", "")
+
+
+# periods of data taking, and extensions
+
+
+def with_eras(tiny, folder, **changes):
+    """Signal and background of two years with triggers of other names; each event of a sample counts the same."""
+    content = {}
+    for process in "sb":
+        for year, trigger in (("2017", "HLT_IsoMu27"), ("2018", "HLT_IsoMu24")):
+            name = f"{process}_{year}"
+            tiny.write_tree(folder / f"{name}.root", columns(**{trigger: np.arange(EVENTS) % 3 == 0}))
+            content[name] = {"files": [f"{name}.root"], "nevts_total": EVENTS, "xsec_pb": 3.0, "era": year}
+    for name, entry in changes.items():
+        content[name].update(entry)
+    (folder / "fileset.json").write_text(json.dumps({name: {"nominal": entry} for name, entry in content.items()}))
+    triggers = {"2017": "HLT_IsoMu27", "2018": "HLT_IsoMu24"}
+    return {
+        year: Era(luminosity, Layout(branches={"HLT_muon": triggers[year]}, defaults={"year": int(year)}))
+        for year, luminosity in (("2017", 40.0), ("2018", 60.0))
+    }
+
+
+@stage(reads=("MET_pt", "HLT_muon", "year"))
+def by_year(events, cut):
+    factor = jax.numpy.where(events.year.content == 2018, 0.5, 1.0)
+    return events.select(events.HLT.muon, "trigger").weighted(factor).with_field(met=events.MET.pt)
+
+
+def test_eras_have_luminosities_triggers_and_corrections_of_their_own(tiny, tmp_path):
+    eras = with_eras(tiny, tmp_path)
+    workflow = Workflow(
+        name="eras",
+        title="eras",
+        analysis=Analysis([by_year], [Channel("met", "met", Regular(2, 0, 20))], CountingModel(["s"], 0.1)),
+        parameters=Parameters(),
+        processes=[Process(p, datasets=[f"{p}_2017", f"{p}_2018"], signal=p == "s") for p in "sb"],
+        luminosity=100.0,
+        data=tmp_path,
+        eras=eras,
+    )
+    found, fileset = located(workflow)
+    events = load_events(found, fileset)
+    for half in (events.train, events.held_out):
+        assert np.asarray(half.weight).sum() == pytest.approx(2 * 3.0 * (40 + 60), rel=1e-6)
+        counts = found.analysis.histograms(half, found.parameters, Hard())["met"]
+        # a third of the events fires the trigger, and those of 2018 count half
+        np.testing.assert_allclose(np.asarray(counts.sumw).sum(axis=-1), 3.0 * (40 + 60 * 0.5) / 3, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"its eras have 100/pb together, and its luminosity is 101/pb"):
+        dataclasses.replace(workflow, luminosity=101.0)
+    missing = dataclasses.replace(workflow, processes=[Process("s", datasets=["s_2017"], signal=True)])
+    with pytest.raises(InputError, match=r"samples of the eras 2017, and none of 2018 .* luminosity of 2018"):
+        missing.ingredients(fileset)
+    with_eras(tiny, tmp_path, s_2017={"era": "2016"})
+    with pytest.raises(InputError, match=r"sample 's_2017' is of the era '2016', and the workflow has the eras '2017'"):
+        located(workflow)
+    with pytest.raises(ValueError, match="luminosity of an era must be positive"):
+        Era(0.0)
+
+
+def test_an_extension_is_added_to_its_sample(tiny, tmp_path):
+    for name in ("a", "ext"):
+        tiny.write_tree(tmp_path / f"{name}.root", columns())
+    entry = {"files": ["a.root"], "nevts_total": 12, "xsec_pb": 4.0}
+
+    def fileset(**changes):
+        extension = {"files": ["ext.root"], "nevts_total": 20, "extends": "a", **changes}
+        (tmp_path / "fileset.json").write_text(json.dumps({"a": {"nominal": entry}, "b": {"nominal": extension}}))
+        return Fileset.load(tmp_path)
+
+    sample = fileset()["a"]
+    assert sample.files == tuple(str(tmp_path / f"{name}.root") for name in ("a", "ext"))
+    assert sample.events_per_weight(8.0) == pytest.approx(4.0 * 8.0 / 32)
+    assert list(fileset().samples) == ["a"]
+    split = load(fileset(), [Process("a")], ["MET_pt"], luminosity=8.0)
+    assert np.asarray(split.train.weight).sum() == pytest.approx(4.0 * 8.0 * 24 / 32)
+    for changes, message in (
+        ({"extends": "c"}, "sample 'b' extends 'c', which is not there"),
+        ({"extends": ["a"]}, r"extends must be a name, got \['a'\]"),
+        ({"xsec_pb": 5.0}, r"'b' extends 'a', which has 4.0 pb, and it has 5.0 pb"),
+        ({"nevts_total": None, "sumw_total": 3.0}, "both need the same key: sumw_total, or nevts_total"),
+        ({"files": ["a.root"]}, "which would|events would count twice"),
+    ):
+        with pytest.raises(InputError, match=message):
+            fileset(**changes)
 
 
 # certified data

@@ -11,7 +11,7 @@ import pytest
 
 from hepgrad.analysis import Anneal, CountingModel
 from hepgrad.analysis.optimisation import differences
-from hepgrad.workflows import FLAT, Fileset, Layout, Process, Sample
+from hepgrad.workflows import FLAT, Era, Fileset, Layout, Process, Sample
 from hepgrad.workflows.read import LumiMask
 from hepgrad.workflows.settings.deciding import settings
 
@@ -63,6 +63,7 @@ def test_every_field_of_a_workflow(workflow, fileset):
     changes = {
         **CHANGES,
         "analysis": dataclasses.replace(workflow.analysis, model=CountingModel(["signal"], 0.2)),
+        "eras": {"all": Era(workflow.luminosity)},
         "parameters": workflow.parameters.replace(met=30.0),
         "processes": [*workflow.processes, Process("more", datasets=("other",))],
     }

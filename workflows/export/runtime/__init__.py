@@ -8,9 +8,10 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from ...read.estimates import loose_leptons
 from . import elsewhere, filling, folds, formulas, functions, objects, systems
 
-PARTS = (formulas, objects, systems, functions, folds, filling, elsewhere)
+PARTS = (formulas, objects, systems, functions, folds, loose_leptons, filling, elsewhere)
 
 
 def is_known(name: str) -> bool:

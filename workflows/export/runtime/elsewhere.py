@@ -10,42 +10,67 @@ import hist
 import numpy as np
 import uproot
 
-from .filling import fill_channels, first_axis, read_process, selections
+from .filling import (
+    _collection,
+    _scaled,
+    _single,
+    fill_channels,
+    first_axis,
+    read_process,
+    selections,
+    weigh,
+    weight_column,
+)
 
 # newer versions of coffea read columns when they are asked for
 materialised = getattr(ak, "materialize", ak.Array)
 
 
-def plain_columns(events, columns, separator="_"):
+def plain_columns(events, columns, *, separator="_", renamed=(), factors=(), defaults=(), double=False, **others):
     """Return the columns of NanoEvents as plain records, without what coffea's own classes add to them."""
+    renamed, factors, defaults = dict(renamed), dict(factors), dict(defaults)
     groups = {}
     for column in columns:
-        collection, _, field = column.partition(separator)
-        values = events[collection][field] if field else events[collection]
-        groups.setdefault(collection, {})[field] = ak.without_parameters(materialised(values))
-    fields = {}
-    for name, members in groups.items():
-        ragged = any(values.ndim > 1 for values in members.values())
-        fields[name] = members[""] if set(members) == {""} else ak.zip(members, depth_limit=2 if ragged else 1)
+        collection, _, field = column.partition(separator) if separator else (column, "", "")
+        members, missing = groups.setdefault(collection, ({}, {}))
+        values = nano_column(events, renamed.get(column, column))
+        if values is None and column in defaults:
+            missing[field] = defaults[column]
+        elif values is None:
+            raise KeyError(f"the events that coffea read have no column {renamed.get(column, column)}")
+        else:
+            scaled = _scaled(ak.without_parameters(materialised(values)), factors.get(column, 1))
+            members[field] = scaled if double else _single(scaled)
+    fields = {name: _collection(members, missing, len(events)) for name, (members, missing) in groups.items()}
     return ak.zip(fields, depth_limit=1)
 
 
-def fill_nanoevents(events, sample, *, stages, cut, channels, processes, columns):
+def nano_column(events, branch):
+    """Return what coffea made of a branch; None where there is none. Counters are those of their collections."""
+    collection, _, field = branch.partition("_")
+    if branch in events.fields:
+        return events[branch]
+    if collection in events.fields and field in events[collection].fields:
+        return events[collection][field]
+    counted = branch[1:] if branch.startswith("n") else ""
+    return ak.num(events[counted]) if counted in events.fields else None
+
+
+def fill_nanoevents(events, sample, *, stages, cut, channels, processes, columns, reading):
     """Return a `hist.Hist` by channel and process, of events of one sample as coffea reads them."""
     filled = {}
     for process, ingredients in processes.items():
-        for name, factor, weight, keep in ingredients:
+        for name, factor, weight, keep, *factors in ingredients:
             if name != sample:
                 continue
-            needed = plain_columns(events, dict.fromkeys([*columns, *([weight] if weight else [])]))
-            for passes in keep:
-                needed = needed[passes(needed)]
-            counts = factor * (ak.to_numpy(needed[weight]) if weight else np.ones(len(needed)))
+            how = reading.get("", {}) | reading.get(sample, {})
+            wanted = dict.fromkeys([*columns, *([weight_column(weight)[0]] if weight else [])])
+            needed, counts = weigh(plain_columns(events, wanted, **how), weight, keep, factors, how["separator"])
             here = {}
             for channel, (_, axis, _) in channels.items():
                 empty = hist.Hist(first_axis(axis), storage=hist.storage.Weight())
                 here[channel] = filled.setdefault(f"{channel}/{process}", empty)
-            fill_channels(here, needed, counts, stages, cut, channels)
+            fill_channels(here, needed, factor * counts, stages, cut, channels)
     return filled
 
 

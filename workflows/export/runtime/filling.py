@@ -40,25 +40,39 @@ def _collection(members, defaults, events):
     return ak.zip(members, depth_limit=1 if lists is None else 2)
 
 
-def read_events(path, columns, *, tree, separator="_", renamed=(), factors=(), defaults=(), double=False):
-    """Read columns of one file; ``Jet_pt`` becomes ``events.Jet.pt``."""
+def read_friend(path, tree):
+    """Return the columns of a file that has further ones of the same events, row by row."""
+    suffix = Path(path).suffix
+    if suffix == ".root":
+        with uproot.open(path) as file:
+            rows = file[tree if tree in file else file.keys()[0]].arrays()
+    else:
+        rows = ak.from_parquet(path) if suffix == ".parquet" else np.load(path)
+    names = getattr(rows, "files", None) or getattr(rows, "fields", None) or rows.dtype.names
+    return {name: ak.drop_none(ak.Array(rows[name]), axis=0) for name in names}
+
+
+def read_events(path, columns, *, tree, separator="_", renamed=(), factors=(), defaults=(), double=False, friends=()):
+    """Read columns of one file and its friends; ``Jet_pt`` becomes ``events.Jet.pt``."""
     renamed, factors, defaults = dict(renamed), dict(factors), dict(defaults)
-    branches = {column: renamed.get(column, column) for column in columns}
+    beside = {name: values for friend in friends for name, values in read_friend(friend, tree).items()}
+    branches = {column: column if column in beside else renamed.get(column, column) for column in columns}
     with uproot.open(path) as file:
         there = set(file[tree].keys())
         wanted = [branch for column, branch in branches.items() if branch in there or column not in defaults]
-        flat = file[tree].arrays(list(dict.fromkeys(wanted)))
+        flat = file[tree].arrays([branch for branch in dict.fromkeys(wanted) if branch not in beside])
+        events = file[tree].num_entries
     groups = {}
     for column, branch in branches.items():
         collection, _, field = column.partition(separator) if separator else (column, "", "")
         members, missing = groups.setdefault(collection, ({}, {}))
-        if branch not in flat.fields:
+        if branch not in flat.fields and branch not in beside:
             missing[field] = defaults[column]
             continue
-        values = _scaled(flat[branch], factors.get(column, 1))
+        values = _scaled(beside[branch] if branch in beside else flat[branch], factors.get(column, 1))
         # in the precision in which the cuts were tuned
         members[field] = values if double else _single(values)
-    fields = {name: _collection(members, missing, len(flat)) for name, (members, missing) in groups.items()}
+    fields = {name: _collection(members, missing, events) for name, (members, missing) in groups.items()}
     return ak.zip(fields, depth_limit=1)
 
 
@@ -90,21 +104,38 @@ def find_files(where, files):
 
 def read_process(where, ingredients, columns, part, files, reading):
     """Yield the events of each sample of a process and what they count for; a part stands for all of them."""
-    for sample, factor, weight, keep in ingredients:
-        wanted = [*columns, *([weight] if weight and weight not in columns else [])]
+    for sample, factor, weight, keep, *factors in ingredients:
+        wanted = list(dict.fromkeys([*columns, *([weight_column(weight)[0]] if weight else [])]))
         how = {"tree": "Events"} | reading.get("", {}) | reading.get(sample, {})
-        events = ak.concatenate([read_events(path, wanted, **how) for path in find_files(where, files[sample])])
+        beside = how.pop("friends", None) or [[]] * len(files[sample])
+        paths = zip(find_files(where, files[sample]), beside, strict=True)
+        pieces = [read_events(path, wanted, friends=find_files(where, friends), **how) for path, friends in paths]
+        events = ak.concatenate(pieces)
         taken = events[part]
-        counts = factor * len(events) / max(len(taken), 1) * _weights(taken, weight, how.get("separator", "_"))
-        kept = np.all([np.ones(len(taken), bool), *(ak.to_numpy(passes(taken)) for passes in keep)], axis=0)
-        yield taken[kept], counts[kept]
+        whole = factor * len(events) / max(len(taken), 1)
+        kept, counts = weigh(taken, weight, keep, factors, how.get("separator", "_"))
+        yield kept, whole * counts
 
 
-def _weights(events, column, separator):
-    collection, _, field = column.partition(separator) if column and separator else (column, "", "")
-    if not collection:
-        return np.ones(len(events))
-    return ak.to_numpy(events[collection, field] if field else events[collection])
+def weigh(events, weight, keep, factors, separator="_"):
+    """Return the events that are kept, and what each of them counts for."""
+    for passes in keep:
+        events = events[passes(events)]
+    counts = np.ones(len(events))
+    if weight:
+        name, position = weight_column(weight)
+        collection, _, field = name.partition(separator) if separator else (name, "", "")
+        values = events[collection, field] if field else events[collection]
+        counts = ak.to_numpy(values if position is None else values[:, position])
+    for of_events in factors:
+        counts = counts * of_events(events)
+    return events, counts
+
+
+def weight_column(weight):
+    """Return the column of weights, and which item of its lists they are: ``"LHEScaleWeight[4]"``."""
+    column, bracket, position = weight.partition("[")
+    return column, int(position.rstrip("]")) if bracket else None
 
 
 def fill_channels(histograms, columns, weight, stages, cut, channels):

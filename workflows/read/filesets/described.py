@@ -17,8 +17,10 @@ NOMINAL = "nominal"
 SEPARATOR = ":"
 
 NUMBERS = ("xsec_pb", "sumw_total", "nevts_total", "lumi_pb")
-OF_SAMPLE = ("files", *NUMBERS, "weight", "lumi_mask")
-OF_FILE = ("path", "sumw", "nevts")
+OF_SAMPLE = ("files", *NUMBERS, "weight", "lumi_mask", "friends", "era", "extends")
+OF_FILE = ("path", "sumw", "nevts", "friends")
+# in a friend of a sample, what stands for the name of each file without its suffix
+STEM = "{file}"
 # what describes a sample and is not used; keys that begin with an underscore are anybody's own
 NOTES = (
     *("comment", "description", "metadata", "seed", "nevts_generated"),
@@ -63,6 +65,8 @@ def described_sample(name: str, entry: Any, source: Any) -> Sample:
     parts = {key: _parts(described, paths, key, name, source) for key in ("sumw", "nevts")}
     for key, whole in (("sumw", "sumw_total"), ("nevts", "nevts_total")):
         _check_sum(parts[key], key, numbers[whole], whole, where)
+    _text(entry, "extends", where)
+    friends = _friends(entry, described, paths, where, source)
     mask = _mask(entry.get("lumi_mask"), numbers["lumi_pb"], where, source)
     complete = (known for key in (share, "nevts") if (known := _all(parts[key])) is not None)
     return Sample(
@@ -79,28 +83,50 @@ def described_sample(name: str, entry: Any, source: Any) -> Sample:
         file_weights=parts["sumw"],
         keep=() if mask is None else (mask,),
         reads=() if mask is None else LumiMask.READS,
+        friends=friends,
+        era=_text(entry, "era", where),
     )
 
 
-def as_described(entry: Any) -> Any:
-    """Return an entry as `described_sample` takes it, also where it is written as coffea writes it.
+def _text(entry: Mapping[str, Any], key: str, where: str) -> str:
+    value = entry.get(key, "")
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise InputError(f"{where}: {key} must be a name, got {value!r}")
+    return str(value)
 
-    There an entry is a list of files, or an object whose ``files`` are the keys of an object, with what is known of
-    them under ``metadata``: of this what has our own keys is taken, such as ``xsec_pb``.
 
-    Examples
-    --------
-    >>> from hepgrad.workflows.read.filesets.described import as_described
-    >>> as_described({"files": {"a.root": "Events"}, "metadata": {"xsec_pb": 2.0, "year": 2018}})
-    {'nominal': {'xsec_pb': 2.0, 'files': ['a.root']}}
-    """
-    if isinstance(entry, list):
-        return {NOMINAL: {"files": entry}}
-    if not (isinstance(entry, dict) and isinstance(entry.get("files"), dict) and NOMINAL not in entry):
-        return entry
-    metadata = entry.get("metadata")
-    known = {key: metadata[key] for key in OF_SAMPLE if key in metadata} if isinstance(metadata, dict) else {}
-    return {NOMINAL: {**known, "files": list(entry["files"])}}
+def _friends(
+    entry: Mapping[str, Any],
+    described: Sequence[Mapping[str, Any]],
+    paths: Sequence[Sequence[str]],
+    where: str,
+    source: Any,
+) -> tuple[tuple[str, ...], ...]:
+    """Return the friends of each file: those of its own entry, and those of the sample, which say its name."""
+
+    def listed(told: Any, of: str) -> list[str]:
+        friends = [told] if isinstance(told, str) else [] if told is None else told
+        if not isinstance(friends, list) or not all(isinstance(friend, str) and friend for friend in friends):
+            raise InputError(f"{of}: friends are paths of files, got {told!r}")
+        return friends
+
+    of_all = listed(entry.get("friends"), where)
+    several = sum(map(len, paths)) > 1
+    if several and (same := [friend for friend in of_all if STEM not in friend]):
+        raise InputError(
+            f"{where}: the friend {same[0]!r} cannot be that of all files; write {STEM} for the name of each, as in "
+            f'"scores/{STEM}.parquet"'
+        )
+    found = []
+    for file, each in zip(described, paths, strict=True):
+        own = listed(file.get("friends"), f"{where}, file {file['path']!r}")
+        if own and len(each) > 1:
+            raise InputError(f"{where}: {file['path']!r} stands for several files, and friends are those of one")
+        for path in each:
+            stem = path.rpartition("/")[2].removesuffix(".root")
+            friends = (*own, *(friend.replace(STEM, stem) for friend in of_all))
+            found.append(tuple(_resolve(friend, source.parent) for friend in friends))
+    return tuple(found) if any(found) else ()
 
 
 def _mask(path: Any, luminosity: float | None, where: str, source: Any) -> LumiMask | None:

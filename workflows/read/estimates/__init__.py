@@ -1,0 +1,13 @@
+"""Backgrounds that collision data estimate: which events they are made of, and what each of these counts for."""
+
+from __future__ import annotations
+
+from .contract import Estimate
+from .fake_rate import FakeRate
+from .same_sign import SameSign
+
+__all__ = ["Estimate", "FakeRate", "SameSign"]
+
+
+def __dir__() -> list[str]:
+    return __all__

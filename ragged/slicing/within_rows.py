@@ -137,8 +137,9 @@ def _slice_each(array: RaggedArray, part: slice) -> RaggedArray:
     if known is not None and ids is not None and places is not None:
         index: Any = (known[:-1] + start).astype(np.int32).take(ids) + np.int32(step) * places
     else:
-        first = array.offsets[:-1] + start
-        index = repeat_rows(first, rows) + step * rows.content
+        # where a row would begin if its items were counted from the beginning of the buffer
+        first = array.offsets[:-1] + start - step * rows.offsets[:-1]
+        index = repeat_rows(first, rows) + step * jnp.arange(rows.capacity, dtype=jnp.int32)
     content = take(array.content, index, valid=rows.valid, repeats=1, operation="x[:, a:b:s]")
     return dataclasses.replace(rows, content=content, length=array.length)
 

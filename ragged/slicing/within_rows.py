@@ -11,7 +11,9 @@ import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, content_length, content_of
 from ..errors import concrete
+from ..flat import FlatArray
 from ..functions.applying import repeat_rows
+from ..rows import rows_of
 from .gather import constant, rows_from_counts, take
 from .integers import known_all, wrap_index
 from .row_slices import slice_bounds, slice_limit
@@ -66,6 +68,15 @@ def regular(rows: int, width: int, live: Any, content: Content | None = None) ->
     real = jnp.where(ids < live, ids, rows)
     offsets = jnp.minimum(bounds, live) * width
     return RaggedArray(offsets, real, real if content is None else content, live, width, False)
+
+
+def as_lists(x: Any) -> Any:
+    """Return rows of a regular dimension, such as ``keepdims=True`` leaves, as lists; anything else unchanged."""
+    if not isinstance(x, FlatArray) or x.ndim < 2:
+        return x
+    rows, content = rows_of(x), x.content
+    items = FlatArray(content.reshape(-1, *content.shape[2:]))
+    return regular(rows.count, content.shape[1], rows.length, content_of(as_lists(items)))
 
 
 def pick(array: RaggedArray, rows: Any, places: Any, *, live: Any = None) -> Content:

@@ -27,7 +27,7 @@ from .errors import CapacityError, concrete
 from .flat import FlatArray
 from .operators import owner
 from .record import Record
-from .resize import fit, settle
+from .resize import fit
 
 # capacity and longest row of one list level
 Room: TypeAlias = tuple[int | None, int | None]
@@ -258,12 +258,12 @@ def to_awkward(array: Any) -> ak.Array:
         if np.ndim(array) == 0:
             return _known(jnp.asarray(array))[()]
         array = FlatArray(jnp.asarray(array))
-    if array.length is not None:
-        _known(array.length)
-    array = settle(array)
     if _is_single(array):
         return _record(array)
-    return ak.Array(_to_layout(content_of(array), content_length(array)))
+    content = content_of(array)
+    # NumPy cuts off the rows that are not real: for JAX each number of them would be a program to compile
+    rows = content_length(content) if array.length is None else int(_known(array.length))
+    return ak.Array(_to_layout(content, rows))
 
 
 def _is_single(array: Any) -> bool:

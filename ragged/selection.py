@@ -100,7 +100,7 @@ def _by_slice(rows: Rows, part: slice) -> Selection:
 
 def _by_mask(rows: Rows, mask: Any) -> Selection:
     given = rows_of(mask)
-    if given.count != rows.count and None in (given.length, rows.length):
+    if given.count != rows.count and given.length is None and rows.length is None:
         raise StructureError(f"x[mask]: the mask has {given.count} rows, the array has {rows.count}")
     # what the same mask has selected before it selects again, so that the rows are known to be the same
     kept = mask.__dict__.setdefault("_selections", []) if isinstance(mask, FlatArray) else []

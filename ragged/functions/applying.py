@@ -84,10 +84,16 @@ def apply(function: Callable[..., Any], *arrays: Any, operation: str | None = No
         _refuse_other_rows(arrays, name)
     else:
         rows, contents = _selected(function, arrays, name)
-    result = function(*(guard(x, rows.valid) for x in contents))
+    result = function(*_guarded(contents, rows.valid))
     if isinstance(result, tuple | list):
         return tuple(with_length(part, rows.length) for part in result)
     return with_length(result, rows.length)
+
+
+def _guarded(contents: Sequence[Any], valid: jax.Array | None) -> list[Any]:
+    """Return arrays through whose unused end no derivative flows."""
+    axes = max((np.ndim(x) for x in contents), default=0)
+    return [guard(x, valid, max(axes, 1)) for x in contents]
 
 
 def _refuse_other_rows(arrays: Sequence[Any], operation: str) -> None:
@@ -131,7 +137,7 @@ def _apply(function: Callable[..., Any], arrays: Sequence[Any], valid: jax.Array
         # one value for each item, also where the items of another array have axes of their own
         axes = max(np.ndim(x) for x in arrays)
         arrays = [x.reshape(x.shape + (1,) * (axes - x.ndim)) if 0 < np.ndim(x) < axes else x for x in arrays]
-        return function(*(guard(x, valid) for x in arrays))
+        return function(*_guarded(arrays, valid))
     first, contents = align(arrays, operation=operation)
     result = _apply(function, contents, first.valid, operation)
     if isinstance(result, tuple | list):

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from ..array import RaggedArray, RecordArray, content_of, with_length
+from ..flat import FlatArray
 from ..resize import settle
 from ..rows import Rows, common_rows, cut, has_rows, is_per_row, rows_of
-from .applying import align
+from ..slicing.within_rows import as_lists
+from .applying import align, apply
 
 
 def _descend(arrays: Sequence[Any], combine: Callable[[Sequence[Any]], Any], depth: int | None, operation: str) -> Any:
@@ -28,6 +31,12 @@ def _descend(arrays: Sequence[Any], combine: Callable[[Sequence[Any]], Any], dep
     if isinstance(inner, list):
         return [lists.with_content(content_of(part)) for part in inner]
     return lists.with_content(content_of(inner))
+
+
+def _are_regular(arrays: Sequence[Any]) -> bool:
+    """Return whether arrays, none of them ragged, have more than one axis, such as ``keepdims=True`` leaves."""
+    lists = any(isinstance(x, RaggedArray | RecordArray) for x in arrays)
+    return not lists and any(np.ndim(content_of(x)) > 1 for x in arrays)
 
 
 def _repeated(x: Any, rows: Rows) -> Any:
@@ -69,6 +78,9 @@ def broadcast_arrays(*arrays: Any, depth_limit: int | None = None) -> list[Any]:
     >>> event
     <RaggedArray [[10.0, 10.0], [], [30.0]] type='3 * var * float32'>
     """
+    if depth_limit != 1 and _are_regular(arrays):
+        # as NumPy does
+        return list(apply(lambda *each: tuple(jnp.broadcast_arrays(*each)), *arrays, operation="broadcast_arrays"))
     depth = None if depth_limit is None else depth_limit - 1
     result = _descend(arrays, list, depth, "broadcast_arrays")
     assert isinstance(result, list)
@@ -115,4 +127,7 @@ def zip(arrays: Mapping[str, Any] | Sequence[Any], *, depth_limit: int | None = 
     def record(columns: Sequence[Any]) -> RecordArray:
         return RecordArray(dict(builtins.zip(names, columns, strict=True)))
 
-    return _descend(list(arrays.values()), record, depth, "zip")
+    given = list(arrays.values())
+    if depth != 0 and _are_regular(given):
+        given = [as_lists(x if isinstance(x, FlatArray) else with_length(jnp.asarray(x), None)) for x in given]
+    return _descend(given, record, depth, "zip")

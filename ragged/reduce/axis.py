@@ -91,7 +91,8 @@ def with_numbers(x: Any, values: jax.Array) -> Any:
     """
     if isinstance(x, RaggedArray):
         return x.with_content(with_numbers(x.content, values))
-    return with_length(values, x.length if isinstance(x, FlatArray) else None)
+    # a regular dimension of one item, such as ``keepdims=True`` leaves, is one of the structure
+    return with_length(values.reshape(np.shape(content_of(x))), x.length if isinstance(x, FlatArray) else None)
 
 
 def _numbers(x: Content, valid: jax.Array | None) -> tuple[jax.Array, jax.Array | None]:

@@ -11,7 +11,9 @@ import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, content_length, content_of
 from ..errors import concrete
+from ..flat import FlatArray
 from ..functions.applying import repeat_rows
+from ..rows import rows_of
 from .gather import constant, rows_from_counts, take
 from .integers import known_all, wrap_index
 from .row_slices import slice_bounds, slice_limit
@@ -66,6 +68,15 @@ def regular(rows: int, width: int, live: Any, content: Content | None = None) ->
     real = jnp.where(ids < live, ids, rows)
     offsets = jnp.minimum(bounds, live) * width
     return RaggedArray(offsets, real, real if content is None else content, live, width, False)
+
+
+def as_lists(x: Any) -> Any:
+    """Return rows of a regular dimension, such as ``keepdims=True`` leaves, as lists; anything else unchanged."""
+    if not isinstance(x, FlatArray) or x.ndim < 2:
+        return x
+    rows, content = rows_of(x), x.content
+    items = FlatArray(content.reshape(-1, *content.shape[2:]))
+    return regular(rows.count, content.shape[1], rows.length, content_of(as_lists(items)))
 
 
 def pick(array: RaggedArray, rows: Any, places: Any, *, live: Any = None) -> Content:
@@ -137,8 +148,9 @@ def _slice_each(array: RaggedArray, part: slice) -> RaggedArray:
     if known is not None and ids is not None and places is not None:
         index: Any = (known[:-1] + start).astype(np.int32).take(ids) + np.int32(step) * places
     else:
-        first = array.offsets[:-1] + start
-        index = repeat_rows(first, rows) + step * rows.content
+        # where a row would begin if its items were counted from the beginning of the buffer
+        first = array.offsets[:-1] + start - step * rows.offsets[:-1]
+        index = repeat_rows(first, rows) + step * jnp.arange(rows.capacity, dtype=jnp.int32)
     content = take(array.content, index, valid=rows.valid, repeats=1, operation="x[:, a:b:s]")
     return dataclasses.replace(rows, content=content, length=array.length)
 

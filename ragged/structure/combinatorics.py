@@ -19,6 +19,7 @@ from ..errors import StructureError, concrete
 from ..functions.applying import align
 from ..resize import settle
 from ..rows import common_rows, cut, rows_of
+from ..slicing.within_rows import as_lists
 from .tuples import Room, Tuples, at, structure
 
 
@@ -187,7 +188,7 @@ def _combinations(
     names = [str(i) for i in range(n)] if fields is None else list(fields)
     if len(names) != n:
         raise ValueError(f"{operation}: fields={names} must name {n} places")
-    x = settle(x)
+    x = as_lists(settle(x))
     level = _level(x, axis, operation)
     if level == 0:
         return _single(_combinations(_one_row(x), n, replacement, 1, names, capacity, operation))
@@ -247,7 +248,7 @@ def _cartesian(
     operation: str,
 ) -> Any:
     named = dict(arrays) if isinstance(arrays, Mapping) else {str(i): x for i, x in enumerate(arrays)}
-    names, parts = list(named), [settle(x) for x in named.values()]
+    names, parts = list(named), [as_lists(settle(x)) for x in named.values()]
     if not parts:
         raise ValueError(f"{operation}: needs at least one array")
     levels = {_level(x, axis, operation) for x in parts}

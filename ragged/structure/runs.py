@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from ..array import RaggedArray
 from ..probability.rowwise import on_rows
 from ..slicing.ragged_indices import by_ragged
+from ..slicing.within_rows import as_lists
 from .lists import flatten, num, unflatten
 
 
@@ -39,6 +40,7 @@ def run_lengths(array: Any) -> Any:
     >>> rg.run_lengths(rg.from_lists([[1, 1, 2], [], [2, 2, 2]]))
     <RaggedArray [[2, 1], [], [3]] type='3 * var * int32'>
     """
+    array = as_lists(array)
     if not isinstance(array, RaggedArray) and hasattr(array, "ndim"):
         return flatten(run_lengths(unflatten(array, num(array, axis=0)[None])))
     return on_rows(_lengths, array, "run_lengths")

@@ -80,7 +80,7 @@ def one_of_many(library: object, arrays: dict, how: dict) -> dict:
 WAYS = (rows_selected, records_selected, items_selected, sliced, flattened, one_of_many)
 
 # what is done with a result ``v``, of any kind, when it is there
-AFTERWARDS = {
+FOLLOWING = {
     "mean": lambda ak, v: ak.mean(v),
     "min": lambda ak, v: ak.min(v),
     "max": lambda ak, v: ak.max(v),
@@ -94,3 +94,20 @@ AFTERWARDS = {
     "mask": lambda ak, v: v[ak.local_index(v, axis=0) != 1],
     "slice": lambda ak, v: v[1::2],
 }
+
+# and with arrays that have the rows there were before: Awkward refuses unless as many are left
+FOLLOWING_WITH_FORMER_ROWS = {
+    "broadcast with the former rows": lambda ak, v, keep: v + ak.local_index(keep, axis=0),
+    "where among the former rows": lambda ak, v, keep: ak.where(keep, v, v),
+    "mask of the former rows": lambda ak, v, keep: v[keep],
+    "zip with the former rows": lambda ak, v, keep: ak.zip({"v": v, "former": keep}, depth_limit=1),
+    "last of the former rows": lambda ak, v, keep: v[len(keep) - 1],
+}
+AFTERWARDS = (*FOLLOWING, *FOLLOWING_WITH_FORMER_ROWS)
+
+
+def afterwards(name: str, library: object, value: object, how: dict) -> object:
+    """Do what goes by this name with a result, or a part of one."""
+    if name in FOLLOWING:
+        return FOLLOWING[name](library, value)
+    return FOLLOWING_WITH_FORMER_ROWS[name](library, value, how["keep"])

@@ -253,6 +253,8 @@ REDUCERS = [
         x / ak.sum(p, axis=1)
         x - ak.max(x, axis=1, keepdims=True)
         x / ak.sum(p, axis=1, keepdims=True)
+        ak.sum(p, axis=1, keepdims=True) * s
+        ak.max(x, axis=1, keepdims=True) - 1.5
         d * ak.sum(d, axis=2)
         d - ak.max(d, axis=-1, keepdims=True)
         """,
@@ -526,6 +528,7 @@ STRUCTURE = [
         ak.broadcast_arrays(x, w)
         ak.broadcast_arrays(x, y)
         ak.broadcast_arrays(d, x)
+        ak.broadcast_arrays(ak.sum(x, axis=1, keepdims=True), s)
         ak.singletons(ak.firsts(x, fill_value=0.0))
         ak.where(x > 0, x, y)
         ak.where(x > 0, x, 0.0)
@@ -547,6 +550,8 @@ STRUCTURE = [
         ak.zip({"a": x, "b": y}).a
         ak.zip({"a": x, "b": y})
         ak.zip({"a": x, "b": w})
+        ak.zip({"a": ak.sum(x, axis=1, keepdims=True), "b": w})
+        ak.zip({"a": ak.sum(x, axis=1, keepdims=True), "b": y})
         ak.unzip(r)
         ak.with_field(r, x, "extra")
         ak.with_field(r, r.pt * 2, "pt")
@@ -634,6 +639,7 @@ COMBINATIONS = [
         ak.cartesian({"a": x, "b": z}).a * ak.cartesian({"a": x, "b": z}).b
         ak.cartesian({"a": x, "b": y, "c": z})
         ak.cartesian({"a": r, "b": z}).a.pt
+        ak.cartesian({"a": ak.sum(x, axis=1, keepdims=True), "b": z})
         ak.cartesian({"a": x, "b": z}, nested=True)
         ak.cartesian({"a": x, "b": z}, nested=True).b
         (lambda c: ak.min(abs(c.a - c.b), axis=-1))(ak.cartesian({"a": x, "b": z}, nested=True))

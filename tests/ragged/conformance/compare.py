@@ -21,6 +21,8 @@ def leaves(result: object) -> list[np.ndarray]:
     """Return the flat buffers of an Awkward array, without the unreachable parts, in the order of its type."""
     if isinstance(result, tuple | list):
         return [leaf for part in result for leaf in leaves(part)]
+    if isinstance(result, ak.Record):
+        return [leaf for name in result.fields for leaf in leaves(result[name])]
     if not isinstance(result, ak.Array):
         return [np.asarray(result)]
 

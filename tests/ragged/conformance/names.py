@@ -96,6 +96,7 @@ NAMES: list[Case] = [
         ak.run_lengths(i)
         ak.run_lengths(i // 4)
         ak.run_lengths(m)
+        ak.run_lengths(ak.sum(i, axis=1, keepdims=True))
         ak.run_lengths(d > 0)
         ak.array_equal(x, x)
         ak.array_equal(x, y)

@@ -156,3 +156,10 @@ def test_errors():
         rg.cumsum(rg.from_lists([[{"pt": 1.0}]]))
     with pytest.raises(TypeError, match="top_k: needs a ragged array"):
         rg.top_k(jnp.ones(3), 2, fill_value=0)
+
+
+@pytest.mark.parametrize("function", [rg.softmax, rg.cumsum, rg.cumprod, rg.exclusive_cumprod, rg.exclusive_prod])
+def test_what_keepdims_leaves_keeps_its_axis(function):
+    """A regular dimension of one item is a list of one item, also in what goes item by item."""
+    largest = rg.max(rg.from_lists([[3.0, 1.0], [2.0], [4.0, 5.0]]), axis=1, keepdims=True)
+    assert rg.to_list(function(largest)) == rg.to_list(function(rg.from_lists([[3.0], [2.0], [5.0]])))

@@ -1,4 +1,4 @@
-"""Plots of a fit: pulls and impacts, correlations, scan, CLs with its bands, yields before and after."""
+"""Plots of a fit: pulls and impacts, correlations, scan, CLs with its bands, goodness, yields before and after."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import mplhep
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import chi2
 
 from hepgrad.analysis.statistics.inference import Impacts
-from hepgrad.analysis.statistics.measurement import Scan
+from hepgrad.analysis.statistics.measurement import GoodnessOfFit, Scan, ToyGoodness
 
 from ..reporting.style import BACKGROUND_COLORS, SIGNAL_COLORS, Plot, new_figure
 from .result import FitNumbers, Limit
@@ -37,6 +38,8 @@ def plots(result: FitNumbers) -> Iterator[Plot]:
         yield Plot("scan", "Profile likelihood.", lambda: plot_scan(curve))
     if (limit := result.limit) is not None:
         yield Plot("limit", "CLs.", lambda: plot_limit(limit, poi))
+    if (toys := result.toy_goodness) is not None:
+        yield Plot("goodness", "Goodness of fit.", lambda: plot_goodness(toys, result.goodness))
     if result.yields is not None:
         for channel in result.yields[0].channels:
             yield Plot(_file_name(channel, result), "Yields.", functools.partial(plot_yields, result, channel))
@@ -155,6 +158,35 @@ def plot_limit(limit: Limit, poi: str) -> Figure:
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc="upper right")
     _mark_failures(axes, x[np.isnan(limit.cls_observed)])
+    return figure
+
+
+def plot_goodness(toys: ToyGoodness, formula: GoodnessOfFit | None) -> Figure:
+    """Draw the statistic of the pseudo-experiments, what the asymptotic formula expects of it, and that of the data."""
+    found, observed = np.asarray(toys.toys), float(toys.chi2)
+    good = found[~np.isnan(found)]
+    figure = new_figure(7, 5)
+    axes = figure.subplots()
+    low, high = np.min(good, initial=observed), np.max(good, initial=observed)
+    margin = 0.05 * max(high - low, 1e-3)
+    edges = np.linspace(max(0.0, low - margin), high + margin, min(60, max(10, good.size // 20)) + 1)
+    counts, _ = np.histogram(good, edges)
+    told = f"{good.size} pseudo-experiments"
+    mplhep.histplot(counts, edges, ax=axes, histtype="fill", color="#92dadd", label=told)
+    if formula is not None and formula.ndof > 0:
+        expected = good.size * np.diff(chi2.cdf(edges, formula.ndof))
+        axes.stairs(
+            expected, edges, color="0.3", lw=1.4, ls="--", label=rf"$\chi^2$, {formula.ndof} degrees of freedom"
+        )
+    label = f"observed, p = {float(toys.p_value):.3g}"
+    axes.axvline(observed, color=UP, lw=1.6, label=label)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(0, 1.35 * max(1, counts.max()))
+    axes.set_xlabel(r"$-2\,\ln L/L_\mathrm{saturated}$", loc="right")
+    axes.set_ylabel("pseudo-experiments", loc="top")
+    axes.legend(loc="upper right", fontsize=10)
+    if failed := int(toys.failed):
+        axes.set_title(f"{failed} fits failed", loc="left", fontsize=9, color=UP)
     return figure
 
 

@@ -15,10 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .errors import StructureError, check_capacity, concrete
+from .errors import StructureError, check_capacity
 from .flat import FlatArray, flat
 from .operators import Operators
 from .running import running_total
+from .tracing import concrete
 
 # positions are int32: twice as fast as int64, and JAX has no others by default
 MOST_ITEMS = int(np.iinfo(np.int32).max)

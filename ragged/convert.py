@@ -23,11 +23,12 @@ from .array import (
     row_ids_from_offsets,
     with_length,
 )
-from .errors import CapacityError, concrete
+from .errors import CapacityError
 from .flat import FlatArray
 from .operators import owner
 from .record import Record
 from .resize import fit
+from .tracing import concrete
 
 # capacity and longest row of one list level
 Room: TypeAlias = tuple[int | None, int | None]

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .checks.check import check
+from .tracing import concrete
 
 
 class StructureError(ValueError):
@@ -21,18 +22,6 @@ class StructureError(ValueError):
 
 class CapacityError(ValueError):
     """A result that does not fit into the buffer that was set aside for it."""
-
-
-def concrete(x: Any) -> np.ndarray | None:
-    """Return the value of an array as NumPy, or None while it is being traced by ``jit``, ``vmap`` or ``scan``.
-
-    Inside an eager ``grad`` or ``vjp`` the value is known although the array is a tracer.
-    """
-    if isinstance(x, jax.core.Tracer):
-        # LinearizeTracer and JVPTracer carry a concrete primal, the tracers of jit and vmap do not
-        value = x.to_concrete_value() if hasattr(x, "to_concrete_value") else None
-        return None if value is None else np.asarray(value)
-    return np.asarray(x)
 
 
 def check_capacity(value: jax.Array, *, needed: jax.Array, capacity: int, operation: str) -> jax.Array:

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .errors import concrete
 from .operators import Operators
+from .tracing import concrete, is_traced
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -214,7 +214,7 @@ def head_of(values: jax.Array, count: int) -> jax.Array:
     """Return the first values (known ones stay known while ``jit`` is tracing)."""
     if values.shape[0] == count:
         return values
-    if isinstance(values, jax.core.Tracer):
+    if is_traced(values):
         return values[:count]
     with jax.ensure_compile_time_eval():
         return jnp.asarray(values)[:count]

@@ -16,10 +16,10 @@ import numpy as np
 
 from .array import RaggedArray, RecordArray, content_length
 from .convert import to_awkward
-from .errors import concrete
 from .flat import FlatArray
 from .operators import owner
 from .record import Record
+from .tracing import concrete, is_traced
 
 _WIDTH = 80
 _ROWS_IN_HTML = 10
@@ -108,7 +108,7 @@ def _is_list(array: RaggedArray) -> bool:
 
 def _is_array(leaf: Any) -> bool:
     """Return whether this is an array, traced or not, that has not been donated or deleted."""
-    if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer) and leaf.is_deleted():
+    if isinstance(leaf, jax.Array) and not is_traced(leaf) and leaf.is_deleted():
         return False
     return isinstance(leaf, jax.Array | np.ndarray)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
-import jax
-
 from .array import RaggedArray
 from .flat import FlatArray
+from .tracing import is_traced
 
 T = TypeVar("T")
 
@@ -43,8 +42,4 @@ def _belongs_to(result: Any, array: RaggedArray) -> bool:
     """Tell whether a result lives as long as the array, and does not belong to a transformation inside."""
     # the rows are often those of another level: only the numbers tell
     numbers = result.content if isinstance(result, FlatArray | RaggedArray) else result
-    return (
-        isinstance(array.content, jax.core.Tracer)
-        and isinstance(numbers, jax.core.Tracer)
-        and numbers._trace is array.content._trace
-    )
+    return is_traced(array.content) and is_traced(numbers) and numbers._trace is array.content._trace

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from .array import Content, RaggedArray, RecordArray, content_length, content_of, with_length
-from .errors import check_capacity, concrete
+from .errors import check_capacity
 from .flat import FlatArray, head_of
 from .slicing.gather import constant, host, take_rows
+from .tracing import concrete
 from .unused import guard
 
 

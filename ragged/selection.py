@@ -10,12 +10,13 @@ import jax.numpy as jnp
 from jax.extend.core import get_opaque_trace_state
 
 from .array import Content, RaggedArray, RecordArray, content_of
-from .errors import StructureError, concrete
+from .errors import StructureError
 from .flat import FlatArray
 from .rows import Rows, common_rows, rows_of
 from .slicing.gather import compact, take, take_rows
 from .slicing.integers import wrap_rows
 from .slicing.row_slices import slice_bounds, slice_limit, slice_rows
+from .tracing import concrete
 
 
 @dataclasses.dataclass(frozen=True)

@@ -191,7 +191,9 @@ def run(
                 return found.result
             folder = RunFolder.create(output, overwrite=overwrite)
             with doing(console, "writing the results"):
-                facts, selection = _write(folder, found, workflow, fileset, {**run_settings, "unblinded": unblind}, started)
+                facts, selection = _write(
+                    folder, found, workflow, fileset, {**run_settings, "unblinded": unblind}, started
+                )
         checkpoint.remove()
         _show(found, console)
         if selection.agrees:

@@ -16,7 +16,7 @@ import numpy as np
 
 from hepgrad import ragged as rg
 from hepgrad.ragged.checks.check import check
-from hepgrad.ragged.errors import concrete
+from hepgrad.ragged.tracing import concrete
 
 from .forest import Forest, floats_of, held
 from .nodes import Tree, UnknownWord

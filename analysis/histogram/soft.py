@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..tracing import is_known
+from hepgrad.ragged.tracing import is_known
+
 from .axis import Axis
 from .binning import AnyEdges, Binning, most_touched
 from .counts import Counts

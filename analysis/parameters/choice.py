@@ -9,9 +9,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from hepgrad.ragged.tracing import is_known
+
 from ..selection.choice import Chosen
 from ..selection.cut import Reading
-from ..tracing import is_known
 from .optimisable import Optimisable, check_description, take_entry
 
 DESCRIPTION = ("width", "unit", "scale", "frozen", "label", "description")

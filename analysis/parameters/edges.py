@@ -9,9 +9,10 @@ from typing import Any, Self
 import jax
 import numpy as np
 
+from hepgrad.ragged.tracing import is_known
+
 from ..histogram import Axis, free_of_edges, ordered_edges
 from ..selection.cut import Reading
-from ..tracing import is_known
 from .optimisable import Optimisable, as_words, check_description, take_entry
 
 DESCRIPTION = ("narrowest", "scale", "frozen", "unit", "label", "description")

@@ -10,9 +10,10 @@ from typing import Any, Self
 import jax
 import numpy as np
 
+from hepgrad.ragged.tracing import is_known
+
 from ..selection.cut import Reading
 from ..selection.threshold import Threshold, ThresholdArray
-from ..tracing import is_known
 from .optimisable import Optimisable, as_words, check_description, hashable, take_entry
 
 # tables show the elements of arrays of at most this size

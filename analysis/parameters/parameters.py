@@ -13,10 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from rich.table import Table
 
+from hepgrad.ragged.tracing import is_known
+
 from ..printing import as_html, as_text
 from ..selection.cut import Reading
 from ..selection.threshold import Cuts
-from ..tracing import is_known
 from .choice import WholeNumber, WorkingPoint
 from .edges import Edges
 from .optimisable import Optimisable, as_words

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..tracing import is_known
+from hepgrad.ragged.tracing import is_known
 
 _NOTHING = 1e-18  # events: not zero, because yields divide, and its square is still a float32 number
 _GRID = 17  # points of the scan that brackets the minimum

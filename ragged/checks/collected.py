@@ -17,6 +17,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 from jax.sharding import PartitionSpec
 
+from ..tracing import is_known
 from .check import Summary, as_they_are, check_p, first_failure
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -139,7 +140,7 @@ def checked(function: F, **options: Any) -> F:
 
     @functools.wraps(function)
     def raising(*args: Any, **kwargs: Any) -> Any:
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((args, kwargs))):
+        if not is_known((args, kwargs)):
             # whoever is tracing collects the checks
             return inner(*args, **kwargs)
         result, checks = program(*args, **kwargs)

@@ -19,11 +19,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, content_of, row_ids_from_offsets, with_length
-from ..errors import concrete
 from ..flat import FlatArray
 from ..resize import settle
 from ..rows import Rows, rows_of
 from ..running import starts_from_counts
+from ..tracing import concrete
 from .groups import Groups, Whole, groups_of
 from .segments import bound, extreme_by_id, spread
 from .sums import LONG

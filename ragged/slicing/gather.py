@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, row_ids_from_offsets
-from ..errors import CapacityError, check_capacity, concrete
+from ..errors import CapacityError, check_capacity
 from ..reduce.sums import narrowed, widened
 from ..running import running_total, starts_from_counts
+from ..tracing import concrete, is_traced
 from ..unused import guard
 
 _MAX_INT32 = np.iinfo(np.int32).max
@@ -30,7 +31,7 @@ def host(x: Any) -> np.ndarray | None:
     """
     if isinstance(x, np.ndarray | np.generic):
         return np.asarray(x)
-    if isinstance(x, jax.core.Tracer) or jax.default_backend() != "cpu" or len(x.sharding.device_set) != 1:
+    if is_traced(x) or jax.default_backend() != "cpu" or len(x.sharding.device_set) != 1:
         return None
     return np.asarray(x)
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, content_of, with_length
-from ..errors import StructureError, concrete
+from ..errors import StructureError
 from ..flat import FlatArray, plain
 from ..operators import owner
 from ..record import Record
@@ -24,6 +24,7 @@ from ..records import select_fields
 from ..resize import settle, with_capacity
 from ..rows import Rows, joined, length_of, rows_of
 from ..selection import select
+from ..tracing import concrete
 from .gather import constant, take, take_rows
 from .integers import wrap_rows
 from .ragged_indices import by_ragged

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..checks.check import check
-from ..errors import concrete
 from ..rows import Rows
+from ..tracing import concrete
 
 
 def wrap_index(index: Any, counts: Any, rows: Any, *, valid: Any = None, operation: str) -> Any:

@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray
-from ..errors import StructureError, check_same_offsets, concrete
+from ..errors import StructureError, check_same_offsets
 from ..resize import fit, settle
 from ..rows import common_rows, cut, rows_of
 from ..running import starts_from_counts
+from ..tracing import concrete
 from .gather import compact, constant, take
 from .integers import wrap_index
 

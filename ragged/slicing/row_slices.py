@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray
-from ..errors import concrete
 from ..resize import first_rows, middle_rows
 from ..structure.blocks import reversed_rows
+from ..tracing import concrete
 from .gather import constant, host, take_rows
 
 _MANY = np.iinfo(np.int32).max

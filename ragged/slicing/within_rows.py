@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, content_length, content_of
-from ..errors import concrete
 from ..flat import FlatArray
 from ..functions.applying import repeat_rows
 from ..rows import rows_of
+from ..tracing import concrete
 from .gather import constant, rows_from_counts, take
 from .integers import known_all, wrap_index
 from .row_slices import slice_bounds, slice_limit

@@ -15,11 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import RaggedArray, content_of, with_length
-from ..errors import StructureError, concrete
+from ..errors import StructureError
 from ..functions.applying import align
 from ..resize import settle
 from ..rows import common_rows, cut, rows_of
 from ..slicing.within_rows import as_lists
+from ..tracing import concrete
 from .tuples import Room, Tuples, at, structure
 
 

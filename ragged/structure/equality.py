@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import RaggedArray, RecordArray
-from ..errors import concrete
 from ..resize import settle
+from ..tracing import concrete
 from .lists import num
 
 

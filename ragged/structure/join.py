@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, content_length, content_of, with_length
-from ..errors import StructureError, check_same_offsets, concrete
+from ..errors import StructureError, check_same_offsets
 from ..flat import FlatArray
 from ..resize import fit, head, settle, with_capacity
 from ..rows import Rows, common_rows, cut, is_per_row, rows_of
 from ..slicing.gather import compact, constant, take, take_rows
 from ..slicing.within_rows import regular
+from ..tracing import concrete
 from .axes import positive_axis
 from .blocks import appended_rows
 from .padding import singletons

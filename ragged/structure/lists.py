@@ -12,12 +12,13 @@ import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, content_length, content_of, row_ids_from_offsets, with_length
 from ..checks.check import check
-from ..errors import StructureError, check_same_length, concrete
+from ..errors import StructureError, check_same_length
 from ..flat import FlatArray, plain
 from ..resize import fit, head, settle
 from ..rows import joined, length_of, rows_of
 from ..running import starts_from_counts
 from ..slicing.gather import rows_from_counts, take
+from ..tracing import concrete
 from .axes import at_axis, positive_axis
 from .join import concatenate
 

@@ -17,12 +17,13 @@ import numpy as np
 from jax import lax
 
 from ..array import Content, RaggedArray, RecordArray, content_of, with_length
-from ..errors import StructureError, concrete
+from ..errors import StructureError
 from ..flat import FlatArray
 from ..reduce.axis import with_numbers
 from ..resize import settle
 from ..rows import rows_of
 from ..running import running_total
+from ..tracing import concrete
 
 # Rows longer than this are sorted with the whole buffer, in a time that does not depend on their length.
 LONG_ROW = 1024

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..array import RaggedArray, RecordArray
 from ..convert import to_awkward
-from ..errors import concrete
 from ..resize import head, settle
+from ..tracing import concrete
 
 
 def to_packed(array: Any) -> Any:

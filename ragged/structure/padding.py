@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import Content, RaggedArray, RecordArray, content_of, with_length
-from ..errors import CapacityError, check_capacity, concrete
+from ..errors import CapacityError, check_capacity
 from ..flat import FlatArray
 from ..functions.promotion import holding
 from ..resize import settle, with_capacity
 from ..rows import common_rows, rows_of
 from ..slicing.gather import compact, constant, rows_from_counts, take
+from ..tracing import concrete
 from .axes import at_axis, positive_axis
 
 

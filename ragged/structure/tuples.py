@@ -16,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..array import RaggedArray, RecordArray, row_ids_from_offsets
-from ..errors import CapacityError, check_capacity, concrete
+from ..errors import CapacityError, check_capacity
 from ..running import starts_from_counts
 from ..slicing.gather import take
+from ..tracing import concrete
 
 _MAX_INT32 = np.iinfo(np.int32).max
 

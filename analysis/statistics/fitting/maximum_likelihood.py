@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from rich.table import Table
 
+from hepgrad.ragged.tracing import is_known
+
 from ...printing import as_html
-from ...tracing import is_known
 from ..histfactory.layout import ModelLayout
 from ..histfactory.model import Model
 from .error import FitError, explanation

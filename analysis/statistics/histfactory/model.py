@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...tracing import is_known
+from hepgrad.ragged.tracing import is_known
+
 from .channel import FitChannel
 from .constraints import Constraints, constraints
 from .densities import poisson_deviance, poisson_logpdf

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...tracing import is_known
+from hepgrad.ragged.tracing import is_known
+
 from .channel import FitChannel, FitSample
 from .layout import Cell, ModelLayout, SampleLayout
 from .modifiers import HistoSys, Lumi, Modifier, NormFactor, NormSys, ShapeFactor, ShapeSys, StatError

@@ -9,7 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from ...tracing import is_known
+from hepgrad.ragged.tracing import is_known
+
 from .channel import FitChannel, FitSample
 from .model import Model
 from .modifiers import HistoSys, Lumi, Modifier, NormFactor, NormSys, ShapeFactor, ShapeSys, StatError

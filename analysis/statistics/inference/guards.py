@@ -7,7 +7,8 @@ import warnings
 import jax
 import jax.numpy as jnp
 
-from ...tracing import is_known
+from hepgrad.ragged.tracing import is_known
+
 from ..fitting import FitError
 from ..histfactory import Model
 

@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ...tracing import is_known
+from hepgrad.ragged.tracing import is_known
+
 from ..fitting import FitResult, fit
 from ..histfactory import Model
 from .guards import poi_of, warn_if_single

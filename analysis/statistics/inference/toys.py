@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
 
-from ...tracing import is_known
+from hepgrad.ragged.tracing import is_known
+
 from ..fitting import fit
 from ..fitting.newton import minimise
 from ..histfactory import Model

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaincc
 
-from ...tracing import is_known
+from hepgrad.ragged.tracing import is_known
+
 from ..fitting import FitResult
 from ..fitting.newton import minimise
 from ..histfactory import Model

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax
 import numpy as np
 
 
-def is_traced(x: Any) -> bool:
+def is_traced(x: Any) -> TypeGuard[jax.core.Tracer[Any]]:
     """Return whether an array stands for values to come, or for values that a derivative follows."""
     return isinstance(x, jax.core.Tracer)
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from hepgrad import ragged as rg
 from hepgrad.ragged.checks.check import check
+from hepgrad.ragged.tracing import concrete
 
 from ..kinematics.masses import invariant_mass
 from ..kinematics.momenta import Momentum
@@ -122,7 +123,7 @@ def limited(objects: Objects, max_objects: int | None) -> Objects:
             "accept when reading, or allow more"
         )
 
-    known = rg.errors.concrete(most)
+    known = concrete(most)
     if known is not None:
         fail(int(known))
     offsets = check(array.offsets, most > max_objects, (most,), fail)

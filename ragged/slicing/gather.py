@@ -181,10 +181,10 @@ def take_rows(
     >>> take_rows(x, rg.from_numpy([2, 2, 0]))
     <RaggedArray [[3], [3], [1, 2]] type='3 * var * int32'>
     """
-    places, starts = concrete(index), concrete(array.offsets)
+    places, offsets = concrete(index), concrete(array.offsets)
     shown = None if valid is None else concrete(valid)
-    if places is not None and starts is not None and (valid is None or shown is not None):
-        return _take_known_rows(array, places, starts, shown, capacity, operation)
+    if places is not None and offsets is not None and (valid is None or shown is not None):
+        return _take_known_rows(array, places, offsets, shown, capacity, operation)
     if repeats is None and places is not None:
         repeats = int(np.bincount(places, minlength=1).max(initial=0))
     index = jnp.asarray(index)

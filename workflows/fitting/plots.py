@@ -11,7 +11,7 @@ import mplhep
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import chi2
+from jax.scipy.stats import chi2
 
 from hepgrad.analysis.statistics.inference import Impacts
 from hepgrad.analysis.statistics.measurement import GoodnessOfFit, Scan, ToyGoodness

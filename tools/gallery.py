@@ -1,4 +1,4 @@
-"""Draws the plots of the page docs/gallery.md: a short run on the events that come with hepgrad, and pseudo-data.
+"""Draws the plots of the page docs/howto/plots.md: a short run on the events that come with hepgrad, and pseudo-data.
 
 Run it as ``python -m tools.gallery`` in the root of the repository; it takes a few minutes.
 """
@@ -32,7 +32,8 @@ from hepgrad.analysis import (
 from hepgrad.workflows import Process, Workflow, run
 from hepgrad.workflows.analyses.zprime import ZPRIME
 
-IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images" / "gallery"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGE, IMAGES = DOCS / "howto" / "plots.md", DOCS / "images" / "gallery"
 LUMINOSITY = 3_000.0
 COLUMNS = ("Muon_pt", "Jet_pt", "MET_pt")
 BACKGROUNDS = ("ttbar", "wjets")
@@ -114,8 +115,10 @@ def main() -> None:
         folder = Path(name)
         run(workflow(write_events(folder)), output=folder / "run", unblind=True, moving=True)
         IMAGES.mkdir(parents=True, exist_ok=True)
+        shown = PAGE.read_text(encoding="utf-8")
         for plot in sorted((folder / "run" / "plots").glob("*.png")):
-            shutil.copy(plot, IMAGES / plot.name)
+            if f"/{plot.name})" in shown:
+                shutil.copy(plot, IMAGES / plot.name)
 
 
 if __name__ == "__main__":

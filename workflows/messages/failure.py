@@ -82,8 +82,12 @@ def _of_the_system(error: OSError) -> str:
 def _place(error: Exception) -> str:
     """Return the last line of the user's own code on the way to an error, or else where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     library = [*(str(root / package) for package in ("ragged", "analysis", "workflows")), sys.prefix, sys.base_prefix]
-    own = [frame for frame in frames if not frame.filename.startswith((*library, "<"))]
+    own = [
+        frame
+        for frame in frames
+        if not frame.filename.startswith((*library, "<")) and "site-packages" not in frame.filename
+    ]
     frame = (own or frames)[-1] if frames else None
     return "nobody knows where" if frame is None else f"{Path(frame.filename).name}, line {frame.lineno}"

@@ -206,7 +206,9 @@ def plot_overtraining(result: Result, subject: Subject, channel: Channel) -> Fig
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="upper left", bbox_to_anchor=(0.02, 0.91), fontsize=9)
     grid[0].set_ylabel("share of events / bin", loc="top")
-    grid[0].set_ylim(0, 1.75 * (highest or 1.0))
+    lines = max(sum(1 + label.count("\n") for label in axes.get_legend_handles_labels()[1]) for axes in grid)
+    # room above the histograms for the title, and the lines of the legend
+    grid[0].set_ylim(0, (highest or 1.0) / (0.82 - 0.062 * lines))
     return figure
 
 
@@ -218,5 +220,6 @@ def _draw(axes: Axes, train: Distribution, held_out: Distribution, edges: np.nda
     axes.fill_between(edges, low, high, step="post", facecolor="none", edgecolor=color, hatch="/////", lw=0, alpha=0.6)
     spread = np.sqrt(held_out.variances)
     centres = (edges[1:] + edges[:-1]) / 2
-    label = f"{part}, held-out: {agreement(train, held_out)}"
+    # what was merged on a line of its own, so that the legend is no wider than its panel
+    label = f"{part}, held-out: {agreement(train, held_out)}".replace(" (", "\n(")
     axes.errorbar(centres, held_out.shares, yerr=spread, fmt="o", ms=4, color=color, elinewidth=1.1, label=label)

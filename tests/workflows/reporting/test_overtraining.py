@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scipy.stats import chi2, kstest
 
 from hepgrad.workflows.reporting.overtraining import Agreement, Distribution, agreement, plot_overtraining
@@ -65,6 +66,22 @@ def test_plot_shows_both_halves(finished):
         np.testing.assert_allclose(filled, train / train.sum(axis=1, keepdims=True), rtol=1e-5)
         points = [container[0].get_ydata() for container in axes.containers]
         np.testing.assert_allclose(points, held_out / held_out.sum(axis=1, keepdims=True), rtol=1e-5)
+
+
+def test_legends_are_inside_of_their_panels_and_above_the_data(finished, monkeypatch):
+    """Also where bins were merged, which the legend says."""
+    workflow, result, _ = finished
+    subject = Subject.of(workflow)
+    merged = Agreement(123.4, 3, merged=12)
+    monkeypatch.setattr("hepgrad.workflows.reporting.overtraining.agreement", lambda *_: merged)
+    with plot_style():
+        figure = plot_overtraining(result, subject, subject.channels[0])
+        FigureCanvasAgg(figure).draw()
+        for axes in figure.axes:
+            legend, panel = axes.get_legend().get_window_extent(), axes.get_window_extent()
+            assert panel.x0 < legend.x0 < legend.x1 < panel.x1
+            highest = max(patch.get_data().values.max() for patch in axes.patches)
+            assert axes.transData.transform((0, highest))[1] < legend.y0 < legend.y1 < panel.y1
 
 
 def test_axes_of_numbers_have_whole_numbers():

@@ -9,9 +9,9 @@ from typing import Any
 
 import mplhep
 import numpy as np
+from jax.scipy.stats import chi2
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from jax.scipy.stats import chi2
 
 from hepgrad.analysis.statistics.inference import Impacts
 from hepgrad.analysis.statistics.measurement import GoodnessOfFit, Scan, ToyGoodness

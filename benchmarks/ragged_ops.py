@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hepgrad import ragged as rg
+from hepgrad.ragged.running import running_total
 
 from .awkward_jax import VALUE, WITH_VJP, Worker
 from .runner import Comparison, Size
@@ -92,13 +93,27 @@ def by_hand_mask(items, ids, offsets, w, capacity=None):
 
 
 def by_hand_row_mask(items, ids, offsets, w, capacity=None):
-    kept = w > 0
-    position = jnp.cumsum(kept, dtype=jnp.int32) - 1
-    places = jnp.where(kept, position, len(w))
-    counts = jnp.zeros(len(w), jnp.int32).at[places].set(jnp.diff(offsets), mode="drop")
-    moved = jnp.nonzero(kept[ids], size=len(items))[0]
-    begins = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(counts, dtype=jnp.int32)])
-    return items[moved], position[ids[moved]], begins, position[-1] + 1
+    kept, rows = w > 0, jnp.arange(len(w), dtype=jnp.int32)
+    places = jnp.where(kept, running_total(kept) - 1, len(w))
+    index = jnp.zeros(len(w), jnp.int32).at[places].set(rows, mode="drop")
+    number, starts = jnp.sum(kept), offsets[index]
+    counts = jnp.where(rows < number, offsets[index + 1] - starts, 0)
+    begins = jnp.concatenate([jnp.zeros(1, jnp.int32), running_total(counts)])
+    new = running_total(jnp.zeros(len(items), jnp.int32).at[begins[1:]].add(1, mode="drop", indices_are_sorted=True))
+    source = jnp.arange(len(items), dtype=jnp.int32) + (starts - begins[:-1]).at[new].get(mode="clip")
+    return items.at[source].get(mode="clip"), new, begins, number
+
+
+def by_hand_unflatten(items, ids, offsets, w, capacity=None):
+    begins = jnp.concatenate([jnp.zeros(1, jnp.int32), running_total(jnp.diff(offsets) + 0)])
+    ends = jnp.zeros(len(items), jnp.int32).at[begins[1:]]
+    return begins, running_total(ends.add(1, mode="drop", indices_are_sorted=True))
+
+
+def by_hand_reversed_rows(items, ids, offsets, w, capacity=None):
+    row = ids[::-1]
+    source = (offsets[:-1] + offsets[1:] - len(items)).at[row].get(mode="clip") + jnp.arange(len(items))
+    return items.at[source].get(mode="clip"), len(w) - 1 - row, len(items) - offsets[::-1]
 
 
 def by_hand_pairs(items, ids, offsets, w, capacity=None):
@@ -220,6 +235,7 @@ OPERATIONS = [
         # by counts that are not known to be those of x, whose lists it would get as they are
         lambda x, w: rg.unflatten(x.content, rg.num(x) + 0),
         lambda x, w: ak.unflatten(ak.flatten(x), ak.num(x)),
+        by_hand_unflatten,
         differentiable=False,
     ),
     Operation(
@@ -228,7 +244,7 @@ OPERATIONS = [
         lambda x, w: ak.concatenate([x, x]),
         differentiable=False,
     ),
-    Operation("x[::-1]", lambda x, w: x[::-1], lambda x, w: x[::-1], differentiable=False),
+    Operation("x[::-1]", lambda x, w: x[::-1], lambda x, w: x[::-1], by_hand_reversed_rows, differentiable=False),
     Operation("depth 3, x[::-1]", lambda x, w: lists(x)[::-1], lambda x, w: lists(x)[::-1], differentiable=False),
     Operation(
         "x[num > 0][:, 0]",

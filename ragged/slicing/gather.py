@@ -189,8 +189,8 @@ def take_rows(
         repeats = int(np.bincount(places, minlength=1).max(initial=0))
     index = jnp.asarray(index)
     # of two lookups one is used twice, so that XLA keeps it instead of looking it up again for each item
-    starts = array.offsets.at[index].get(mode="clip")
-    counts = array.offsets.at[index + 1].get(mode="clip") - starts
+    begins = array.offsets.at[index].get(mode="clip")
+    counts = array.offsets.at[index + 1].get(mode="clip") - begins
     if valid is not None:
         counts = jnp.where(valid, counts, 0)
     bounds = [] if array.max_length is None else [array.max_length * index.shape[0]]
@@ -201,7 +201,7 @@ def take_rows(
     whole = exact and array.exact and room == array.capacity
     rows = _traced_rows(counts, room, None if unchecked else operation, array.max_length, whole)
     # an item moves as far as its row: one number for each row, looked up once for each item
-    items = jnp.arange(room, dtype=jnp.int32) + take(starts - rows.offsets[:-1], rows.row_ids)
+    items = jnp.arange(room, dtype=jnp.int32) + take(begins - rows.offsets[:-1], rows.row_ids)
     return rows.with_content(take(array.content, items, valid=rows.valid, repeats=repeats, operation=operation))
 
 

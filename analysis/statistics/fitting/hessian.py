@@ -15,7 +15,6 @@ from ..histfactory.evaluation import Expectation, expectation
 from ..histfactory.layout import ModelLayout
 from ..histfactory.model import Model
 from ..histfactory.structure import slots
-from .empty import Rates, rates
 from .incidence import arrangement
 from .linear import Arrow
 from .slopes import Slopes, bend, slopes
@@ -37,17 +36,6 @@ def nll(model: Model, parameters: jax.Array, data: jax.Array) -> jax.Array:
     return 0.5 * model.deviance(parameters, data)
 
 
-def holding(model: Model, parameters: jax.Array, forces: jax.Array, stiffness: jax.Array) -> jax.Array:
-    """Return zero, whose derivatives hold rates that are pressed against zero where they are.
-
-    Added to `nll` they make the minimum an ordinary one. ``forces`` and ``stiffness``, shape (bins,), are those of
-    `newton.Minimum`.
-    """
-    rate = model.expected_actualdata(parameters)
-    change = rate - jax.lax.stop_gradient(rate)
-    return 0.5 * jnp.sum(stiffness * change**2) - jnp.sum(forces * change)
-
-
 class Derivatives(NamedTuple):
     """Value and derivatives of the negative log-likelihood at one point.
 
@@ -62,15 +50,12 @@ class Derivatives(NamedTuple):
         information, the expectation of the Hessian over data that these parameters predict.
     rounding
         By how much `value` may be wrong because numbers are rounded, scalar.
-    rates
-        Expected events and their first derivatives.
     """
 
     value: jax.Array
     gradient: jax.Array
     curvature: tuple[Arrow, Arrow]
     rounding: jax.Array
-    rates: Rates
 
 
 @jax.tree_util.register_dataclass
@@ -91,7 +76,7 @@ class Likelihood:
         bins = poisson_deviance(self.main, self.expectation.total(parameters))
         return 0.5 * jnp.sum(bins) + self._constraint(parameters)
 
-    def derivatives(self, parameters: jax.Array, forces: jax.Array | float = 0.0) -> Derivatives:
+    def derivatives(self, parameters: jax.Array) -> Derivatives:
         r"""Return value, gradient, exact Hessian and Fisher information.
 
         With the derivatives of the expected events :math:`\nu_b`,
@@ -100,8 +85,7 @@ class Likelihood:
                   + \left(1 - \frac{n_b}{\nu_b}\right) \partial_i \partial_j \nu_b + \dots, \quad
                   I_{ij} = \sum_b \frac1{\nu_b} \partial_i \nu_b \, \partial_j \nu_b + \dots,
 
-        and the constraints add to the diagonals. Rates that are pressed against zero are subtracted from what is
-        derived twice, times ``forces`` (see `empty.step_inside`), shape (bins,).
+        and the constraints add to the diagonals.
         """
         layout, where = self.expectation.layout, arrangement(self.expectation.layout)
         slope, parts = slopes(self.expectation, parameters)
@@ -116,7 +100,6 @@ class Likelihood:
         gradient += pull_aux
         value = 0.5 * jnp.sum(poisson_deviance(self.main, slope.expected)) + self._constraint(parameters)
         size = 1 + value + jnp.sum(jnp.abs(pull) * slope.expected) + jnp.sum(jnp.abs(pull_aux * parameters))
-        pull -= forces
         bent = bend(self.expectation, parts, pull)
         # both matrices side by side: the program compiles once
         weights = jnp.stack([self.main * inverse**2, inverse])
@@ -128,9 +111,7 @@ class Likelihood:
         both = jax.vmap(arrow)(weights, diagonals, jnp.array([1.0, 0]))
         hessian = jax.tree.map(lambda x: x[0], both)
         information = jax.tree.map(lambda x: x[1], both)
-        rounding = size * float(np.finfo(parameters.dtype).eps)
-        slopes_of_rates = rates(layout, slope, self.main, parameters)
-        return Derivatives(value, gradient, (hessian, information), rounding, slopes_of_rates)
+        return Derivatives(value, gradient, (hessian, information), size * float(np.finfo(parameters.dtype).eps))
 
     def _constraint(self, parameters: jax.Array) -> jax.Array:
         return 0.5 * self.constraints.deviance(parameters, self.auxiliary)

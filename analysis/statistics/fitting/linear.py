@@ -70,20 +70,6 @@ class Arrow:
         rest, local = self._split(diagonal)
         return dataclasses.replace(self, rest=self.rest + jnp.diag(rest), local=self.local + local)
 
-    def plus_product(self, weight: jax.Array, vector: jax.Array) -> Arrow:
-        """Return the arrow with the weighted product of a vector, shape (parameters,), with itself.
-
-        The vector holds one local parameter at most.
-        """
-        rest, local = self._split(vector)
-        product = weight * rest
-        return dataclasses.replace(
-            self,
-            rest=self.rest + product[:, None] * rest,
-            cross=self.cross + product[:, None] * local,
-            local=self.local + weight * local**2,
-        )
-
     def solve(self, inner: jax.Array, vector: jax.Array, *, damping: jax.Array | float = 0.0) -> jax.Array:
         """Solve the equation of the inner components; the others are 0.
 

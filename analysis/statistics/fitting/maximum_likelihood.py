@@ -17,7 +17,7 @@ from ...printing import as_html
 from ..histfactory.layout import ModelLayout
 from ..histfactory.model import Model
 from .error import FitError, explanation
-from .hessian import holding, likelihood, nll
+from .hessian import likelihood, nll
 from .linear import Arrow
 from .newton import Minimum, minimise
 from .restarts import from_several_starts
@@ -42,8 +42,7 @@ class FitResult:
     nll
         Negative logarithm of the probability of the data, as in `Model.logpdf`, scalar; differentiable.
     curvature
-        `hessian` in the form that Newton's equations take; differentiable, but for the curvature of rates that are
-        pressed against zero.
+        `hessian` in the form that Newton's equations take; differentiable.
     slope
         Derivatives of `nll` by components that are pressed against a bound, 0 for the others, shape (parameters,);
         differentiable.
@@ -104,12 +103,7 @@ class FitResult:
 
     @property
     def hessian(self) -> jax.Array:
-        r"""Exact second derivatives of `nll` at the minimum, shape (parameters, parameters).
-
-        Where nothing is observed in a bin, the best rate may be zero, where the likelihood ends with a slope
-        :math:`\lambda`. There a curvature :math:`4 \lambda^2` is added along the rate, that of the parabola that rises
-        by one half where the slope does, so that `uncertainties` say how far the rate may rise.
-        """
+        """Exact second derivatives of `nll` at the minimum, shape (parameters, parameters)."""
         return self.curvature.matrix
 
     @property
@@ -223,14 +217,13 @@ def _minimise(
 def _result(model: Model, data: jax.Array, start: jax.Array, free: jax.Array, minimum: Minimum) -> FitResult:
     # By the envelope theorem the likelihood at the minimum changes as if the free parameters stood still.
     still = jnp.where(free, minimum.parameters, start)
-    parameters = _moving(model, data, still, minimum)
-    curvature, slope = _moving_derivatives(model, data, parameters, minimum)
+    parameters = _moving(model, data, still, minimum.hessian, minimum.inner)
+    curvature, slope = _moving_derivatives(model, data, parameters, minimum.hessian, minimum.gradient)
     at_bound = minimum.side != 0
-    held = holding(model, still, minimum.forces, minimum.stiffness)
     return FitResult(
         parameters=parameters,
-        deviance=model.deviance(still, data) + 2 * held,
-        nll=-model.logpdf(still, data) + held,
+        deviance=model.deviance(still, data),
+        nll=-model.logpdf(still, data),
         curvature=curvature,
         slope=jnp.where(at_bound, slope, 0),
         inner=minimum.inner,
@@ -243,37 +236,31 @@ def _result(model: Model, data: jax.Array, start: jax.Array, free: jax.Array, mi
 
 
 @jax.custom_jvp
-def _moving(model: Model, data: jax.Array, still: jax.Array, minimum: Minimum) -> jax.Array:
+def _moving(model: Model, data: jax.Array, still: jax.Array, hessian: Arrow, inner: jax.Array) -> jax.Array:
     """Return the parameters at the minimum, with the derivative of a minimum."""
     return still
 
 
 @_moving.defjvp
 def _moving_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
-    model, data, still, minimum = primals
-
-    def pressed(model: Model, parameters: jax.Array, data: jax.Array) -> jax.Array:
-        return nll(model, parameters, data) + holding(model, parameters, minimum.forces, minimum.stiffness)
-
-    _, slope = jax.jvp(jax.grad(pressed, argnums=1), (model, still, data), (tangents[0], tangents[2], tangents[1]))
-    return still, tangents[2] - minimum.response.solve(minimum.inner, slope)
+    model, data, still, hessian, inner = primals
+    _, slope = jax.jvp(jax.grad(nll, argnums=1), (model, still, data), (tangents[0], tangents[2], tangents[1]))
+    return still, tangents[2] - hessian.solve(inner, slope)
 
 
 @jax.custom_jvp
 def _moving_derivatives(
-    model: Model, data: jax.Array, parameters: jax.Array, minimum: Minimum
+    model: Model, data: jax.Array, parameters: jax.Array, hessian: Arrow, gradient: jax.Array
 ) -> tuple[Arrow, jax.Array]:
     """Return second and first derivatives, which are known already, with their derivatives."""
-    return minimum.hessian, minimum.gradient
+    return hessian, gradient
 
 
 @_moving_derivatives.defjvp
 def _moving_derivatives_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-    forces = primals[3].forces
-
     def found(model: Model, data: jax.Array, parameters: jax.Array) -> tuple[Arrow, jax.Array]:
-        derivatives = likelihood(model, data).derivatives(parameters, forces)
-        return derivatives.curvature[0], derivatives.gradient - derivatives.rates.pull(model.layout, forces)
+        derivatives = likelihood(model, data).derivatives(parameters)
+        return derivatives.curvature[0], derivatives.gradient
 
     return jax.jvp(found, primals[:3], tangents[:3])
 

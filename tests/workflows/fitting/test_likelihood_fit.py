@@ -74,6 +74,7 @@ def test_goodness_of_fit_by_pseudo_experiments(workspace, tmp_path):
     told = json.loads((tmp_path / "fit" / "results.json").read_text())["toy_goodness"]
     assert told["p_value"] == pytest.approx(float(found.toy_goodness.p_value)) and told["number"] == 400
     assert len((tmp_path / "fit" / "toys.csv").read_text().splitlines()) == 401
+    assert {path.name for path in (tmp_path / "fit" / "plots").glob("goodness.*")} >= {"goodness.png", "goodness.pdf"}
 
 
 def test_significance_and_limit(result, theirs):

@@ -23,7 +23,6 @@ from .objects import Objects
 Names: TypeAlias = tuple[tuple[str, ...], ...]
 
 
-@jax.tree_util.register_pytree_with_keys_class
 @dataclasses.dataclass(frozen=True, eq=False)
 class Events:
     """A block of events: collections, event-level columns, weights, and the probability that each event passed so far.
@@ -59,27 +58,6 @@ class Events:
             object.__setattr__(self, name, _of_all_events(getattr(self, name), name))
         for name in ("columns", "cutflow", "regions", "passes"):
             object.__setattr__(self, name, {k: _of_all_events(v, k) for k, v in getattr(self, name).items()})
-
-    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], Names]:
-        """Return the children and the static part, as JAX asks for."""
-        key = jax.tree_util.GetAttrKey
-        # dicts would be sorted by name, and a cutflow has an order
-        named = (self.columns, self.cutflow, self.regions, self.passes)
-        children = [(key(k), v) for part in named for k, v in part.items()]
-        children += [(key("weight"), self.weight), (key("probability"), self.probability)]
-        return children, tuple(tuple(part) for part in named)
-
-    @classmethod
-    def tree_unflatten(cls, names: Names, children: Any) -> Events:
-        """Return what `tree_flatten_with_keys` took apart; checks nothing, since JAX also puts in other leaves."""
-        left = iter(children)
-        parts = dict(zip(("columns", "cutflow", "regions", "passes"), names, strict=True))
-        events = object.__new__(cls)
-        for field, part in parts.items():
-            object.__setattr__(events, field, {name: next(left) for name in part})
-        for field in ("weight", "probability"):
-            object.__setattr__(events, field, next(left))
-        return events
 
     @classmethod
     def of(cls, array: rg.RecordArray, weight: jax.Array | rg.FlatArray) -> Events:
@@ -227,6 +205,32 @@ class Events:
         if isinstance(probability, rg.RaggedArray):
             raise TypeError("an event selection needs one pass per event; count the objects, e.g. jets.at_least(1)")
         return probability
+
+
+def _flatten(events: Events) -> tuple[list[tuple[Any, Any]], Names]:
+    """Return the children and the static part, as JAX asks for."""
+    key = jax.tree_util.GetAttrKey
+    # dicts would be sorted by name, and a cutflow has an order
+    named = (events.columns, events.cutflow, events.regions, events.passes)
+    children = [(key(k), v) for part in named for k, v in part.items()]
+    children += [(key("weight"), events.weight), (key("probability"), events.probability)]
+    return children, tuple(tuple(part) for part in named)
+
+
+def _unflatten(names: Names, children: Any) -> Events:
+    """Return what `_flatten` took apart; checks nothing, since JAX also puts in other leaves."""
+    left = iter(children)
+    parts = dict(zip(("columns", "cutflow", "regions", "passes"), names, strict=True))
+    events = object.__new__(Events)
+    for field, part in parts.items():
+        object.__setattr__(events, field, {name: next(left) for name in part})
+    for field in ("weight", "probability"):
+        object.__setattr__(events, field, next(left))
+    return events
+
+
+# not methods, which would be offered to users and missing in exported scripts
+jax.tree_util.register_pytree_with_keys(Events, _flatten, _unflatten)
 
 
 def _of_all_events(column: Any, name: str) -> Any:

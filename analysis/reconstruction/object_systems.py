@@ -124,7 +124,7 @@ def limited(objects: Objects, max_objects: int | None) -> Objects:
         )
 
     known = concrete(most)
-    if known is not None:
+    if known is not None and known > max_objects:
         fail(int(known))
     offsets = check(array.offsets, most > max_objects, (most,), fail)
     array, probability = (

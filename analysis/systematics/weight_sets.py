@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hepgrad import ragged as rg
+from hepgrad.ragged.checks.check import check
 
 from ..data.dataset import Dataset
 from ..kinematics import safe_sqrt
@@ -185,9 +186,27 @@ class WeightSet:
         ----------
         events
             With the column of weights.
+
+        Raises
+        ------
+        ValueError
+            When an event that counts has fewer weights, or one that is NaN.
         """
         weights = self.matrix(events).T
-        varied = weights[np.array(self.members)]
+        used = np.array([*self.members, *([] if self.reference is None else [self.reference])])
+        missing = jnp.isnan(weights[used]).any(axis=0) & (jnp.asarray(events.weight) != 0)
+        facts = jnp.sum(missing, dtype=jnp.int32), jnp.sum(jnp.asarray(events.weight) != 0, dtype=jnp.int32)
+
+        def fail(count: int, number: int) -> None:
+            raise ValueError(
+                f"{self.name}: {count} of {number} events lack weights, or have some that are NaN, among the positions "
+                f"0 to {used.max()} of {', '.join(map(repr, self.reads)) or 'the function'}; name the processes that "
+                "have them (processes=...), or fewer members"
+            )
+
+        # the factors depend on the check, so that it stays in the program
+        count = check(facts[0], facts[0] > 0, facts, fail)
+        varied = jnp.where(count < 0, jnp.nan, weights[np.array(self.members)])
         return varied if self.reference is None else varied / weights[self.reference]
 
     def combined(self, nominal: jax.Array, members: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -220,15 +239,16 @@ def varied_sums(source: WeightSet, data: Dataset) -> dict[str, tuple[float, ...]
     data
         The events, before any selection.
     """
+    concerned = data.processes if source.processes is None else source.processes
 
     def of_block(columns: rg.RecordArray, weight: jax.Array, process: jax.Array) -> tuple[jax.Array, jax.Array]:
-        factors = source.factors(Events.of(columns, weight))
         is_process = process == jnp.arange(len(data.processes))[:, None]
+        concerns = jnp.array([name in concerned for name in data.processes])
+        factors = source.factors(Events.of(columns, jnp.where(concerns[process], weight, 0)))
         varied = jnp.where(is_process[:, None], weight * factors, 0).sum(axis=-1, dtype=float)
         return varied, jnp.where(is_process, weight, 0).sum(axis=-1, dtype=float)
 
     blocks = (data.columns, data.weight, data.process)
     varied, nominal = rg.checked(lambda *blocks: jax.lax.map(lambda block: of_block(*block), blocks))(*blocks)
     ratios = np.asarray(varied).sum(axis=0) / np.asarray(nominal).sum(axis=0)[:, None]
-    concerned = data.processes if source.processes is None else source.processes
     return {name: tuple(row.tolist()) for name, row in zip(data.processes, ratios, strict=True) if name in concerned}

@@ -182,10 +182,13 @@ def test_exported_with_the_model(data):
     np.testing.assert_allclose(model.logpdf(point, observed), theirs.logpdf(point, workspace.data(theirs)), rtol=1e-7)
 
 
-def test_an_event_with_too_few_weights_shows(data):
-    filled = analysis(pdf(members=[3, 40])).histograms(data, CUTS, Hard())
-    assert np.isnan(filled.up["pdf[40]"]["c"].sumw[:2]).any()
-    assert np.isfinite(filled.up["pdf[3]"]["c"].sumw).all()
+def test_an_event_with_too_few_weights_stops(data):
+    told = r"pdf: \d+ of \d+ events lack weights, .* 0 to 40 of 'LHE'; name the processes"
+    with pytest.raises(ValueError, match=told):
+        analysis(pdf(members=[3, 40])).histograms(data, CUTS, Hard())
+    with pytest.raises(ValueError, match="lack weights"):
+        # the observed events have none
+        analysis(pdf(processes=None)).histograms(data, CUTS, Hard())
 
 
 @pytest.mark.parametrize(

@@ -335,3 +335,22 @@ def test_capacity_tells_how_long_rows_may_be():
     assert pairs._cache_size() == 1
     assert jax.jit(lambda x, y: rg.num(rg.cartesian([x, y])))(a, b).tolist() == [12, 2]
     assert rg.to_list(jax.jit(lambda x: rg.num(rg.argcombinations(x, 3)))(b)) == [4, 0]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        lambda f: f[f > 0] / rg.sum(f, axis=0, keepdims=True),
+        lambda f: f[f > 0] - f[:1],
+        lambda f: f[f > 0] - f[f > 0][np.array([0])],
+        lambda f: rg.where(f[f > 0] > 2, f[:1], 0.0),
+        lambda f: rg.maximum(rg.mean(f[f > 0], axis=0, keepdims=True), f[f > 0]),
+    ],
+)
+def test_one_row_goes_with_all_that_are_selected(formula):
+    f = rg.from_lists([1.0, -2.0, 3.0, 4.0])
+    expected = rg.to_list(formula(f))
+    assert len(expected) == 3
+    assert rg.to_list(jax.jit(formula)(f)) == pytest.approx(expected)
+    eager, jitted = (rg.grad(each)(f) for each in (lambda f: rg.sum(formula(f)), jax.jit(lambda f: rg.sum(formula(f)))))
+    np.testing.assert_allclose(rg.to_list(jitted), rg.to_list(eager), rtol=1e-6)

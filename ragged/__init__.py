@@ -21,7 +21,7 @@ from .functions.applying import apply
 from .functions.broadcast import broadcast_arrays, zip
 from .functions.elementwise import *  # noqa: F403 - one name per NumPy function
 from .functions.foreign import convert_for_jax as _convert_for_jax
-from .functions.foreign import refuse_awkward_arrays as _refuse_awkward_arrays
+from .functions.foreign import guard as _guard
 from .functions.foreign import refuse_in_awkward as _refuse_in_awkward
 from .functions.unsupported import explain as _explain
 from .printing import type_of
@@ -175,7 +175,7 @@ __all__ = [
 ]
 __all__ += _elementwise.__all__
 
-_refuse_awkward_arrays(globals(), except_for=("from_awkward", "from_iter", "from_lists", "from_numpy", "getitem"))
+_guard(globals(), takes_awkward=("from_awkward", "from_iter", "from_lists", "from_numpy", "getitem"))
 _convert_for_jax(FlatArray, RaggedArray, RecordArray)
 _refuse_in_awkward(FlatArray)
 _refuse_in_awkward(RaggedArray)

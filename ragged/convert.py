@@ -24,7 +24,7 @@ from .array import (
     with_length,
 )
 from .errors import CapacityError
-from .flat import FlatArray
+from .flat import FlatArray, plain
 from .operators import owner
 from .record import Record
 from .resize import fit
@@ -150,7 +150,9 @@ def _shared_bound(longest: int, room: int) -> int:
     return min(max(_SHARED, 1 << max(int(longest) - 1, 0).bit_length()), room)
 
 
-def _leaf(data: np.ndarray, path: str) -> jax.Array:
+def _leaf(data: np.ndarray | jax.Array, path: str) -> jax.Array:
+    if isinstance(data, jax.Array):
+        return data
     if data.dtype.kind not in "fiubc":
         raise TypeError(f"{path}: numbers and booleans can be converted, not {data.dtype}")
     wanted = jax.dtypes.canonicalize_dtype(data.dtype)
@@ -170,7 +172,7 @@ def from_numpy(array: Any) -> Any:
     Parameters
     ----------
     array
-        Numbers of any shape.
+        Numbers of any shape; a JAX array, also inside ``jit``.
 
     Examples
     --------
@@ -179,7 +181,10 @@ def from_numpy(array: Any) -> Any:
     >>> rg.to_list(rg.from_numpy(np.ones((2, 3), np.float32)))
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
-    data = np.asarray(array)
+    if isinstance(array, FlatArray) and array.ndim == 1:
+        return array
+    data = plain(array)
+    data = data if isinstance(data, jax.Array) else np.asarray(data)
     if data.ndim == 0:
         return _leaf(data, "array")
     content: Content = _leaf(data.reshape(-1), "array")
@@ -207,6 +212,9 @@ def from_lists(
     >>> rg.from_lists([[1, 2, 3], [], [4, 5]])
     <RaggedArray [[1, 2, 3], [], [4, 5]] type='3 * var * int32'>
     """
+    if isinstance(lists, list | tuple):
+        # rows that are arrays: Awkward would take JAX's for arrays of its own JAX backend
+        lists = [np.asarray(row) if isinstance(row, jax.Array | FlatArray) else row for row in lists]
     return from_awkward(ak.Array(lists), capacity=capacity, max_length=max_length)
 
 

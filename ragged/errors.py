@@ -24,6 +24,10 @@ class CapacityError(ValueError):
     """A result that does not fit into the buffer that was set aside for it."""
 
 
+class TracedError(TypeError):
+    """Numbers that Python needs now, and that only the running program will know."""
+
+
 def check_capacity(value: jax.Array, *, needed: jax.Array, capacity: int, operation: str) -> jax.Array:
     """Return ``value`` (integers); raise when ``needed`` items do not fit into ``capacity``.
 

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .errors import TracedError
 from .operators import Operators
 from .tracing import concrete, is_traced
 
@@ -123,8 +124,9 @@ class FlatArray(Operators):
             # not a TypeError, which JAX would hide behind its own words
             raise ValueError(
                 "this function of JAX takes plain arrays, and this is a flat array, which knows its rows: write "
-                "rg.apply(jax.nn.sigmoid, x) for a function of single items, or jnp.asarray(x) where the number of "
-                "rows is known; jax.grad needs a function that returns a number, such as rg.sum(x)"
+                "rg.apply(jax.nn.sigmoid, x) for a function of single items, rg.getitem(a, x) for a[x] of a plain "
+                "array, or jnp.asarray(x) where the number of rows is known; jax.grad needs a function that returns a "
+                "number, such as rg.sum(x)"
             )
         if "operator" in caller or "binary" in caller:
             # JAX's operators, such as ``array * flat``, convert before they ask whether the other side wants the
@@ -137,7 +139,14 @@ class FlatArray(Operators):
         return FlatArray, (self.content, self.length)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self.buffer("conversion to NumPy"), dtype)
+        values = self.buffer("conversion to NumPy")
+        if concrete(values) is None:
+            raise TracedError(
+                "NumPy asks for the numbers of this array, which are not known inside jit: write "
+                "rg.from_numpy(a)[mask] for a[mask], a function of hepgrad.ragged for one of NumPy (rg.sqrt, rg.where, "
+                "...), or rg.apply(f, x) for a function of single items"
+            )
+        return np.asarray(values, dtype)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(jax.Array, name):

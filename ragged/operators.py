@@ -78,6 +78,12 @@ class Operators:
     def __getitem__(self, where: Any) -> Any:
         return _OWNERS["getitem"](self, where)
 
+    def __setitem__(self, where: Any, value: Any) -> None:
+        raise TypeError(
+            "arrays never change: rg.with_field(x, value, name) returns records with one more column, and "
+            "rg.where(mask, value, x) an array with other items"
+        )
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return _OWNERS["apply_numpy_ufunc"](ufunc, method, *inputs, **kwargs)
 

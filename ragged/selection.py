@@ -15,7 +15,7 @@ from .flat import FlatArray
 from .rows import Rows, common_rows, rows_of
 from .slicing.gather import compact, take, take_rows
 from .slicing.integers import wrap_rows
-from .slicing.row_slices import slice_bounds, slice_limit, slice_rows
+from .slicing.row_slices import is_static, slice_bounds, slice_limit, slice_rows
 from .tracing import concrete
 
 
@@ -87,12 +87,13 @@ def select(rows: Rows, head: Any) -> Selection:
 
 
 def _by_slice(rows: Rows, part: slice) -> Selection:
-    if rows.length is None:
+    known = is_static(part)
+    if known and rows.length is None:
         return Selection(part, Rows(len(range(*part.indices(rows.count))), None), 1)
-    if part.start in (None, 0) and part.step in (None, 1) and (part.stop is None or part.stop >= rows.count):
+    if known and part.start in (None, 0) and part.step in (None, 1) and (part.stop is None or part.stop >= rows.count):
         # all rows, as in x[:, 0]: they stay where they are
         return Selection(slice(None), rows, 1)
-    start, length, step = slice_bounds(part, rows.length)
+    start, length, step = slice_bounds(part, jnp.asarray(rows.number, jnp.int32))
     limit = slice_limit(part, rows.count)
     count = rows.count if limit is None else limit
     index = jnp.clip(start + step * jnp.arange(count, dtype=jnp.int32), 0, max(rows.count - 1, 0))

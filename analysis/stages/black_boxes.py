@@ -7,15 +7,11 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-import jax
+from hepgrad.ragged.errors import TracedError
+from hepgrad.ragged.functions.foreign import TRACED
 
 LIBRARY = str(Path(__file__).resolve().parents[2])
-OPAQUE = (
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerBoolConversionError,
-    jax.errors.TracerIntegerConversionError,
-    jax.errors.ConcretizationTypeError,
-)
+OPAQUE = (*TRACED, TracedError)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Other libraries: Awkward arrays are converted once, at the door, and JAX's functions get plain arrays or an error.
+"""Other libraries at the door: Awkward's arrays are refused, JAX's functions get plain arrays, its errors our words.
 
 Converting Awkward arrays silently would copy them in every call, and make them constants of every program that `jit`
 compiles.
@@ -6,14 +6,24 @@ compiles.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import awkward as ak
+import jax
 from jax.interpreters import xla
 
+from ..errors import TracedError
 from ..flat import FlatArray
+
+TRACED = (
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerBoolConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.ConcretizationTypeError,
+)
 
 
 def refuse_awkward(x: Any, operation: str) -> None:
@@ -67,21 +77,41 @@ def convert_for_jax(*array_types: type) -> None:
         handlers[array_type] = convert
 
 
-def refuse_awkward_arrays(names: dict[str, Any], *, except_for: Sequence[str]) -> None:
-    """Make all public functions of a namespace, which is changed, refuse Awkward arrays."""
+@contextlib.contextmanager
+def known(operation: str) -> Iterator[None]:
+    """Say in our words that an operation needs a number that is traced.
+
+    Raises `TracedError` in place of JAX's errors.
+    """
+    try:
+        yield
+    except TRACED as error:
+        raise TracedError(
+            f"{operation}: a number that shapes the result, or decides in Python what is done (an axis, a size, a "
+            "count, the items of a list), is known only when the program runs. Inside jit it has to be a Python "
+            "number; numbers of the data go into arrays, with masks and fill values in place of sizes. JAX says: "
+            f"{str(error).splitlines()[0]}"
+        ) from None
+
+
+def guard(names: dict[str, Any], *, takes_awkward: Sequence[str]) -> None:
+    """Make all public functions of a namespace, which is changed, refuse Awkward arrays and traced sizes."""
     for name, function in list(names.items()):
         ours = callable(function) and getattr(function, "__module__", "").startswith(f"{names['__name__']}.")
-        if ours and not isinstance(function, type) and not name.startswith("_") and name not in except_for:
-            names[name] = _refusing(function, name)
+        if ours and not isinstance(function, type) and not name.startswith("_"):
+            names[name] = _guarded(function, name, name in takes_awkward)
 
 
-def _refusing(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+def _guarded(function: Callable[..., Any], name: str, takes_awkward: bool) -> Callable[..., Any]:
     @functools.wraps(function)
-    def refusing(*args: Any, **kwargs: Any) -> Any:
-        for x in args:
-            refuse_awkward(x, name)
-        for x in kwargs.values():
-            refuse_awkward(x, name)
-        return function(*args, **kwargs)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if not takes_awkward:
+            for x in (*args, *kwargs.values()):
+                refuse_awkward(x, name)
+        if args and callable(args[0]):
+            # what a user's function asks for is between it and JAX
+            return function(*args, **kwargs)
+        with known(f"rg.{name}"):
+            return function(*args, **kwargs)
 
-    return refusing
+    return guarded

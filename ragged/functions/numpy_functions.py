@@ -14,6 +14,7 @@ from ..array import RaggedArray, RecordArray, with_length
 from ..flat import FlatArray
 from ..operators import owner
 from .applying import apply
+from .foreign import known
 
 
 class _Twin(NamedTuple):
@@ -126,7 +127,8 @@ def dispatch(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[
         if theirs is not None and all(isinstance(x, FlatArray) for x in flat):
             # on arrays with a known number of rows JAX's own function does what NumPy's would
             args, kwargs = jax.tree.map(_converted(name), (tuple(args), dict(kwargs)), is_leaf=_is_array)
-            return jax.tree.map(lambda x: with_length(x, None), theirs(*args, **kwargs))
+            with known(name):
+                return jax.tree.map(lambda x: with_length(x, None), theirs(*args, **kwargs))
         raise TypeError(
             f"{name} has no counterpart for ragged arrays; look for one in hepgrad.ragged, or convert with "
             "rg.to_padded(x, fill_value, length) or rg.flatten(x) first"

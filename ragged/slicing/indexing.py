@@ -24,10 +24,11 @@ from ..records import select_fields
 from ..resize import settle, with_capacity
 from ..rows import Rows, joined, length_of, rows_of
 from ..selection import select
-from ..tracing import concrete
+from ..tracing import concrete, is_traced
 from .gather import constant, take, take_rows
 from .integers import wrap_rows
 from .ragged_indices import by_ragged
+from .row_slices import is_static, standard_slice, takes_all
 from .within_rows import each, pick, regular
 
 _ALL = slice(None)
@@ -96,8 +97,10 @@ def _is_name(item: Any) -> bool:
 
 def _standard(item: Any) -> Any:
     """Return one part of an index as None, ..., a slice, an integer, a flat array or a ragged array."""
-    if item is None or item is Ellipsis or isinstance(item, slice | RaggedArray):
+    if item is None or item is Ellipsis or isinstance(item, RaggedArray):
         return item
+    if isinstance(item, slice):
+        return standard_slice(item)
     if isinstance(item, FlatArray) and item.ndim == 1 and item.dtype == bool:
         # it remembers what it has selected
         return settle(item)
@@ -108,6 +111,8 @@ def _standard(item: Any) -> Any:
         # one list of positions for each row, as reducers with keepdims=True leave them
         rows = rows_of(item)
         return regular(rows.count, content_of(item).shape[1], rows.length, content_of(item).reshape(-1))
+    if isinstance(item, list) and any(map(is_traced, item)):
+        item = jnp.stack(item)
     if isinstance(item, list) and any(isinstance(part, list | np.ndarray) for part in item):
         item = ak.Array(item)
     if isinstance(item, ak.Array):
@@ -181,7 +186,9 @@ def _are_paired(head: Any, rest: tuple[Any, ...]) -> bool:
 
 def _is_known(item: Any) -> bool:
     """Return whether JAX can index by this part of an index itself."""
-    return not isinstance(item, FlatArray) and (item is None or isinstance(item, slice) or concrete(item) is not None)
+    if isinstance(item, slice):
+        return is_static(item)
+    return not isinstance(item, FlatArray) and (item is None or concrete(item) is not None)
 
 
 def _is_integer(item: Any) -> bool:
@@ -189,7 +196,7 @@ def _is_integer(item: Any) -> bool:
 
 
 def _by_lists(array: Any, head: RaggedArray, rest: tuple[Any, ...]) -> Any:
-    if any(not isinstance(item, slice) or item != _ALL for item in rest):
+    if not all(map(takes_all, rest)):
         raise TypeError("a ragged index cannot be followed by others; use two pairs of brackets: x[mask][...]")
     if isinstance(array, RecordArray):
         columns = {k: _by_lists(with_length(v, array.length), head, ()) for k, v in array.columns.items()}

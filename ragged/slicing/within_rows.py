@@ -16,7 +16,7 @@ from ..rows import rows_of
 from ..tracing import concrete
 from .gather import constant, rows_from_counts, take
 from .integers import known_all, wrap_index
-from .row_slices import slice_bounds, slice_limit
+from .row_slices import is_static, slice_bounds, slice_limit, takes_all
 
 _ALL = slice(None)
 
@@ -36,12 +36,16 @@ def each(content: Content, items: tuple[Any, ...], live: Any) -> Content:
             raise IndexError(f"too many indices: {len(items)} more than there are list levels")
         if any(isinstance(item, RaggedArray) for item in items):
             raise IndexError("a ragged index cannot follow others; use two pairs of brackets")
+        if not all(is_static(item) for item in items if isinstance(item, slice)):
+            raise TypeError(
+                "a slice with traced bounds takes rows and items of rows, not a part of a regular dimension"
+            )
         return content[(_ALL, *items)]
     head, rest = items[0], items[1:]
     if head is None:
         return _one_each(each(content, rest, live), live)
     if isinstance(head, slice):
-        part = content if head == _ALL else _slice_each(content, head)
+        part = content if takes_all(head) else _slice_each(content, head)
         return part.with_content(each(part.content, rest, None if part.exact else part.size))
     if isinstance(head, RaggedArray):
         raise IndexError("a ragged index cannot follow others; use two pairs of brackets")

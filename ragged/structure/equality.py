@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..array import RaggedArray, RecordArray
+from ..array import RaggedArray, RecordArray, content_of
 from ..resize import settle
 from ..tracing import concrete
 from .lists import num
@@ -111,7 +111,7 @@ def _same(a: Any, b: Any, rows: Any, other: Any, same: Callable[..., jax.Array],
         return (rows == other) & lengths & _same(a.content, b.content, a.size, b.size, same, dtype_exact)
     if any(isinstance(x, RaggedArray | RecordArray) for x in (a, b)):
         return False
-    x, y = jnp.asarray(a), jnp.asarray(b)
+    x, y = (jnp.asarray(content_of(each)) for each in (a, b))
     if x.ndim != y.ndim or x.shape[1:] != y.shape[1:] or (dtype_exact and x.dtype != y.dtype):
         return False
     with jax.numpy_dtype_promotion("standard"):

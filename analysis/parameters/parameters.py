@@ -190,6 +190,16 @@ class Parameters(Mapping[str, Any]):
         """Return cut values as floats, arrays element by element (``pt[0]``), without weights; not inside ``jit``."""
         return {k + at: x for k, p in self.specs.items() for at, x in p.elements(self.stored(k)).items()}
 
+    def spec_of(self, name: str) -> Any:
+        """Return what declares a number, which is named as in `numbers`.
+
+        Parameters
+        ----------
+        name
+            Of a parameter, or of an element of one, such as ``"pt[0]"``.
+        """
+        return self.specs[name.partition("[")[0]]
+
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Return the bounds of what `numbers` returns."""
         return {k + at: limits for k, p in self.specs.items() for at, limits in p.element_ranges().items()}

@@ -63,8 +63,7 @@ def plot_parameters(result: Result) -> Figure:
     parameters = result.start.parameters
     start, optimum, ranges = parameters.numbers(), result.optimum.parameters.numbers(), parameters.ranges()
     # elements of arrays one by one, network weights not at all
-    spec_of = {name: parameters.specs[name.partition("[")[0]] for name in start}
-    names = [name for name in start if not spec_of[name].frozen]
+    names = [name for name in start if not parameters.spec_of(name).frozen]
     # as few gaps in the last row as possible
     columns = min(len(names), min(COLUMNS, key=lambda columns: -len(names) % columns))
     rows = -(-len(names) // columns)
@@ -73,7 +72,7 @@ def plot_parameters(result: Result) -> Figure:
     steps = [record.step for record in result.history]
     best = result.best.best_step
     for axes, name in zip(grid.flat, names, strict=False):
-        spec, (low, high) = spec_of[name], ranges[name]
+        spec, (low, high) = parameters.spec_of(name), ranges[name]
         margin = 0.1 * (high - low)
         for outside in ((low - margin, low), (high, high + margin)):
             axes.axhspan(*outside, color="0.88", lw=0)

@@ -20,7 +20,7 @@ def slopes_table(result: Result) -> Table:
     best = history[min(result.best.best_step, len(history) - 1)]
     first = history[0].slopes
     for name in (name for name in result.start.parameters.numbers() if name in first):
-        spec = result.start.parameters.specs[name.partition("[")[0]]
+        spec = result.start.parameters.spec_of(name)
         scale = f"{spec.scale:.4g} {spec.unit}".rstrip() if isinstance(spec.scale, float) else ""
         table.add_row(name, scale, f"{first[name]:+.4f}", f"{best.slopes[name]:+.4f}")
     return table

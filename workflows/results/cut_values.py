@@ -68,10 +68,9 @@ def free_numbers(parameters: Parameters) -> dict[str, float]:
 
     Neither edges nor weights are told.
     """
-    specs = parameters.specs
 
     def is_one(name: str) -> bool:
-        spec = specs[name.partition("[")[0]]
+        spec = parameters.spec_of(name)
         return isinstance(spec, Parameter) and not spec.frozen
 
     return {name: value for name, value in parameters.numbers().items() if is_one(name)}

@@ -153,7 +153,7 @@ def parameter_rows(result: Result) -> Iterator[tuple[Any, ...]]:
     folds = [fold.parameters.numbers() for fold in result.folds]
     for name, (low, high) in result.start.parameters.ranges().items():
         if name in start:
-            spec = result.start.parameters.specs[name.partition("[")[0]]
+            spec = result.start.parameters.spec_of(name)
             told = name, start[name], optimum[name], low, high, spec.unit, spec.frozen, spec.label or name
             yield *told, *(fold[name] for fold in folds)
 

@@ -79,7 +79,7 @@ class Scene:
         values = np.array(sorted(yields))
         told = [self.loss(self.moved(name, value)) for value in values.tolist()]
         objective, loss, uncertainty = (np.array(column) for column in zip(*told, strict=True))
-        spec = first.specs[name.partition("[")[0]]
+        spec = first.spec_of(name)
         spread = float(np.std(optima, ddof=1)) if len(optima) > 1 else 0.0
         signal = np.array([yields[value] for value in values.tolist()])
         return CutProfile(

@@ -159,7 +159,7 @@ def repeat_search(
         replica = counted(train, times)
         steps_on = steps_on or search.steps_on(replica)
         results.append(search.run(Split(replica, judging), steps_on, begin=start))
-    names = [name for name in parameters.numbers() if not parameters.specs[name.partition("[")[0]].frozen]
+    names = [name for name in parameters.numbers() if not parameters.spec_of(name).frozen]
 
     def numbers(at: Parameters) -> list[float]:
         every = at.numbers()
@@ -168,7 +168,7 @@ def repeat_search(
     return RepeatedSearch(
         analysis.merit,
         tuple(names),
-        tuple(parameters.specs[name.partition("[")[0]].unit for name in names),
+        tuple(parameters.spec_of(name).unit for name in names),
         np.array([parameters.ranges()[name] for name in names]),
         np.array(numbers(optimum)),
         np.array([numbers(result.optimum.parameters) for result in results]),

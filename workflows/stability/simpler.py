@@ -163,7 +163,7 @@ def evaluations(parameters: Parameters) -> int:
 def _loosest(scene: Scene, name: str) -> tuple[str, Callable[[Parameters], Parameters]]:
     """Return the value that keeps most of the signal as text, and the function that puts it in."""
     first = scene.judged.parameters[0]
-    spec = first.specs[name.partition("[")[0]]
+    spec = first.spec_of(name)
     changes: dict[str, Callable[[Parameters], Parameters]]
     if isinstance(spec, Choice):
         changes = {word: functools.partial(with_option, name=name, word=word) for word in spec.options}

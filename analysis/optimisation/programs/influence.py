@@ -12,6 +12,7 @@ from ...data.dataset import Dataset
 from ...parameters.parameters import Parameters
 from ...selection.cut import Hard
 from ...systematics import Templates
+from .of_shards import pulled_back
 from .resampled import counted, resample
 
 
@@ -40,8 +41,9 @@ class VarianceOfDifference:
         def influence(point: tuple[Parameters, Templates]) -> jax.Array:
             parameters, slope = point
             times = jnp.ones_like(shard.weight)
-            filled, pull = jax.vjp(lambda n: analysis.histograms(counted(shard, n), parameters, Hard()), times)
-            found: jax.Array = pull(jax.tree.map(lambda s, h: s.astype(h.dtype), slope, filled))[0]
+            found: jax.Array = pulled_back(
+                lambda n: analysis.histograms(counted(shard, n), parameters, Hard()), times, slope
+            )
             return found
 
         # one selection in the program for both points

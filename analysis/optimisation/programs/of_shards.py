@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import jax
 
@@ -25,6 +27,13 @@ class Fill:
         return self.analysis.histograms(shard, parameters, reading)
 
 
+def pulled_back(histograms: Callable[[Any], Templates], at: Any, slope: Templates) -> Any:
+    """Return the derivative with respect to ``at`` from the one with respect to the histograms."""
+    filled, pull = jax.vjp(histograms, at)
+    # the histograms of one shard may be less precise than their sum
+    return pull(jax.tree.map(lambda s, h: s.astype(h.dtype), slope, filled))[0]
+
+
 @dataclasses.dataclass(frozen=True)
 class PullBack:
     """Pulls the derivative of an objective with respect to the summed histograms back to the parameters."""
@@ -35,9 +44,7 @@ class PullBack:
         self, shard: Dataset, first: jax.Array, parameters: Parameters, reading: Reading, slope: Templates
     ) -> Parameters:
         """Return what the events of the shard contribute to the derivative with respect to the parameters."""
-        filled, pull = jax.vjp(lambda at: self.analysis.histograms(shard, at, reading), parameters)
-        # the histograms of one shard may be less precise than their sum
-        return pull(jax.tree.map(lambda s, h: s.astype(h.dtype), slope, filled))[0]
+        return pulled_back(lambda at: self.analysis.histograms(shard, at, reading), parameters, slope)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -117,13 +117,13 @@ def alike(workspace: Mapping[str, Any], background: Mapping[str, Any]) -> dict[s
     def unnamed(sample: Mapping[str, Any]) -> Mapping[str, Any]:
         if sample["name"] not in names:
             return sample
-        sample = copy.deepcopy(dict(sample))
-        before, sample["name"] = sample["name"], names[sample["name"]]
-        for modifier in sample["modifiers"]:
+        signal = copy.deepcopy(dict(sample))
+        before, signal["name"] = signal["name"], names[signal["name"]]
+        for modifier in signal["modifiers"]:
             if modifier["name"] not in kept:
-                new_name = modifier["name"].replace(before, sample["name"])
+                new_name = modifier["name"].replace(before, signal["name"])
                 renamed[modifier["name"]] = modifier["name"] = new_name
-        return sample
+        return signal
 
     # what stays is not copied, because that would take longer than all else
     channels = [

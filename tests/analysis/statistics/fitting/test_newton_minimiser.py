@@ -99,6 +99,14 @@ def test_no_fit_fails_at_a_bound(configuration):
     compare(model, pseudo_data(model, model.vector({"mu": 0.0}), jax.random.key(1), 200), 10)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("key", range(4))
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_no_fit_of_many_fails_at_a_bound(configuration, key):
+    model = nearly_degenerate(*configuration)
+    compare(model, pseudo_data(model, model.vector({"mu": 0.0}), jax.random.key(key), 1000), 1000)
+
+
 def test_derivatives_at_a_bound_with_a_correlated_partner():
     def fitted(events):
         model = nearly_degenerate(1e4, 0.03)

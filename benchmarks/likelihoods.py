@@ -84,8 +84,8 @@ def run_in_pyhf(task: str, backend: str, workspace: str) -> None:
     elif task == "CLs":
         pyhf.infer.hypotest(1.0, data, model, return_expected_set=True)
     else:
-        # at 0, where pyhf's own bounds begin, CLs may be NaN
-        pyhf.infer.intervals.upper_limits.toms748_scan(data, model, 0.02, 10.0)
+        # on a grid, because the search for the root fails with the backend jax
+        pyhf.infer.intervals.upper_limits.upper_limit(data, model, scan=np.linspace(0.1, 10, 11))
 
 
 def large(shape: tuple[int, int, int, int]) -> Comparison:

@@ -92,25 +92,28 @@ class Rates(NamedTuple):
         Bins in which nothing is observed, shape (bins,), bool.
     rounding
         By how much the expected events may be wrong because numbers are rounded, shape (bins,).
+    forces
+        With which they were pressed against zero in the last step, shape (bins,).
     """
 
     layout: ModelLayout
     slopes: Slopes
     empty: jax.Array
     rounding: jax.Array
+    forces: jax.Array
 
     @classmethod
-    def at(cls, parameters: jax.Array, slopes: Slopes, layout: ModelLayout, main: jax.Array) -> Rates:
+    def at(
+        cls, parameters: jax.Array, slopes: Slopes, layout: ModelLayout, main: jax.Array, forces: jax.Array
+    ) -> Rates:
         """Return the rates at a point; ``main`` are the events in bins, shape (bins,)."""
         size = jnp.abs(parameters[arrangement(layout).scalars]) @ jnp.abs(slopes.jacobian[:, 0])
         size += jnp.abs(slopes.expected)
-        return cls(layout, slopes, main == 0, _ROUNDED * float(np.finfo(size.dtype).eps) * size)
+        return cls(layout, slopes, main == 0, _ROUNDED * float(np.finfo(size.dtype).eps) * size, forces)
 
-    def begin(self, forces: jax.Array) -> Press:
-        """Return what a step begins with, after one that ended with these forces."""
-        allowed = jnp.maximum((1 - _FALL) * self.slopes.expected, self.rounding)
-        weights = jnp.where(forces > 0, forces / allowed, 0)
-        return Press(forces, weights, jnp.asarray(_FALL, forces.dtype))
+    def begin(self) -> Press:
+        """Return what a step begins with."""
+        return Press(self.forces, self._stiffness(self.forces), jnp.asarray(_FALL, self.forces.dtype))
 
     def follow(self, press: Press, step: jax.Array) -> tuple[Press, jax.Array]:
         """Return the forces of a step, what to try next, and whether the step leads rates beyond zero."""
@@ -147,8 +150,13 @@ class Rates(NamedTuple):
         softness = jnp.max(jnp.concatenate([scalars, binned]), axis=0, initial=0)
         bent = 4 * forces**2
         most = _STIFFNESS * (bent + jnp.where(softness > 0, 1 / jnp.where(softness > 0, softness, 1), 0))
-        stiffness = jnp.minimum(self.begin(forces).weights, most)
+        stiffness = jnp.minimum(self._stiffness(forces), most)
         # both matrices side by side: the program compiles once
         both = jax.vmap(self.pressed, in_axes=(None, 0))(hessian, jnp.stack([stiffness, bent]))
         response, reported = (jax.tree.map(lambda x, i=i: x[i], both) for i in range(2))
         return Held(forces, stiffness, response, reported)
+
+    def _stiffness(self, forces: jax.Array) -> jax.Array:
+        """Return the curvatures with which a step takes rates to what is left of them, shape (bins,)."""
+        allowed = jnp.maximum((1 - _FALL) * self.slopes.expected, self.rounding)
+        return jnp.where(forces > 0, forces / allowed, 0)

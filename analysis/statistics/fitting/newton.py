@@ -93,7 +93,9 @@ def minimise(
     def step(state: _State) -> _State:
         point = state.next
         value, gradient, (hessian, information), rounding, slopes = function.derivatives(point, state.forces)
-        rates = None if state.forces is None else Rates.at(point, slopes, model.layout, function.main)
+        rates = None
+        if state.forces is not None:
+            rates = Rates.at(point, slopes, model.layout, function.main, state.forces)
 
         measured = function.constraints.information(point)
         metric = jnp.where(measured > 0, measured, _FREE * jnp.abs(information.diagonal))
@@ -116,12 +118,12 @@ def minimise(
             distance, press, kept = jnp.abs(box.gain), trial.press, good
             if rates and trial.press:
                 press, crossing = rates.follow(trial.press, box.step)
-                press = press._replace(forces=jnp.maximum(press.forces, jnp.where(damping > 0, state.forces, 0)))
+                press = press._replace(forces=jnp.maximum(press.forces, jnp.where(damping > 0, rates.forces, 0)))
                 gentler = ~good & (press.forces > 0).any() & (trial.press.fall < GENTLE)
                 good &= ~crossing
                 kept = good | (possible & (crossing | gentler))
                 # not before the Hessian knows of all forces
-                whole &= ~crossing & ~((press.forces > 0) & (state.forces == 0)).any()
+                whole &= ~crossing & ~((press.forces > 0) & (rates.forces == 0)).any()
                 distance += rates.left(press.forces)
             edm = jnp.where(whole, distance, trial.edm)
             arrived = (edm <= tight) | ((edm <= _ROUNDED * rounding) & (edm >= 0.1 * state.edm))
@@ -140,7 +142,7 @@ def minimise(
                 ~trial.exact & (box.gain > _FAR),
             )
 
-        press = rates.begin(state.forces) if rates else None
+        press = rates.begin() if rates else None
         begin = _Trial(point, jnp.zeros(point.shape, int), press, infinite, state.damping, ~state.far, no, no, no, no)
         trial = jax.lax.while_loop(
             lambda trial: ~trial.good & ~trial.arrived & (trial.damping < _MOST) & jnp.isfinite(value), attempt, begin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,8 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
         return
     timings, notes = [], []
+    tell = functools.partial(Console(stderr=True).print, markup=False, highlight=False)
     for name in [options.name] if options.name else benchmarks():
-        for more, remarks in run(name, options.size, **settings):
+        for more, remarks in run(name, options.size, tell, **settings):
             timings += more
             notes += remarks
             if options.json:

@@ -9,7 +9,7 @@ import itertools
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,11 +36,15 @@ class Comparison:
         Our ways to do it, for example "eager" and "jit".
     rivals
         The others by name. One that raises is left out, with its reason.
+    once
+        Names of what is called only once, before the others, because it takes minutes, or because the first call is
+        what is timed.
     """
 
     name: str
     ours: Mapping[str, Callable[[], object]]
     rivals: Mapping[str, Callable[[], object]]
+    once: Collection[str] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,14 +65,17 @@ def benchmarks() -> list[str]:
     return sorted(path.stem for path in folder.glob("*.py") if "\ndef comparisons(" in path.read_text(encoding="utf-8"))
 
 
-def run(benchmark: str, size: Size, **settings: Any) -> Iterator[tuple[list[Timing], list[str]]]:
+def run(
+    benchmark: str, size: Size, tell: Callable[[str], object] | None = None, **settings: Any
+) -> Iterator[tuple[list[Timing], list[str]]]:
     """Run a benchmark, with settings of its own, one comparison after the other.
 
-    Timings are one for each of our ways and rival; notes say which rivals cannot do what, and why.
+    ``tell`` is called with what was just done. Timings are one for each of our ways and rival; notes say which rivals
+    cannot do what, and why.
     """
     comparisons: Iterable[Comparison] = importlib.import_module(f"benchmarks.{benchmark}").comparisons(size, **settings)
     for comparison in comparisons:
-        medians, reasons = measure(comparison, rounds=ROUNDS[size], patience=PATIENCE[size])
+        medians, reasons = measure(comparison, rounds=ROUNDS[size], patience=PATIENCE[size], tell=tell)
         timings = []
         for way, rival in itertools.product(comparison.ours, comparison.rivals):
             if ("rival", rival) in medians:
@@ -78,7 +85,7 @@ def run(benchmark: str, size: Size, **settings: Any) -> Iterator[tuple[list[Timi
 
 
 def measure(
-    comparison: Comparison, *, rounds: int, patience: float
+    comparison: Comparison, *, rounds: int, patience: float, tell: Callable[[str], object] | None = None
 ) -> tuple[dict[tuple[str, str], float], dict[str, str]]:
     """Return the median seconds of each function, all of them called in turn, and why rivals failed.
 
@@ -95,7 +102,11 @@ def measure(
         if done >= FEWEST_ROUNDS and time.perf_counter() - begin > patience:
             break
         # nobody always finds the cache as the same other one left it
-        for side, name in random.Random(done).sample(list(functions), len(functions)):
+        turns = random.Random(done).sample(list(functions), len(functions))
+        for side, name in sorted(turns, key=lambda turn: turn[1] not in comparison.once):
+            once = name in comparison.once
+            if once and done >= 0:
+                continue
             start = time.perf_counter()
             try:
                 functions[side, name]()
@@ -106,8 +117,11 @@ def measure(
                 if done < 0:
                     del functions[side, name]
             else:
+                seconds = time.perf_counter() - start
                 # the first round compiles
-                times[side, name] += [time.perf_counter() - start] if done >= 0 else []
+                times[side, name] += [seconds] if done >= 0 or once else []
+                if tell and done < 0:
+                    tell(f"{comparison.name}: {name} took {seconds:.3g} s at first")
     return {key: statistics.median(each) for key, each in times.items() if each}, reasons
 
 

@@ -64,6 +64,16 @@ def test_a_rival_that_fails_is_left_out_with_its_reason():
     assert reasons == {"bad": "cannot do that"}
 
 
+def test_what_takes_minutes_is_called_once_and_before_the_others():
+    calls, told = [], []
+    ours = {name: lambda name=name: calls.append(name) for name in ("compiled", "cold")}
+    comparison = runner.Comparison("task", ours, {"slow": lambda: calls.append("slow")}, once=["cold", "slow"])
+    medians, _ = runner.measure(comparison, rounds=2, patience=1.0, tell=told.append)
+    assert set(calls[:2]) == {"cold", "slow"} and calls[2:] == ["compiled"] * 3
+    assert set(medians) == {("ours", "compiled"), ("ours", "cold"), ("rival", "slow")}
+    assert len(told) == 3
+
+
 def test_our_own_failure_is_not_hidden():
     with pytest.raises(NotImplementedError):
         runner.measure(runner.Comparison("task", {"eager": fail}, {}), rounds=1, patience=1.0)

@@ -44,7 +44,7 @@ def add(commands: Any) -> None:
         help="set limits on all signals of a patch set; --output keeps what is done",
     )
     parser.add_argument(
-        "--at-once", metavar="N", type=int, default=8, help="signals of a patch set that are fitted side by side"
+        "--at-once", metavar="N", type=int, default=8, help="signals of a patch set that are fitted in one go"
     )
     parser.add_argument(
         "--asimov", action="store_true", help="fit what is expected, and not look at what the file says was observed"

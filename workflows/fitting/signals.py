@@ -108,7 +108,7 @@ def limits(
     measurement, poi, fixed, data, level, watch
         As in `fit`.
     at_once
-        How many signals are fitted side by side.
+        How many signals are fitted in one go, before they are kept.
     output
         Folder for ``limits.csv`` and plots. Every batch is kept there as soon as it is done: called again after an
         interruption, with the same settings, it computes only what is missing.

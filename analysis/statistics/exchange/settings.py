@@ -109,20 +109,29 @@ def alike(workspace: Mapping[str, Any], background: Mapping[str, Any]) -> dict[s
     'signal'
     """
     known = {sample["name"] for channel in background["channels"] for sample in channel["samples"]}
-    result = copy.deepcopy(dict(workspace))
-    samples = [sample for channel in result["channels"] for sample in channel["samples"]]
-    new = sorted({sample["name"] for sample in samples} - known)
+    new = sorted({sample["name"] for channel in workspace["channels"] for sample in channel["samples"]} - known)
     base = "signal" if "signal" not in known else "new signal"
     names = {name: base if len(new) == 1 else f"{base} {i}" for i, name in enumerate(new)}
     kept, renamed = parameter_names(background), {}
-    for sample in samples:
+
+    def unnamed(sample: Mapping[str, Any]) -> Mapping[str, Any]:
         if sample["name"] not in names:
-            continue
-        before, sample["name"] = sample["name"], names[sample["name"]]
-        for modifier in sample["modifiers"]:
+            return sample
+        signal = copy.deepcopy(dict(sample))
+        before, signal["name"] = signal["name"], names[signal["name"]]
+        for modifier in signal["modifiers"]:
             if modifier["name"] not in kept:
-                new_name = modifier["name"].replace(before, sample["name"])
+                new_name = modifier["name"].replace(before, signal["name"])
                 renamed[modifier["name"]] = modifier["name"] = new_name
+        return signal
+
+    # what stays is not copied, because that would take longer than all else
+    channels = [
+        {**channel, "samples": [unnamed(sample) for sample in channel["samples"]]} for channel in workspace["channels"]
+    ]
+    result = {**workspace, "channels": channels}
+    if "measurements" in workspace:
+        result["measurements"] = copy.deepcopy(workspace["measurements"])
     for measurement in result.get("measurements", []):
         config = measurement["config"]
         config["poi"] = renamed.get(config["poi"], config["poi"])

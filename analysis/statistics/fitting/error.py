@@ -29,7 +29,7 @@ def explanation(model: Model, data: jax.Array, minimum: Minimum) -> str:
     """Return why a fit did not converge."""
     if not np.isfinite(minimum.value):
         return _impossible_start(model, data, minimum.parameters)
-    inner = np.flatnonzero(minimum.inner)
+    inner = np.flatnonzero(minimum.inner if np.any(minimum.inner) else np.ones_like(minimum.inner))
     gradient, hessian = np.asarray(minimum.gradient)[inner], np.asarray(minimum.hessian.matrix)[np.ix_(inner, inner)]
     scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), np.finfo(hessian.dtype).tiny))
     curvatures, axes = np.linalg.eigh(scale[:, None] * hessian * scale)

@@ -50,12 +50,15 @@ class Derivatives(NamedTuple):
         information, the expectation of the Hessian over data that these parameters predict.
     rounding
         By how much `value` may be wrong because numbers are rounded, scalar.
+    slopes
+        Expected events and their first derivatives.
     """
 
     value: jax.Array
     gradient: jax.Array
     curvature: tuple[Arrow, Arrow]
     rounding: jax.Array
+    slopes: Slopes
 
 
 @jax.tree_util.register_dataclass
@@ -76,7 +79,7 @@ class Likelihood:
         bins = poisson_deviance(self.main, self.expectation.total(parameters))
         return 0.5 * jnp.sum(bins) + self._constraint(parameters)
 
-    def derivatives(self, parameters: jax.Array) -> Derivatives:
+    def derivatives(self, parameters: jax.Array, forces: jax.Array | None = None) -> Derivatives:
         r"""Return value, gradient, exact Hessian and Fisher information.
 
         With the derivatives of the expected events :math:`\nu_b`,
@@ -85,9 +88,10 @@ class Likelihood:
                   + \left(1 - \frac{n_b}{\nu_b}\right) \partial_i \partial_j \nu_b + \dots, \quad
                   I_{ij} = \sum_b \frac1{\nu_b} \partial_i \nu_b \, \partial_j \nu_b + \dots,
 
-        and the constraints add to the diagonals.
+        and the constraints add to the diagonals. Rates that are pressed against zero are subtracted from what is
+        derived twice, times ``forces`` (see `empty.Rates`), shape (bins,).
         """
-        layout, where = self.expectation.layout, arrangement(self.expectation.layout)
+        layout = self.expectation.layout
         slope, parts = slopes(self.expectation, parameters)
         positive = slope.expected > 0
         inverse = jnp.where(positive, 1 / jnp.where(positive, slope.expected, 1), 0)
@@ -95,23 +99,24 @@ class Likelihood:
         constraint = jax.grad(self._constraint)
         pull_aux, curvature = jax.jvp(constraint, (parameters,), (jnp.ones_like(parameters),))
 
-        scalars, binned = slope.jacobian[:, 0] @ pull, _collected(layout, slope.by_slot * pull)
-        gradient = jnp.concatenate([scalars, binned])[np.argsort(np.concatenate([where.scalars, where.binned]))]
-        gradient += pull_aux
+        gradient = combined(layout, slope, pull) + pull_aux
         value = 0.5 * jnp.sum(poisson_deviance(self.main, slope.expected)) + self._constraint(parameters)
         size = 1 + value + jnp.sum(jnp.abs(pull) * slope.expected) + jnp.sum(jnp.abs(pull_aux * parameters))
+        if forces is not None:
+            pull -= forces
         bent = bend(self.expectation, parts, pull)
         # both matrices side by side: the program compiles once
         weights = jnp.stack([self.main * inverse**2, inverse])
         diagonals = jnp.stack([curvature, self.constraints.information(parameters)])
 
         def arrow(weight: jax.Array, diagonal: jax.Array, share: jax.Array) -> Arrow:
-            return _arrow(layout, slope, weight, diagonal, share, pull, bent)
+            return products(layout, slope, weight, diagonal, share, pull, bent)
 
         both = jax.vmap(arrow)(weights, diagonals, jnp.array([1.0, 0]))
         hessian = jax.tree.map(lambda x: x[0], both)
         information = jax.tree.map(lambda x: x[1], both)
-        return Derivatives(value, gradient, (hessian, information), size * float(np.finfo(parameters.dtype).eps))
+        rounding = size * float(np.finfo(parameters.dtype).eps)
+        return Derivatives(value, gradient, (hessian, information), rounding, slope)
 
     def _constraint(self, parameters: jax.Array) -> jax.Array:
         return 0.5 * self.constraints.deviance(parameters, self.auxiliary)
@@ -139,7 +144,7 @@ def information_matrix(model: Model, parameters: jax.Array) -> jax.Array:
     slope, _ = slopes(expectation(model.layout, model.templates), parameters)
     positive = slope.expected > 0
     inverse = jnp.where(positive, 1 / jnp.where(positive, slope.expected, 1), 0)
-    return _arrow(model.layout, slope, inverse, model.constraints.information(parameters)).matrix
+    return products(model.layout, slope, inverse, model.constraints.information(parameters)).matrix
 
 
 def variances(model: Model, parameters: jax.Array, deviations: jax.Array) -> jax.Array:
@@ -153,7 +158,14 @@ def variances(model: Model, parameters: jax.Array, deviations: jax.Array) -> jax
     return scalars**2 @ slope.jacobian[:, 0] ** 2 + jnp.sum((by_slot * slope.by_slot) ** 2, axis=0)
 
 
-def _arrow(
+def combined(layout: ModelLayout, slope: Slopes, weights: jax.Array) -> jax.Array:
+    """Return the derivatives of a weighted sum of the expected events, shape (parameters,)."""
+    where = arrangement(layout)
+    scalars, binned = slope.jacobian[:, 0] @ weights, _collected(layout, slope.by_slot * weights)
+    return jnp.concatenate([scalars, binned])[np.argsort(np.concatenate([where.scalars, where.binned]))]
+
+
+def products(
     layout: ModelLayout,
     slope: Slopes,
     weight: jax.Array,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +17,9 @@ from hepgrad.ragged.tracing import is_known
 from ...printing import as_html
 from ..histfactory.layout import ModelLayout
 from ..histfactory.model import Model
+from .empty import Held, any_empty
 from .error import FitError, explanation
-from .hessian import likelihood, nll
+from .hessian import combined, likelihood, nll
 from .linear import Arrow
 from .newton import Minimum, minimise
 from .restarts import from_several_starts
@@ -42,7 +44,8 @@ class FitResult:
     nll
         Negative logarithm of the probability of the data, as in `Model.logpdf`, scalar; differentiable.
     curvature
-        `hessian` in the form that Newton's equations take; differentiable.
+        `hessian` in the form that Newton's equations take; differentiable, but for the curvature of rates that are
+        pressed against zero.
     slope
         Derivatives of `nll` by components that are pressed against a bound, 0 for the others, shape (parameters,);
         differentiable.
@@ -103,7 +106,12 @@ class FitResult:
 
     @property
     def hessian(self) -> jax.Array:
-        """Exact second derivatives of `nll` at the minimum, shape (parameters, parameters)."""
+        r"""Exact second derivatives of `nll` at the minimum, shape (parameters, parameters).
+
+        Where nothing is observed in a bin, the best rate may be zero, where the likelihood ends with a slope
+        :math:`\lambda`. There a curvature :math:`4 \lambda^2` is added along the rate, that of the parabola that rises
+        by one half where the slope does, so that `uncertainties` say how far the rate may rise.
+        """
         return self.curvature.matrix
 
     @property
@@ -139,6 +147,7 @@ def fit(
     init: Mapping[str, Any] | jax.Array | None = None,
     max_steps: int = 100,
     search: bool = False,
+    empty_bins: bool | None = None,
 ) -> FitResult:
     r"""Find the parameters with the highest likelihood, inside their bounds.
 
@@ -162,6 +171,9 @@ def fit(
     search
         Whether to look for a higher maximum from other starts, too. A fit that does not converge is tried from them in
         any case, and the best of them counts (see `restarts.from_several_starts`).
+    empty_bins
+        Whether events may be missing in a bin, whose rate may then fall to zero, where the likelihood ends. By default
+        it is looked up in the data, and true inside `jit`, where they are not known; a program without is smaller.
 
     Returns
     -------
@@ -196,19 +208,25 @@ def fit(
     _check_start(model, start, free)
     data = jnp.concatenate(model.split(data))
     # compiled on its own, so that eager derivatives do not compile it again
-    minimum = _minimise(*jax.lax.stop_gradient((model, data, start)), free, max_steps=max_steps, search=search)
+    minimum = _minimise(
+        *jax.lax.stop_gradient((model, data, start)),
+        free,
+        max_steps=max_steps,
+        search=search,
+        empty_bins=any_empty(model.split(data)[0]) if empty_bins is None else empty_bins,
+    )
     result = _result(model, data, start, free, minimum)
     if is_known(result.converged) and not result.converged:
         raise FitError(explanation(model, data, minimum))
     return result
 
 
-@jax.jit
+@functools.partial(jax.jit, static_argnames="empty_bins")
 def _minimise(
-    model: Model, data: jax.Array, start: jax.Array, free: jax.Array, *, max_steps: int, search: bool
+    model: Model, data: jax.Array, start: jax.Array, free: jax.Array, *, max_steps: int, search: bool, empty_bins: bool
 ) -> Minimum:
     def attempt(start: jax.Array) -> Minimum:
-        return minimise(model, data, start, free, model.bounds, max_steps=max_steps)
+        return minimise(model, data, start, free, model.bounds, max_steps=max_steps, empty_bins=empty_bins)
 
     return from_several_starts(attempt, model, start, free, search=search)
 
@@ -217,13 +235,18 @@ def _minimise(
 def _result(model: Model, data: jax.Array, start: jax.Array, free: jax.Array, minimum: Minimum) -> FitResult:
     # By the envelope theorem the likelihood at the minimum changes as if the free parameters stood still.
     still = jnp.where(free, minimum.parameters, start)
-    parameters = _moving(model, data, still, minimum.hessian, minimum.inner)
-    curvature, slope = _moving_derivatives(model, data, parameters, minimum.hessian, minimum.gradient)
+    held = minimum.held
+    parameters = _moving(model, data, still, minimum)
+    curvature, slope = _moving_derivatives(model, data, parameters, minimum)
     at_bound = minimum.side != 0
+    deviance, negative = model.deviance(still, data), -model.logpdf(still, data)
+    if held:
+        nothing = held.nothing(model, still)
+        deviance, negative = deviance + 2 * nothing, negative + nothing
     return FitResult(
         parameters=parameters,
-        deviance=model.deviance(still, data),
-        nll=-model.logpdf(still, data),
+        deviance=deviance,
+        nll=negative,
         curvature=curvature,
         slope=jnp.where(at_bound, slope, 0),
         inner=minimum.inner,
@@ -236,31 +259,43 @@ def _result(model: Model, data: jax.Array, start: jax.Array, free: jax.Array, mi
 
 
 @jax.custom_jvp
-def _moving(model: Model, data: jax.Array, still: jax.Array, hessian: Arrow, inner: jax.Array) -> jax.Array:
+def _moving(model: Model, data: jax.Array, still: jax.Array, minimum: Minimum) -> jax.Array:
     """Return the parameters at the minimum, with the derivative of a minimum."""
     return still
 
 
 @_moving.defjvp
 def _moving_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
-    model, data, still, hessian, inner = primals
-    _, slope = jax.jvp(jax.grad(nll, argnums=1), (model, still, data), (tangents[0], tangents[2], tangents[1]))
-    return still, tangents[2] - hessian.solve(inner, slope)
+    model, data, still, minimum = primals
+    held = minimum.held
+
+    def function(model: Model, parameters: jax.Array, data: jax.Array) -> jax.Array:
+        value = nll(model, parameters, data)
+        return value + held.nothing(model, parameters) if held else value
+
+    _, slope = jax.jvp(jax.grad(function, argnums=1), (model, still, data), (tangents[0], tangents[2], tangents[1]))
+    return still, tangents[2] - (held.response if held else minimum.hessian).solve(minimum.inner, slope)
 
 
 @jax.custom_jvp
 def _moving_derivatives(
-    model: Model, data: jax.Array, parameters: jax.Array, hessian: Arrow, gradient: jax.Array
+    model: Model, data: jax.Array, parameters: jax.Array, minimum: Minimum
 ) -> tuple[Arrow, jax.Array]:
     """Return second and first derivatives, which are known already, with their derivatives."""
-    return hessian, gradient
+    return minimum.held.hessian if minimum.held else minimum.hessian, minimum.gradient
 
 
 @_moving_derivatives.defjvp
 def _moving_derivatives_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    held: Held | None = primals[3].held
+
     def found(model: Model, data: jax.Array, parameters: jax.Array) -> tuple[Arrow, jax.Array]:
-        derivatives = likelihood(model, data).derivatives(parameters)
-        return derivatives.curvature[0], derivatives.gradient
+        function = likelihood(model, data)
+        if held is None:
+            derivatives = function.derivatives(parameters)
+            return derivatives.curvature[0], derivatives.gradient
+        derivatives = function.derivatives(parameters, held.forces)
+        return derivatives.curvature[0], derivatives.gradient - combined(model.layout, derivatives.slopes, held.forces)
 
     return jax.jvp(found, primals[:3], tangents[:3])
 

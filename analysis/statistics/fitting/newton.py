@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from ..histfactory.model import Model
 from .box import box_step
 from .elsewhere import downhill, scattered
-from .hessian import likelihood
+from .empty import GENTLE, Held, Press, Rates
+from .hessian import combined, likelihood
 from .linear import Arrow, no_arrow
 
 _STARTS = 4  # at most, when fits fail
@@ -31,7 +32,9 @@ class Minimum(NamedTuple):
     value
         Negative log-likelihood at `parameters`, less that of the saturated model.
     gradient, hessian
-        Its derivatives there.
+        Its derivatives there, less those of rates that are pressed against zero, times the force.
+    held
+        These rates; None where no bin can be without events.
     side
         -1 for components that are pressed against their lower bound, 1 for the upper, else 0; shape (parameters,).
     inner
@@ -48,6 +51,7 @@ class Minimum(NamedTuple):
     value: jax.Array
     gradient: jax.Array
     hessian: Arrow
+    held: Held | None
     side: jax.Array
     inner: jax.Array
     edm: jax.Array
@@ -56,7 +60,14 @@ class Minimum(NamedTuple):
 
 
 def minimise(
-    model: Model, data: jax.Array, start: jax.Array, free: jax.Array, bounds: jax.Array, *, max_steps: int
+    model: Model,
+    data: jax.Array,
+    start: jax.Array,
+    free: jax.Array,
+    bounds: jax.Array,
+    *,
+    max_steps: int,
+    empty_bins: bool,
 ) -> Minimum:
     """Minimise the negative log-likelihood.
 
@@ -67,7 +78,9 @@ def minimise(
     the data determine well the step is not shortened. The fit has converged when the parabola of the Hessian promises
     no more than the rounding of the value. A saddle is left along the direction in which the likelihood is bent
     downward. A fit that is stuck is tried again from other starts. The start is inside the bounds where ``free``;
-    bounds have shape (parameters, 2); ``max_steps`` are evaluations of the Hessian at most.
+    bounds have shape (parameters, 2); ``max_steps`` are evaluations of the Hessian at most. ``empty_bins`` is whether
+    bins may be without events: their rates may fall to zero, where the likelihood ends, and steps are led there (see
+    `empty.Rates`). The program is smaller without.
 
     References
     ----------
@@ -79,7 +92,10 @@ def minimise(
 
     def step(state: _State) -> _State:
         point = state.next
-        value, gradient, (hessian, information), rounding = function.derivatives(point)
+        value, gradient, (hessian, information), rounding, slopes = function.derivatives(point, state.forces)
+        rates = None
+        if state.forces is not None:
+            rates = Rates.at(point, slopes, model.layout, function.main, state.forces)
 
         measured = function.constraints.information(point)
         metric = jnp.where(measured > 0, measured, _FREE * jnp.abs(information.diagonal))
@@ -87,7 +103,10 @@ def minimise(
         def attempt(trial: _Trial) -> _Trial:
             damping = jnp.where(trial.exact, 0, trial.damping)
             matrix = jax.tree.map(lambda a, b: jnp.where(trial.exact, a, b), hessian, information)
-            box = box_step(matrix.plus(damping * metric), gradient, free, *(bounds - point[:, None]).T)
+            matrix = matrix.plus(damping * metric)
+            if rates and trial.press:
+                matrix = rates.pressed(matrix, trial.press.weights)
+            box = box_step(matrix, gradient, free, *(bounds - point[:, None]).T)
             possible = jnp.isfinite(box.gain)
             to_bound = jnp.where(box.side < 0, bounds[:, 0], bounds[:, 1])
             target = jnp.where(box.side == 0, jnp.clip(point + box.step, *bounds.T), to_bound)
@@ -96,23 +115,35 @@ def minimise(
             good = possible & (lower >= _LEAST_GAIN * box.gain - rounding)
             # nothing is known of the distance before the Hessian has been tried
             whole = possible & (damping == 0) & (trial.exact | trial.indefinite)
-            edm = jnp.where(whole, jnp.abs(box.gain), trial.edm)
+            distance, press, kept = jnp.abs(box.gain), trial.press, good
+            if rates and trial.press:
+                press, crossing = rates.follow(trial.press, box.step)
+                press = press._replace(forces=jnp.maximum(press.forces, jnp.where(damping > 0, rates.forces, 0)))
+                gentler = ~good & (press.forces > 0).any() & (trial.press.fall < GENTLE)
+                good &= ~crossing
+                kept = good | (possible & (crossing | gentler))
+                # not before the Hessian knows of all forces
+                whole &= ~crossing & ~((press.forces > 0) & (rates.forces == 0)).any()
+                distance += rates.left(press.forces)
+            edm = jnp.where(whole, distance, trial.edm)
             arrived = (edm <= tight) | ((edm <= _ROUNDED * rounding) & (edm >= 0.1 * state.edm))
             switch = trial.exact & ~possible
             more = jnp.where(switch, trial.damping, jnp.maximum(trial.damping * _MORE, _FIRST_DAMPING))
             return _Trial(
                 target,
                 jnp.where(whole, box.side, trial.side),
+                press,
                 edm,
-                jnp.where(good, trial.damping, more),
-                trial.exact & good,
+                jnp.where(kept, trial.damping, more),
+                trial.exact & kept,
                 trial.indefinite | switch,
                 good,
                 whole & arrived,
                 ~trial.exact & (box.gain > _FAR),
             )
 
-        begin = _Trial(point, jnp.zeros(point.shape, int), infinite, state.damping, ~state.far, no, no, no, no)
+        press = rates.begin() if rates else None
+        begin = _Trial(point, jnp.zeros(point.shape, int), press, infinite, state.damping, ~state.far, no, no, no, no)
         trial = jax.lax.while_loop(
             lambda trial: ~trial.good & ~trial.arrived & (trial.damping < _MOST) & jnp.isfinite(value), attempt, begin
         )
@@ -122,7 +153,11 @@ def minimise(
         saddle = arrived & trial.indefinite & (value < state.depth - rounding)
         converged = arrived & ~saddle
         failed = ~arrived & (stuck | (steps - state.origin >= max_steps // 2))
-        here = Minimum(point, value, gradient, hessian, trial.side, inner, trial.edm, converged, steps)
+        held = None
+        if rates and trial.press:
+            held = rates.held(hessian, trial.press.forces)
+            gradient -= combined(model.layout, slopes, held.forces)
+        here = Minimum(point, value, gradient, hessian, held, trial.side, inner, trial.edm, converged, steps)
         best = jax.tree.map(
             lambda new, old: jnp.where(converged | (state.starts == 0) | (value < state.best.value), new, old),
             here,
@@ -133,6 +168,7 @@ def minimise(
         return _State(
             best._replace(steps=steps),
             jnp.where(saddle, dip, jnp.where(failed, other, trial.next)),
+            jnp.where(failed | saddle, 0, held.forces) if held else None,
             jnp.where(failed | saddle, infinite, trial.edm),
             jnp.where(failed | (trial.damping < _MORE * _LEAST_DAMPING), 0, trial.damping / _MORE),
             trial.far & ~failed & ~saddle,
@@ -146,8 +182,10 @@ def minimise(
 
     no, zero, infinite = jnp.array(False), jnp.array(0), jnp.array(jnp.inf, dtype)
     side, hessian = jnp.zeros(start.shape, int), no_arrow(model.layout, dtype)
-    unknown = Minimum(start, infinite, jnp.zeros_like(start), hessian, side, free, infinite, no, zero)
-    begin = _State(unknown, start, infinite, jnp.zeros((), dtype), no, infinite, zero, zero)
+    forces = jnp.zeros_like(function.main) if empty_bins else None
+    held = None if forces is None else Held(forces, forces, hessian, hessian)
+    unknown = Minimum(start, infinite, jnp.zeros_like(start), hessian, held, side, free, infinite, no, zero)
+    begin = _State(unknown, start, forces, infinite, jnp.zeros((), dtype), no, infinite, zero, zero)
     best = jax.lax.while_loop(unfinished, step, begin).best
     lower, upper = bounds.T
     return best._replace(parameters=jnp.where(best.side < 0, lower, jnp.where(best.side > 0, upper, best.parameters)))
@@ -156,6 +194,7 @@ def minimise(
 class _State(NamedTuple):
     best: Minimum
     next: jax.Array
+    forces: jax.Array | None
     edm: jax.Array  # before the last step
     damping: jax.Array  # to begin with when the step of the Hessian does not help
     far: jax.Array  # from the minimum: the Hessian is not tried
@@ -167,6 +206,7 @@ class _State(NamedTuple):
 class _Trial(NamedTuple):
     next: jax.Array
     side: jax.Array
+    press: Press | None
     edm: jax.Array
     damping: jax.Array
     exact: jax.Array  # the parabola of the Hessian, without damping

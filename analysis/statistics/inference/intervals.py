@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from statistics import NormalDist
 from typing import Any
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from ..fitting import FitResult, fit
+from ..fitting.empty import any_empty
 from ..histfactory import Model
 from .curvature import deviation, profiled_direction
 from .guards import component, require, warn_if_single
@@ -93,13 +95,16 @@ def interval(model: Model, data: Any, parameter: str | None = None, *, level: fl
         raise ValueError(f"level must lie between 0 and 1, got {level}")
     index = component(model, parameter)
     data = jnp.asarray(data, model.templates.nominal.dtype)
-    result = _interval(model, data, fit(model, data), NormalDist().inv_cdf(0.5 * (1 + level)), index)
+    height, empty_bins = NormalDist().inv_cdf(0.5 * (1 + level)), any_empty(model.split(data)[0])
+    result = _interval(model, data, fit(model, data), height, index, empty_bins=empty_bins)
     require(result.converged, f"no interval of {model.parameter_names[index]!r} was found: fits or searches failed")
     return result
 
 
-@jax.jit
-def _interval(model: Model, data: jax.Array, best: FitResult, height: float, index: int | jax.Array) -> Interval:
+@functools.partial(jax.jit, static_argnames="empty_bins")
+def _interval(
+    model: Model, data: jax.Array, best: FitResult, height: float, index: int | jax.Array, *, empty_bins: bool
+) -> Interval:
     fixed_model, fixed_data, fixed_best = jax.lax.stop_gradient((model, data, best))
     estimate = fixed_best.parameters[index]
     # the parabola at the best fit says where to begin
@@ -108,7 +113,8 @@ def _interval(model: Model, data: jax.Array, best: FitResult, height: float, ind
 
     def end(sign: jax.Array, bound: jax.Array) -> tuple[jax.Array, Root]:
         def excess(distance: jax.Array, last: ProfilePoint) -> tuple[jax.Array, jax.Array, ProfilePoint]:
-            point = profile_point(fixed_model, fixed_data, index, estimate + sign * distance, last)
+            value = estimate + sign * distance
+            point = profile_point(fixed_model, fixed_data, index, value, last, empty_bins=empty_bins)
             root, slope = jax.jvp(safe_sqrt, (point.deviance - fixed_best.deviance,), (sign * point.slope,))
             return root - height, slope, point
 

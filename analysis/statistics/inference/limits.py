@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..fitting.empty import any_empty
 from ..histfactory import Model
 from .asymptotics import BANDS, expected_threshold, log_pvalues
 from .curvature import deviation, fisher_information, profiled_direction
@@ -103,15 +104,16 @@ def upper_limit(
     ratio = likelihood_ratio(model, data, 0.0, test_stat)
     free, background = ratio.free, ratio.conditional
     asimov = model.expected_data(background.parameters)
-    # the observed limit and the five expected ones are searched for side by side: the program compiles once
+    # the observed limit and the five expected ones share a program
     thresholds = jnp.asarray(expected_threshold(level, [0.0, *BANDS]), data.dtype)
-    is_observed = np.arange(thresholds.size) == 0
-    settings = _Settings(is_observed, thresholds, math.log(level), free.deviance, free.parameters[model.index(poi)])
-    both = jnp.stack([data, asimov])
-    limits = jax.vmap(
-        lambda settings: crossing(_EXCESS[test_stat], model, both, background.parameters, settings.threshold, settings),
-        in_axes=(_Settings(0, 0, None, None, None),),
-    )(settings)
+    shared = math.log(level), free.deviance, free.parameters[model.index(poi)]
+    settings = _Settings(
+        np.arange(thresholds.size) == 0, thresholds, *(jnp.broadcast_to(x, thresholds.shape) for x in shared)
+    )
+    excess, both = _EXCESS[test_stat], jnp.stack([data, asimov])
+    fixed = jax.lax.stop_gradient((model, both, background.parameters, thresholds, settings))
+    roots = _searches(excess, *fixed, empty_bins=any_empty(model.split(data)[0]))
+    limits = jax.vmap(lambda root, settings: _refined(excess, model, both, root, settings))(roots, settings)
     converged = ratio.converged & (limits.converged & limits.reached).all()
     require(
         converged,
@@ -145,21 +147,30 @@ def crossing(
     background: jax.Array,
     threshold: jax.Array,
     settings: Any,
+    *,
+    empty_bins: bool,
 ) -> Crossing:
     """Find where an increasing function of profile likelihoods reaches zero.
 
     ``excess`` goes from signal strength, deviances of the data sets and ``settings`` to a scalar, negative at signal
     strength 0. Data sets have shape (sets, bins + auxiliary data); fits start at ``background``, shape (parameters,),
     and the search at ``threshold`` expected standard deviations. The result is differentiable with respect to
-    ``settings``, a pytree.
+    ``settings``, a pytree; ``empty_bins`` is as in `fit`.
     """
-    root = _search(excess, *jax.lax.stop_gradient((model, data, background, threshold, settings)))
+    fixed = jax.lax.stop_gradient((model, data, background, threshold, settings))
+    return _refined(excess, model, data, _search(excess, *fixed, empty_bins=empty_bins), settings)
+
+
+def _refined(
+    excess: Callable[[jax.Array, jax.Array, Any], jax.Array], model: Model, data: jax.Array, root: Root, settings: Any
+) -> Crossing:
+    """Return the result of a search, with its derivatives."""
     deviances = jax.vmap(model.deviance)(root.carry.parameters, data)
     value = excess(root.x, deviances, settings)
     return Crossing(root.refined(value), root.reached, root.converged & root.carry.converged.all())
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(jax.jit, static_argnums=0, static_argnames="empty_bins")
 def _search(
     excess: Callable[[jax.Array, jax.Array, Any], jax.Array],
     model: Model,
@@ -167,11 +178,14 @@ def _search(
     background: jax.Array,
     threshold: jax.Array,
     settings: Any,
+    *,
+    empty_bins: bool,
 ) -> Root:
     index = component(model, None)
 
     def function(mu: jax.Array, last: ProfilePoint) -> tuple[jax.Array, jax.Array, ProfilePoint]:
-        points = jax.vmap(lambda data, last: profile_point(model, data, index, mu, last))(data, last)
+        point = functools.partial(profile_point, empty_bins=empty_bins)
+        points = jax.vmap(lambda data, last: point(model, data, index, mu, last))(data, last)
         return *jax.jvp(lambda d: excess(mu, d, settings), (points.deviance,), (points.slope,)), points
 
     information = fisher_information(model, background)
@@ -179,6 +193,22 @@ def _search(
     start = threshold * deviation(information, direction)
     begin = jax.tree.map(lambda x: jnp.stack([x] * len(data)), starting_point(background))
     return increasing_root(function, start, begin, upper=_FARTHEST * start)
+
+
+@functools.partial(jax.jit, static_argnums=0, static_argnames="empty_bins")
+def _searches(
+    excess: Callable[[jax.Array, jax.Array, Any], jax.Array],
+    model: Model,
+    data: jax.Array,
+    background: jax.Array,
+    thresholds: jax.Array,
+    settings: Any,
+    *,
+    empty_bins: bool,
+) -> Root:
+    """Search one after the other, because side by side each step takes as long as the longest one."""
+    search = functools.partial(_search, excess, model, data, background, empty_bins=empty_bins)
+    return jax.lax.map(lambda each: search(*each), (thresholds, settings))
 
 
 def expected_excess(mu: jax.Array, deviances: jax.Array, threshold: jax.Array) -> jax.Array:

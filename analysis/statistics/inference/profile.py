@@ -42,16 +42,16 @@ def starting_point(parameters: jax.Array) -> ProfilePoint:
 
 
 def profile_point(
-    model: Model, data: jax.Array, index: int | jax.Array, value: Any, last: ProfilePoint
+    model: Model, data: jax.Array, index: int | jax.Array, value: Any, last: ProfilePoint, *, empty_bins: bool
 ) -> ProfilePoint:
     """Fit with one component of the parameters at a value; not differentiable.
 
-    ``last`` is a point nearby, where the fit starts.
+    ``last`` is a point nearby, where the fit starts; ``empty_bins`` is as in `fit`.
     """
     start, free = last.parameters.at[index].set(value), (~model.fixed).at[index].set(False)
 
     def attempt(start: jax.Array) -> Minimum:
-        return minimise(model, data, start, free, model.bounds, max_steps=STEPS)
+        return minimise(model, data, start, free, model.bounds, max_steps=STEPS, empty_bins=empty_bins)
 
     minimum = from_several_starts(attempt, model, start, free)
     return ProfilePoint(2 * minimum.value, 2 * minimum.gradient[index], minimum.parameters, minimum.converged)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from ..fitting import FitResult, fit
+from ..fitting.empty import any_empty
 from ..histfactory import Model
 from .batches import fits_at_once, in_batches
 from .guards import component, require, warn_if_single
@@ -107,11 +109,13 @@ def impacts(model: Model, data: Any, parameter: str | None = None) -> Impacts:
 def impacts_at(model: Model, data: Any, best: FitResult, parameter: str | None = None) -> Impacts:
     """Return pulls and impacts around a fit of all parameters; `Impacts.converged` tells which fits to believe."""
     warn_if_single("impacts")
-    return _impacts(model, jnp.asarray(data, model.templates.nominal.dtype), best, component(model, parameter))
+    data = jnp.asarray(data, model.templates.nominal.dtype)
+    empty_bins = any_empty(model.split(data)[0])
+    return _impacts(model, data, best, component(model, parameter), empty_bins=empty_bins)
 
 
-@jax.jit
-def _impacts(model: Model, data: jax.Array, best: FitResult, index: int | jax.Array) -> Impacts:
+@functools.partial(jax.jit, static_argnames="empty_bins")
+def _impacts(model: Model, data: jax.Array, best: FitResult, index: int | jax.Array, *, empty_bins: bool) -> Impacts:
     estimate, matrix = best.parameters, best.covariance
     moves = best.inner & (jnp.arange(estimate.size) != index)
     constrained, constraints = model.layout.constrained, model.constraints
@@ -125,7 +129,8 @@ def _impacts(model: Model, data: jax.Array, best: FitResult, index: int | jax.Ar
         variance = matrix[which, which]
         along = matrix[which] / jnp.where(variance > 0, variance, 1)
         nearby = jnp.where(best.inner, jnp.clip(estimate + shift * along, *model.bounds.T), estimate)
-        point = profile_point(model, data, which, estimate[which] + shift, starting_point(nearby))
+        value = estimate[which] + shift
+        point = profile_point(model, data, which, value, starting_point(nearby), empty_bins=empty_bins)
         return point.parameters[index] - estimate[index], point.converged
 
     shifts = jnp.stack([prefit, -prefit, postfit, -postfit])

@@ -14,7 +14,9 @@ from jax.scipy.special import ndtr
 from hepgrad.ragged.tracing import is_known
 
 from ..fitting import fit
-from ..fitting.newton import minimise
+from ..fitting.empty import any_empty
+from ..fitting.newton import Minimum, minimise
+from ..fitting.restarts import from_several_starts
 from ..histfactory import Model
 from .asymptotics import BANDS
 from .batches import fits_at_once, in_batches
@@ -242,7 +244,8 @@ def toy_statistics(
     warn_if_single("toy_statistics")
     poi_of(model)
     toys = pseudo_data(model, parameters, key, number)
-    statistics = _statistics(model, toys, jnp.asarray(mu, toys.dtype), test_stat)
+    empty_bins = any_empty(toys[:, : model.layout.bins])
+    statistics = _statistics(model, toys, jnp.asarray(mu, toys.dtype), test_stat, empty_bins=empty_bins)
     failed = jnp.isnan(statistics)
     if is_known(failed):
         require(
@@ -253,8 +256,8 @@ def toy_statistics(
     return statistics
 
 
-@functools.partial(jax.jit, static_argnames="test_stat")
-def _statistics(model: Model, toys: jax.Array, mu: jax.Array, test_stat: str) -> jax.Array:
+@functools.partial(jax.jit, static_argnames=("test_stat", "empty_bins"))
+def _statistics(model: Model, toys: jax.Array, mu: jax.Array, test_stat: str, *, empty_bins: bool) -> jax.Array:
     index = component(model, None)
     free = jnp.stack([~model.fixed] * 2).at[1, index].set(False)
     start = jnp.stack([model.initial] * 2).at[1, index].set(mu)
@@ -264,11 +267,16 @@ def _statistics(model: Model, toys: jax.Array, mu: jax.Array, test_stat: str) ->
         bounds = bounds.at[index, 0].set(jnp.maximum(bounds[index, 0], 0))
 
     def statistic(data: jax.Array) -> jax.Array:
+        def fit_one(start: jax.Array, free: jax.Array) -> Minimum:
+            def attempt(start: jax.Array) -> Minimum:
+                start = jnp.where(free, jnp.clip(start, *bounds.T), start)
+                return minimise(model, data, start, free, bounds, max_steps=STEPS, empty_bins=empty_bins)
+
+            return from_several_starts(attempt, model, start, free)
+
         def fit_both(state: _Toy) -> _Toy:
             # both fits side by side: the program compiles once
-            fits = jax.vmap(lambda start, free: minimise(model, data, start, free, bounds, max_steps=STEPS))(
-                state.start, free
-            )
+            fits = jax.vmap(fit_one)(state.start, free)
             q = one_sided(test_stat, mu, fits.parameters[0, index], 2 * (fits.value[1] - fits.value[0]))
             # a free fit that ends above the conditional one has found another minimum: once more, from there
             above = inside & (fits.value[0] > fits.value[1] + SAME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,9 @@ from jax.scipy.special import gammaincc
 from hepgrad.ragged.tracing import is_known
 
 from ..fitting import FitResult
-from ..fitting.newton import minimise
+from ..fitting.empty import any_empty
+from ..fitting.newton import Minimum, minimise
+from ..fitting.restarts import from_several_starts
 from ..histfactory import Model
 from ..inference import pseudo_data
 from ..inference.batches import fits_at_once, in_batches
@@ -162,7 +165,8 @@ def toy_goodness_of_fit(model: Model, best: FitResult, key: jax.Array, *, number
     warn_if_single("toy_goodness_of_fit")
     if number < 1:
         raise ValueError(f"number of pseudo-experiments must be positive, got {number}")
-    toys = _deviances(model, best, pseudo_data(model, best.parameters, key, number))
+    data = pseudo_data(model, best.parameters, key, number)
+    toys = _deviances(model, best, data, empty_bins=any_empty(data[:, : model.layout.bins]))
     failed = jnp.isnan(toys)
     if is_known(failed):
         require(
@@ -172,12 +176,15 @@ def toy_goodness_of_fit(model: Model, best: FitResult, key: jax.Array, *, number
     return ToyGoodness(best.deviance, toys)
 
 
-@jax.jit
-def _deviances(model: Model, best: FitResult, toys: jax.Array) -> jax.Array:
+@functools.partial(jax.jit, static_argnames="empty_bins")
+def _deviances(model: Model, best: FitResult, toys: jax.Array, *, empty_bins: bool) -> jax.Array:
     free = best.inner | best.at_bound
 
     def deviance(data: jax.Array) -> jax.Array:
-        found = minimise(model, data, best.parameters, free, model.bounds, max_steps=_STEPS)
+        def attempt(start: jax.Array) -> Minimum:
+            return minimise(model, data, start, free, model.bounds, max_steps=_STEPS, empty_bins=empty_bins)
+
+        found = from_several_starts(attempt, model, best.parameters, free)
         return jnp.where(found.converged, 2 * found.value, jnp.nan)
 
     return in_batches(deviance, toys, size=fits_at_once(model.layout, _AT_ONCE))

@@ -26,7 +26,7 @@ def limits(
     """Return the upper limits on many signals, as `upper_limit` does on one.
 
     Models of one structure (names of channels, samples and modifiers; `hepgrad.analysis.statistics.exchange.alike`
-    gives the signals of a patch set one name) share one compiled program, and are fitted side by side.
+    gives the signals of a patch set one name) share one compiled program.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def limits(
     level, test_stat
         As in `upper_limit`.
     at_once
-        How many are fitted side by side; more need more memory. The last batch is filled up.
+        How many one call of the program takes. The last batch is filled up.
 
     Returns
     -------
@@ -83,4 +83,5 @@ def limits(
 
 @functools.partial(jax.jit, static_argnums=(2, 3))
 def _limits(models: Model, data: jax.Array, level: float, test_stat: Literal["q", "qtilde"]) -> UpperLimit:
-    return jax.vmap(lambda model, data: upper_limit(model, data, level=level, test_stat=test_stat))(models, data)
+    # one after the other, because side by side each step of a fit takes as long as the longest one
+    return jax.lax.map(lambda each: upper_limit(*each, level=level, test_stat=test_stat), (models, data))

@@ -73,7 +73,9 @@ class CLs(Objective):
         background = model.vector({poi: 0.0})
         model = floored(model, self.floor, background)
         asimov = model.expected_data(background)
-        with_signal = fit(*jax.lax.stop_gradient((model, asimov)), fixed={poi: self.mu}, search=search)
+        with_signal = fit(
+            *jax.lax.stop_gradient((model, asimov)), fixed={poi: self.mu}, search=search, empty_bins=False
+        )
         q = model.deviance(with_signal.parameters, asimov)
         return Evaluation(-log_expected_cls(q, [-self.band])[0], with_signal.converged)
 
@@ -128,6 +130,6 @@ class Limit(Objective):
         model = floored(model, self.floor, background)
         asimov = model.expected_data(background)
         threshold = jnp.asarray(expected_threshold(self.level, [-self.band])[0], asimov.dtype)
-        limit = crossing(expected_excess, model, asimov[None], background, threshold, threshold)
+        limit = crossing(expected_excess, model, asimov[None], background, threshold, threshold, empty_bins=False)
         sensible = limit.reached & (limit.value < _WORST)
         return Evaluation(-jnp.log(jnp.where(sensible, limit.value, _WORST)), limit.converged)

@@ -72,6 +72,6 @@ class Discovery(Objective):
         poi = poi_of(model)
         model = floored(model, self.floor, model.vector({poi: 0.0}))
         asimov = model.expected_data(model.vector({poi: self.mu}))
-        without_signal = fit(*jax.lax.stop_gradient((model, asimov)), fixed={poi: 0.0}, search=search)
+        without_signal = fit(*jax.lax.stop_gradient((model, asimov)), fixed={poi: 0.0}, search=search, empty_bins=False)
         q0 = model.deviance(without_signal.parameters, asimov)
         return Evaluation(safe_sqrt(q0), without_signal.converged)

@@ -7,6 +7,7 @@ import importlib.util
 import json
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -98,6 +99,8 @@ def test_faulty_patch_sets_are_refused(grid, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_a_hundred_signals_of_a_search_like_1lbb(generate, tmp_path):
+    # what is compiled quickly runs slowly, which here counts for more
+    jax.config.update("jax_disable_most_optimizations", False)
     background, patches = generate.write(tmp_path, regions=8, bins=3, sources=60, signals=100)
     found = limits(background, patches, output=tmp_path / "out")
     assert len(found.names) == 100 and not found.failed

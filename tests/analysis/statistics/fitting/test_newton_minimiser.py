@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -46,8 +48,10 @@ def both_fits(model, toys):
     start = jnp.stack([model.initial, model.initial.at[index].set(0.0)])
 
     def one(data):
-        fits = jax.vmap(lambda x, f: minimise(model, data, x, f, model.bounds, max_steps=100))(start, free)
-        return fits._replace(hessian=None)
+        fits = jax.vmap(lambda x, f: minimise(model, data, x, f, model.bounds, max_steps=100, empty_bins=False))(
+            start, free
+        )
+        return fits._replace(hessian=None, held=None)
 
     return jax.lax.map(one, toys, batch_size=100)
 
@@ -177,6 +181,62 @@ def pyhf_minimum(model, data):
     return minimiser.fval
 
 
+@pytest.mark.usefixtures("quick_compilation")
+def test_rates_that_fall_to_zero():
+    """Nothing is observed where the signal, times a negative strength, removes what is expected: the end of the way."""
+    bounds = ParameterConfig("mu", bounds=(-10.0, 10.0))
+
+    def model_of(signal, background):
+        norm = NormSys("n", hi=1.3, lo=0.7)
+        samples = [FitSample("s", signal, [NormFactor("mu")]), FitSample("b", background, [norm])]
+        return Model([FitChannel("c", samples)], parameter_of_interest="mu", parameters=[bounds])
+
+    def fitted(signal, background, auxiliary):
+        model = model_of(signal, background)
+        result = fit(model, jnp.concatenate([jnp.array([0.0, 20.0]), auxiliary]))
+        return jnp.append(result.parameters, result.deviance)
+
+    arguments = jnp.array([9.0, 2.0]), jnp.array([10.0, 50.0]), jnp.array([0.3])
+    model = model_of(*arguments[:2])
+    toys = pseudo_data(model, model.vector({"mu": -0.9}), jax.random.key(1), 100)
+
+    @functools.partial(jax.jit, static_argnums=1)
+    def fits_of(toys, empty_bins):
+        one = functools.partial(minimise, bounds=model.bounds, max_steps=100, empty_bins=empty_bins)
+        return jax.vmap(lambda data: one(model, data, model.initial, ~model.fixed))(toys)
+
+    fits = fits_of(toys, True)
+    # without what bins without events need, fits do not end there, and say so
+    blind = fits_of(toys, False)
+    pressed = (fits.held.forces > 0).any(axis=1)
+    assert not (pressed & blind.converged).any() and blind.converged[~pressed].all()
+    np.testing.assert_allclose(fits.value[~pressed], blind.value[~pressed], rtol=1e-9, atol=1e-9)
+    assert fits.converged.all() and pressed.sum() > 10
+    assert jax.vmap(model.expected_actualdata)(fits.parameters).min() > 0
+
+    result = fit(model, model.data({"c": [0.0, 20.0]}))
+    rate = model.expected_actualdata(result.parameters)
+    assert 0 < rate[0] < 1e-12
+    assert all(result.uncertainties > 0.05)
+
+    # what is left is a fit along the line where this bin is empty
+    def at_the_end(n):
+        strength = -model.expected_actualdata(model.vector({"mu": 0.0, "n": n}))[0] / 9.0
+        return model.deviance(model.vector({"mu": strength * (1 - 1e-14), "n": n}), model.data({"c": [0.0, 20.0]}))
+
+    scan = jax.lax.map(at_the_end, jnp.linspace(-2.0, -1.5, 10_001))
+    assert float(result.deviance) == pytest.approx(float(scan.min()), abs=1e-7)
+
+    for jacobian in (jax.jacfwd, jax.jacrev):
+        for derivative, number in zip(jacobian(fitted, argnums=(0, 1, 2))(*arguments), range(3), strict=True):
+            for i in range(arguments[number].size):
+                up, down = (
+                    fitted(*(a.at[i].add(step) if k == number else a for k, a in enumerate(arguments)))
+                    for step in (1e-3, -1e-3)
+                )
+                np.testing.assert_allclose(derivative[:, i], (up - down) / 2e-3, rtol=2e-5, atol=2e-5)
+
+
 def test_many_bounds_at_once():
     """Many correlated components end at their bounds; the result is a minimum inside the box."""
     rng = np.random.default_rng(3)
@@ -185,7 +245,11 @@ def test_many_bounds_at_once():
     model = Model([FitChannel("c", samples)])
     toys = rng.poisson(120, (50, 8)).astype(float)
     one = jax.jit(
-        jax.vmap(lambda data: minimise(model, data, model.initial, ~model.fixed, model.bounds, max_steps=100))
+        jax.vmap(
+            lambda data: minimise(
+                model, data, model.initial, ~model.fixed, model.bounds, max_steps=100, empty_bins=False
+            )
+        )
     )
     fits = one(toys)
     assert fits.converged.all()

@@ -14,6 +14,7 @@ from jax.flatten_util import ravel_pytree
 
 from hepgrad.analysis.statistics import asimov_z, discovery_significance
 from hepgrad.analysis.statistics.fitting import FitError, fit
+from hepgrad.analysis.statistics.fitting.empty import Rates
 from hepgrad.analysis.statistics.histfactory import (
     FitChannel,
     FitSample,
@@ -227,6 +228,17 @@ def test_a_failed_fit_is_flagged_and_finite(monkeypatch):
     assert not converged
     assert np.isfinite(value)
     assert np.isfinite(gradient.templates.nominal).all()
+
+
+@pytest.mark.parametrize("name", ["discovery", "cls", "limit"])
+def test_programs_do_not_provide_for_bins_without_events(monkeypatch, name):
+    """The floor leaves no bin of Asimov data empty, and every optimisation compiles such a program."""
+    monkeypatch.setattr(Rates, "at", None)
+    model, chosen = search(), objective(name)
+    for evaluate in (chosen.evaluate, chosen.confirmed):
+        jax.eval_shape(jax.grad(lambda model, evaluate=evaluate: evaluate(model).value), model)
+    with pytest.raises(TypeError):
+        jax.eval_shape(lambda data: fit(model, data), model.expected_data(model.initial))
 
 
 def test_errors_name_the_cause():

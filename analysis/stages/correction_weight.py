@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -212,6 +214,47 @@ def weight_of(factor: Any, probability: Any, *, objects: bool) -> jax.Array:
     if not objects:
         return jnp.asarray(factor)
     return rg.prod(rg.apply(expected_factor, probability, factor, operation="scale factors"), axis=1)
+
+
+def by_bins(variation: WordVariation, **edges: Sequence[float]) -> list[WordVariation]:
+    """Return one variation for each bin, whose objects move together and independently of all others.
+
+    So the statistical part of scale factors is correlated: between all objects and events that are in one bin of the
+    measurement, and not between bins. Corrections that were measured with the same events, as those of a trigger in two
+    years were not, can have one parameter for each bin (`hepgrad.analysis.systematics.shared`).
+
+    Parameters
+    ----------
+    variation
+        With the words for the statistical part.
+    **edges
+        Of the bins, by quantity of the object: ``pt=[15, 20, 30, np.inf]``, or ``abseta=`` for ``abs(eta)``.
+
+    Examples
+    --------
+    >>> import math
+    >>> from hepgrad.analysis.stages import WordVariation, by_bins
+    >>> for each in by_bins(WordVariation("stat", "up", "down"), abseta=[0, 1.2], pt=[15, 30, math.inf]):
+    ...     print(each.name, "when", each.where)
+    stat_0_0 when abs(eta) >= 0.0 and abs(eta) < 1.2 and pt >= 15.0 and pt < 30.0
+    stat_0_1 when abs(eta) >= 0.0 and abs(eta) < 1.2 and pt >= 30.0
+    """
+    texts = {name: "abs(eta)" if name == "abseta" else name for name in edges}
+    bins = [
+        [
+            (i, f"{texts[name]} >= {float(low)}" + (f" and {texts[name]} < {float(high)}" if math.isfinite(high) else ""))
+            for i, (low, high) in enumerate(itertools.pairwise(each))
+        ]
+        for name, each in edges.items()
+    ]
+    return [
+        dataclasses.replace(
+            variation,
+            name="_".join([variation.name, *(str(i) for i, _ in place)]),
+            where=" and ".join([*filter(None, [variation.where]), *(text for _, text in place)]),
+        )
+        for place in itertools.product(*bins)
+    ]
 
 
 def btag_shape(

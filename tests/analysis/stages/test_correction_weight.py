@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import awkward as ak
 import numpy as np
 import pytest
 
 from hepgrad import ragged as rg
 from hepgrad.analysis import Hard, Parameter, Parameters, Soft
-from hepgrad.analysis.stages import CorrectionWeight, ObjectSelection, WordVariation, btag_shape
+from hepgrad.analysis.stages import CorrectionWeight, ObjectSelection, WordVariation, btag_shape, by_bins
+from hepgrad.analysis.systematics import shared
 
 from .official import both, events_of, per_event, sample
 
@@ -95,3 +98,34 @@ def test_inputs_are_those_of_the_correction(shared_data):
     ours, _ = both(shared_data, "muon_Z", "NUM_TightID_DEN_TrackerMuons")
     with pytest.raises(ValueError, match=r"needs the inputs \['year', 'abseta', 'pt'\] besides 'ValType', got"):
         CorrectionWeight(ours, {"year": "2018_UL", "pt": "pt"}, "Muon", "ValType", "sf")
+
+
+def test_a_trigger_with_statistics_by_bins(shared_data, run):
+    ours, theirs = both(shared_data, "muon_Z", "NUM_IsoMu24_DEN_CutBasedIdTight_and_PFIsoTight")
+    edges = {"abseta": [0.0, 1.2, 2.4], "pt": [26.0, 50.0, np.inf]}
+    statistics = by_bins(WordVariation("stat", "systup", "systdown"), **edges)
+    inputs = {"year": "2018_UL", "abseta": "abs(eta)", "pt": "pt"}
+    stage = CorrectionWeight(ours, inputs, "Muon", "ValType", "sf", statistics, name="trigger")
+    select = ObjectSelection("Muon", ["pt > 26", "abs(eta) < 2.4"])
+    events = run([select, stage], events_of(EVENTS), CUTS, Hard())
+    muons = EVENTS.Muon[(EVENTS.Muon.pt > 26) & (abs(EVENTS.Muon.eta) < 2.4)]
+
+    def factor(word):
+        return per_event(theirs, ["2018_UL", abs(muons.eta), muons.pt, word])
+
+    np.testing.assert_allclose(events.weight, ak.prod(factor("sf"), axis=1), rtol=1e-5)
+    places = [(i, j) for i in range(2) for j in range(2)]
+    sources = stage.sources()
+    assert [each.name for each in sources] == [f"trigger_stat_{i}_{j}" for i, j in places]
+    moved = 0
+    for (i, j), source in zip(places, sources, strict=True):
+        (low, high), (soft, hard) = edges["abseta"][i : i + 2], edges["pt"][j : j + 2]
+        here = (abs(muons.eta) >= low) & (abs(muons.eta) < high) & (muons.pt >= soft) & (muons.pt < hard)
+        for word, side in (("systup", source.up), ("systdown", source.down)):
+            varied = ak.prod(ak.where(here, factor(word), factor("sf")), axis=1)
+            np.testing.assert_allclose(events.weight * side(events), varied, rtol=1e-5)
+        moved += ak.any(ak.flatten(here))
+    assert moved > 2
+    # the same muons tell the trigger's and the identification's statistics
+    together = shared("muon_stat", sources[0], dataclasses.replace(sources[0], name="id_stat"))
+    assert {each.nuisances[0].name for each in together} == {"muon_stat"}

@@ -14,7 +14,12 @@ from . import corrections, official, start, variations
 from .runner import as_markdown, benchmarks, run, show
 
 # what is told without a rival
-REPORTS = {"corrections": corrections.report, "official": official.report, "start": start.report, "variations": variations.report}
+REPORTS = {
+    "corrections": corrections.report,
+    "official": official.report,
+    "start": start.report,
+    "variations": variations.report,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

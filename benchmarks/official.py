@@ -120,7 +120,11 @@ def report(size: Size, console: Console) -> list[dict[str, Any]]:
     for row in rows:
         ratios = [row[key] / rows[0][key] for key in ("seconds", "bytes")]
         table.add_row(
-            row["with"], f"{1e3 * row['seconds']:.0f}", f"{ratios[0]:.1f}", f"{row['bytes'] / 1e6:.0f}", f"{ratios[1]:.2f}"
+            row["with"],
+            f"{1e3 * row['seconds']:.0f}",
+            f"{ratios[0]:.1f}",
+            f"{row['bytes'] / 1e6:.0f}",
+            f"{ratios[1]:.2f}",
         )
     console.print(table)
     return rows

@@ -39,9 +39,9 @@ def check(analysis: Analysis, data: Split | Dataset, parameters: Parameters) -> 
 
     Examined are, at the given cut values: processes without events; NaN and infinities; selections and cuts that reject
     everything or nothing; backgrounds of which no simulated event passes; bins with too few effective events; sources
-    of uncertainty that do nothing, or are pruned; widths that do not fit the data; branches that are read for nothing or not declared; parts that need a compilation of their
-    own; compilers that are slow on a GPU; parameters without a derivative; and whether derivatives agree with finite
-    differences.
+    of uncertainty that do nothing, or are pruned; widths that do not fit the data; branches that are read for nothing
+    or not declared; parts that need a compilation of their own; compilers that are slow on a GPU; parameters without a
+    derivative; and whether derivatives agree with finite differences.
 
     Parameters
     ----------

@@ -43,7 +43,9 @@ def examine_sources(patient: Patient) -> Iterator[Finding]:
             pruned = {place: before for place, (before, after) in effects.items() if before > NOTHING >= after}
             if pruned:
                 largest = sorted(pruned, key=lambda place: -pruned[place])[:NAMED]
-                named = ", ".join(f"{process} in {channel} ({pruned[channel, process]:.2%})" for channel, process in largest)
+                named = ", ".join(
+                    f"{process} in {channel} ({pruned[channel, process]:.2%})" for channel, process in largest
+                )
                 yield Finding(
                     Severity.NOTE,
                     f"source {source.name}",

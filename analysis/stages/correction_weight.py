@@ -69,6 +69,8 @@ class CorrectionWeight(DeclaredStage):
 
     Raises
     ------
+    TypeError
+        When the correction is none.
     ValueError
         When an input is missing or not known, or an expression is not understood.
 
@@ -95,6 +97,8 @@ class CorrectionWeight(DeclaredStage):
     variations: Sequence[WordVariation] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.correction, Correction):
+            raise TypeError(f"a Correction is needed, see Correction.from_file, got {type(self.correction).__name__}")
         inputs = dict(self.inputs)
         expected = [name for name in self.correction.inputs if name != self.systematic]
         if self.variations and not self.systematic:
@@ -242,7 +246,11 @@ def by_bins(variation: WordVariation, **edges: Sequence[float]) -> list[WordVari
     texts = {name: "abs(eta)" if name == "abseta" else name for name in edges}
     bins = [
         [
-            (i, f"{texts[name]} >= {float(low)}" + (f" and {texts[name]} < {float(high)}" if math.isfinite(high) else ""))
+            (
+                i,
+                f"{texts[name]} >= {float(low)}"
+                + (f" and {texts[name]} < {float(high)}" if math.isfinite(high) else ""),
+            )
             for i, (low, high) in enumerate(itertools.pairwise(each))
         ]
         for name, each in edges.items()

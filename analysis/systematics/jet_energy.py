@@ -130,11 +130,10 @@ class JetResolution:
     @property
     def reads(self) -> tuple[str, ...]:
         """The columns it needs, as branches are named."""
-        fields = ["pt", "eta", "phi", "genJetIdx", *(["area", "rawFactor"] if self.levels else [])]
-        fields += self.met.fields if isinstance(self.met, TypeOne) else ()
-        met = [f"{name}_{each}" for each in ("pt", "phi")] if (name := name_of(self.met)) else []
+        fields = ["genJetIdx", *(["area", "rawFactor"] if self.levels else [])]
         generated = [f"{self.generated}_{name}" for name in ("pt", "eta", "phi")]
-        return (*(f"{self.collection}_{name}" for name in fields), *generated, *met, self.rho, self.event)
+        of_jets = _reads(self.collection, self.met)
+        return (*of_jets, *(f"{self.collection}_{name}" for name in fields), *generated, self.rho, self.event)
 
     def __call__(self, events: Events, alpha: jax.Array | float) -> Events:
         """Return the events with corrected and smeared jets.
@@ -221,8 +220,15 @@ def jet_energy_sources(
         if full not in corrections:
             raise KeyError(f"there is no correction {full!r}; there are {', '.join(corrections)}")
         shift = EnergyScale(collection, OfJets(corrections[full]), met=met)
-        made.append(KinematicVariation(f"{name}_{source}", shift))
+        made.append(KinematicVariation(f"{name}_{source}", shift, reads=_reads(collection, met)))
     return made
+
+
+def _reads(collection: str, met: Missing) -> tuple[str, ...]:
+    """Return the columns of jets and of missing momentum that a shift of jets needs, as branches are named."""
+    fields = ("pt", "eta", "phi", *(met.fields if isinstance(met, TypeOne) else ()))
+    missing = [f"{name}_{each}" for each in ("pt", "phi")] if (name := name_of(met)) else []
+    return (*(f"{collection}_{each}" for each in fields), *missing)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,14 +254,21 @@ class HEMIssue:
     Examples
     --------
     >>> from hepgrad.analysis.systematics import HEMIssue, KinematicVariation
-    >>> KinematicVariation("hem", HEMIssue(), one_sided=True).name
-    'hem'
+    >>> hem = HEMIssue()
+    >>> KinematicVariation("hem", hem, one_sided=True, reads=hem.reads).reads
+    ('Jet_pt', 'Jet_eta', 'Jet_phi', 'MET_pt', 'MET_phi', 'Jet_jetId')
     """
 
     collection: str = "Jet"
     met: Missing = "MET"
     identification: str = "jetId"
     part: float = 1.0
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns it needs, as branches are named."""
+        identification = [f"{self.collection}_{self.identification}"] if self.identification else []
+        return (*_reads(self.collection, self.met), *identification)
 
     def __call__(self, events: Events, alpha: jax.Array | float) -> Events:
         """Return the events with shifted jets; the arguments are those of `EnergyScale`."""

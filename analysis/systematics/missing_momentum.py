@@ -21,10 +21,10 @@ class TypeOne:
     .. math:: \vec p_T^{miss} \to \vec p_T^{miss}
         - \sum_{jets} (1 - f_\mu) (p_T^{new} - p_T) (\cos\varphi, \sin\varphi)
 
-    over the jets that have :math:`p_T (1 - f_\mu) > 15` GeV before the change and less than 90 % electromagnetic energy,
-    with the part :math:`f_\mu` of muons, which the correction of jets does not concern. Jets below count as unclustered
-    energy (CMS's nanoAOD-tools, jetmetUncertainties). Give it in the place of the name of the missing momentum, as in
-    ``EnergyScale("Jet", 0.02, met=TypeOne())``.
+    over the jets that have :math:`p_T (1 - f_\mu) > 15` GeV before the change and less than 90 % electromagnetic
+    energy, with the part :math:`f_\mu` of muons, which the correction of jets does not concern. Jets below count as
+    unclustered energy (CMS's nanoAOD-tools, jetmetUncertainties). Give it in the place of the name of the missing
+    momentum, as in ``EnergyScale("Jet", 0.02, met=TypeOne())``.
 
     Attributes
     ----------

@@ -13,9 +13,9 @@ import jax.numpy as jnp
 class RunningMedians:
     """Smooth the relative effect by 353QH, twice, as ``TH1::Smooth`` does; for five bins and more.
 
-    Running medians of 3, 5 and 3 bins, quadratic interpolation where three bins are equal (Q), running means (H), and the
-    same of what is left over (J. Friedman, CERN 74-23). The effect on the total yield is kept. The derivative is that of
-    the bins that are the medians.
+    Running medians of 3, 5 and 3 bins, quadratic interpolation where three bins are equal (Q), running means (H), and
+    the same of what is left over (J. Friedman, CERN 74-23). The effect on the total yield is kept. The derivative is
+    that of the bins that are the medians.
 
     Attributes
     ----------
@@ -52,8 +52,8 @@ class LocalRegression:
 
     The value in a bin is that of the straight line that fits the nearest bins best, weighted with the nominal yield and
     the tricube ``(1 - (d / h)^3)^3`` of the distance d; h is the distance of the first bin that is left out
-    (W. S. Cleveland, J. Am. Stat. Assoc. 74 (1979) 829, without its iterations against outliers). The effect on the total
-    yield is kept.
+    (W. S. Cleveland, J. Am. Stat. Assoc. 74 (1979) 829, without its iterations against outliers). The effect on the
+    total yield is kept.
 
     Attributes
     ----------

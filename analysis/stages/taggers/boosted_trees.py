@@ -133,7 +133,9 @@ class BoostedTrees:
             When there are too few, or one is not positive.
         """
         if len(widths) < self.features or not min(widths) > 0:
-            raise ValueError(f"soft trees need a positive width for each of {self.features} features, got {list(widths)}")
+            raise ValueError(
+                f"soft trees need a positive width for each of {self.features} features, got {list(widths)}"
+            )
         return dataclasses.replace(self, widths=tuple(map(float, widths)))
 
     def __call__(self, weights: Any, features: jax.Array) -> jax.Array:

@@ -78,17 +78,17 @@ class OnnxNetwork:
 
         def run(*features: jax.Array) -> Any:
             values: dict[str, Any] = {
-                "": None, **self._constants, **weights, **dict(zip(self.inputs, features, strict=True))
+                "": None,
+                **self._constants,
+                **weights,
+                **dict(zip(self.inputs, features, strict=True)),
             }
             for node in self._nodes:
                 _evaluate(node, values)
             return values[self.output]
 
-        if self._by_row:
-            found = jax.vmap(lambda *row: run(*(x[None] for x in row))[0])(*features)
-        else:
-            found = run(*features)
-        found = jnp.asarray(found)
+        by_row = jax.vmap(lambda *row: run(*(x[None] for x in row))[0])
+        found = jnp.asarray((by_row if self._by_row else run)(*features))
         return found if self.column is None else found.reshape(len(features[0]), -1)[:, self.column]
 
 
@@ -121,8 +121,8 @@ def from_onnx(model: str | Path | bytes, *, output: str | None = None, column: i
     ImportError
         When onnx is not installed: ``pip install hepgrad[taggers]``.
     ValueError
-        When the file is none of ONNX, has no such output, fixes the number of rows, or has an operation that is not known:
-        then evaluate it once, before the optimisation, with `scored_once`.
+        When the file is none of ONNX, has no such output, fixes the number of rows, or has an operation that is not
+        known: then evaluate it once, before the optimisation, with `scored_once`.
 
     Examples
     --------

@@ -210,7 +210,10 @@ def _triangle(attributes: Attributes, x: Any, diagonal: Any = None) -> Any:
 
 
 OPERATIONS: Mapping[str, Operation] = {
-    **{name: _unary(getattr(jnp, name.lower())) for name in ("Exp", "Log", "Sqrt", "Tanh", "Sin", "Cos", "Floor", "Sign")},
+    **{
+        name: _unary(getattr(jnp, name.lower()))
+        for name in ("Exp", "Log", "Sqrt", "Tanh", "Sin", "Cos", "Floor", "Sign")
+    },
     "Abs": _of("abs"),
     "Neg": _of("negative"),
     "Ceil": _of("ceil"),

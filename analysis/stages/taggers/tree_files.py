@@ -141,7 +141,9 @@ def _stacked(trees: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Any]:
     most = max(len(tree["left"]) for tree in trees)
     kinds = {"threshold": float, "value": float, "missing_left": bool}
     found: dict[str, Any] = {
-        name: np.stack([np.pad(tree[name].astype(kinds.get(name, np.int32)), (0, most - len(tree[name]))) for tree in trees])
+        name: np.stack(
+            [np.pad(tree[name].astype(kinds.get(name, np.int32)), (0, most - len(tree[name]))) for tree in trees]
+        )
         for name in trees[0]
     }
     return {**found, "depth": max(map(_depth, trees))}

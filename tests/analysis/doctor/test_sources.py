@@ -46,9 +46,13 @@ def test_sources_that_do_nothing_or_are_pruned():
         WeightVariation("one", lambda events: 1 + 0 * events.x),
         WeightSet("pdf", "LHE", [1, 2], "hessian"),
         AlternativeSample("generator", "background", "other"),
-        WeightVariation("small", lambda events: 1 + 0.004 * (events.x > 0.5), processes=["background"], shape=[Pruning(0.01)]),
+        WeightVariation(
+            "small", lambda events: 1 + 0.004 * (events.x > 0.5), processes=["background"], shape=[Pruning(0.01)]
+        ),
     ]
-    analysis = Analysis([keep], [Channel("ht", "ht", Regular(3, 50, 200))], TemplateModel(["signal"], sources), "discovery")
+    analysis = Analysis(
+        [keep], [Channel("ht", "ht", Regular(3, 50, 200))], TemplateModel(["signal"], sources), "discovery"
+    )
     patient = Patient.of(analysis, data, Parameters(c=Parameter(0.2, bounds=(0, 1))))
     found = {finding.subject: finding for finding in examine_sources(patient)}
     assert sorted(found) == [f"source {name}" for name in ("one", "pdf", "small", "typo", "unused")]

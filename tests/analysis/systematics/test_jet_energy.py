@@ -212,12 +212,14 @@ def test_modules_of_the_endcap_that_were_off(sample):
     there = ak.with_field(there, ak.values_astype(tight, np.int32), "jetId")
     changed = ak.with_field(sample, there, "Jet")
     assert jax.tree.all(
-        jax.tree.map(lambda a, b: bool(jnp.all(a == b)), HEMIssue()(events_of(changed), 0.0).Jet.pt, events_of(changed).Jet.pt)
+        jax.tree.map(
+            lambda a, b: bool(jnp.all(a == b)), HEMIssue()(events_of(changed), 0.0).Jet.pt, events_of(changed).Jet.pt
+        )
     )
     here = (there.pt > 15) & (there.phi > -1.57) & (there.phi < -0.87) & (there.jetId & 2 > 0)
     lost = ak.where((there.eta > -2.5) & (there.eta < -1.3), 0.2, 0)
     lost = ak.where(here, ak.where((there.eta > -3) & (there.eta <= -2.5), 0.35, lost), 0)
-    assert 3 < ak.sum(lost > 0)
+    assert ak.sum(lost > 0) > 3
     for part in (1.0, 0.65):
         pt = there.pt * (1 - part * lost)
         same(jax.jit(HEMIssue(part=part))(events_of(changed), 1.0), there, pt, *propagated(changed, pt))

@@ -29,7 +29,7 @@ def walked(tree, row):
 
 
 def small_tree(**changed):
-    """Return XGBoost's JSON of one tree: x0 < 0.5 has 1; otherwise x1 < -1 has 2, above 3; absent x0 goes to the right."""
+    """Return XGBoost's JSON of one tree: 1 for x0 < 0.5, else 2 for x1 < -1, else 3; an absent x0 goes to the right."""
     tree = {
         "left_children": [1, -1, 3, -1, -1],
         "right_children": [2, -1, 4, -1, -1],

@@ -39,4 +39,3 @@ def test_scores_of_objects_and_events(data):
 def test_a_number_for_each_row(data):
     with pytest.raises(ValueError, match="the network must return one score for each of"):
         scored_once(data, "nn", lambda features: features[:1], ["x"])
-

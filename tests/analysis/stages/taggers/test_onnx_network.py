@@ -24,7 +24,9 @@ def graph(*nodes, rows="rows", numbers=NUMBERS):
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
     weights = [onnx.numpy_helper.from_array(x, f"w{i}") for i, x in enumerate(numbers)]
     ends = [helper.make_tensor_value_info(name, kind, [rows, None]) for name in "xy"]
-    made = helper.make_graph([helper.make_node(*node[:3], **node[3]) for node in nodes], "g", ends[:1], ends[1:], weights)
+    made = helper.make_graph(
+        [helper.make_node(*node[:3], **node[3]) for node in nodes], "g", ends[:1], ends[1:], weights
+    )
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
 
 
@@ -105,7 +107,15 @@ def test_what_cannot_be_converted(tmp_path):
 def test_networks_of_pytorch(tmp_path):
     torch = pytest.importorskip("torch")
     nn = torch.nn
-    layers = [nn.Linear(3, 8), nn.BatchNorm1d(8), nn.SiLU(), nn.Dropout(0.2), nn.LayerNorm(8), nn.Linear(8, 1), nn.Sigmoid()]
+    layers = [
+        nn.Linear(3, 8),
+        nn.BatchNorm1d(8),
+        nn.SiLU(),
+        nn.Dropout(0.2),
+        nn.LayerNorm(8),
+        nn.Linear(8, 1),
+        nn.Sigmoid(),
+    ]
     perceptron = nn.Sequential(*layers).eval()
 
     class Transformer(nn.Module):

@@ -109,7 +109,9 @@ def reference(shared_data):
                 & (np.hypot(x, y) > 25)
             )
             ht = np.clip(ak.to_numpy(ak.sum(kept.pt, axis=1)), 120.001, 759.999)
-            filled += np.histogram(ht[passed], EDGES, weights=(weight * tree["genWeight"].array() * factor)[passed])[0]
+            passed = ak.to_numpy(passed)
+            each = weight * tree["genWeight"].array(library="np") * factor
+            filled += np.histogram(ht[passed], EDGES, weights=each[passed])[0]
         return filled
 
     return histogram

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from ..systematics import Normalisation, WeightSet
@@ -87,9 +88,9 @@ def _effects(patient: Patient, source: Any, channel: Any, process: int) -> tuple
         up = yields(templates.up[source.name])
         below = templates.down.get(source.name)
         down = np.asarray(mirrored(nominal, up)) if below is None else yields(below)
-    treated = down, up
+    here, *treated = map(jnp.asarray, (nominal, down, up))
     for treatment in source.shape:
-        treated = treatment(nominal, *treated)
+        treated = treatment(here, *treated)
     return _largest(nominal, down, up), _largest(nominal, *treated)
 
 

@@ -131,7 +131,7 @@ def test_templates_are_those_of_brute_force(everything, reference, shared_data):
         np.testing.assert_allclose(axis.select(found["ht"].sumw[index]), reference(files, weight, **what), rtol=2e-4)
 
     same(templates.nominal)
-    for name in JETS[:3]:
+    for name in ("AbsoluteStat", "FlavorQCD", "RelativeJEREC1", "RelativeJERHF"):
         same(templates.up[f"jes_{name}"], jes=name, side=1)
         same(templates.down[f"jes_{name}"], jes=name, side=-1)
     same(templates.up["hem"], hem=True)
@@ -150,9 +150,9 @@ def test_templates_are_those_of_brute_force(everything, reference, shared_data):
 
 def test_check_tells_which_sources_do_nothing(everything):
     chosen, (data, _) = everything
-    assert [f.subject for f in examine_sources(Patient.of(chosen, data, CUTS)) if "does nothing" in f.what] == []
     model = chosen.model
     lost = [dataclasses.replace(s, processes=["ttbr"]) if s.name == "pdf" else s for s in model.systematics]
     wrong = dataclasses.replace(chosen, model=dataclasses.replace(model, systematics=lost))
     told = [f.subject for f in examine_sources(Patient.of(wrong, data, CUTS)) if "does nothing" in f.what]
-    assert told == ["source pdf"]
+    # uncertainties of jets in the forward region, and one so small that it moves none of these events
+    assert told == ["source jes_RelativeJEREC1", "source jes_RelativeJERHF", "source pdf"]

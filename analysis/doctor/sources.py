@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 import jax.numpy as jnp
-import numpy as np
 
 from ..systematics import Normalisation, WeightSet
 from ..systematics.shape import mirrored
@@ -63,7 +63,7 @@ def _does_nothing(name: str, told: str) -> Finding:
         f"source {name}",
         f"it does nothing: {told}",
         "an uncertainty that was meant to be there is not: a column that no stage uses, objects that are shifted after "
-        "the selection has looked at them, or a name that is misspelt",
+        "the selection has looked at them, a name that is misspelt; or it is too small to move one simulated event",
         "correct it, or leave it out",
     )
 
@@ -72,29 +72,28 @@ def _effects(patient: Patient, source: Any, channel: Any, process: int) -> tuple
     """Return the largest relative change of a bin, before and after what is done to the templates."""
     templates = patient.hard_templates
 
-    def yields(histograms: Any, of: int = process) -> np.ndarray:
-        return np.maximum(np.asarray(channel.axis.select(histograms[channel.name].sumw[of]), float), 0)
+    def yields(histograms: Any, of: int = process) -> jax.Array:
+        return jnp.maximum(jnp.asarray(channel.axis.select(histograms[channel.name].sumw[of])), 0)
 
     nominal = yields(templates)
     if isinstance(source, WeightSet):
         sums = dict(source.sums).get(patient.data.processes[process], (1.0,) * len(source.rows))
-        members = np.stack([yields(templates.up[row]) / total for row, total in zip(source.rows, sums, strict=True)])
-        down, up = map(np.asarray, source.combined(nominal, members))
+        members = jnp.stack([yields(templates.up[row]) / total for row, total in zip(source.rows, sums, strict=True)])
+        down, up = source.combined(nominal, members)
     elif source.samples:
         numbers = [patient.data.processes.index(name) for name in source.samples]
         up, *others = (yields(templates, number) for number in numbers)
-        down = others[0] if others else np.asarray(mirrored(nominal, up))
+        down = others[0] if others else mirrored(nominal, up)
     else:
         up = yields(templates.up[source.name])
         below = templates.down.get(source.name)
-        down = np.asarray(mirrored(nominal, up)) if below is None else yields(below)
-    here, *treated = map(jnp.asarray, (nominal, down, up))
+        down = mirrored(nominal, up) if below is None else yields(below)
+    treated = down, up
     for treatment in source.shape:
-        treated = treatment(here, *treated)
+        treated = treatment(nominal, *treated)
     return _largest(nominal, down, up), _largest(nominal, *treated)
 
 
-def _largest(nominal: np.ndarray, down: Any, up: Any) -> float:
-    change = np.maximum(abs(np.asarray(up) - nominal), abs(np.asarray(down) - nominal))
-    relative = change / np.where(nominal > 0, nominal, 1)
-    return float(np.max(np.where(nominal > 0, relative, change > 0), initial=0))
+def _largest(nominal: jax.Array, down: jax.Array, up: jax.Array) -> float:
+    change = jnp.maximum(abs(up - nominal), abs(down - nominal))
+    return float(jnp.max(jnp.where(nominal > 0, change / jnp.where(nominal > 0, nominal, 1), change > 0), initial=0))

@@ -93,7 +93,8 @@ class Score(DeclaredStage):
             (feature - mean) / deviation
             for feature, mean, deviation in zip(self._features(events, cut), self.mean, self.deviation, strict=True)
         ]
-        weights: Any = self.network.weights if self._trained else getattr(cut, self.column)
+        network: Any = self.network
+        weights = network.weights if self._trained else getattr(cut, self.column)
         score = rg.apply(lambda *columns: self._scores(weights, columns), *features, operation=self.name)
         return with_column(events, self.collection, self.column, score)
 

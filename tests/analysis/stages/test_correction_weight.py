@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 import awkward as ak
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from hepgrad import ragged as rg
-from hepgrad.analysis import Hard, Parameter, Parameters, Soft
-from hepgrad.analysis.stages import CorrectionWeight, ObjectSelection, WordVariation, btag_shape, by_bins
+from hepgrad.analysis import Events, Hard, Parameter, Parameters, Soft
+from hepgrad.analysis.corrections import Correction
+from hepgrad.analysis.stages import CorrectionWeight, ObjectSelection, Table, WordVariation, btag_shape, by_bins
 from hepgrad.analysis.systematics import shared
 
 from .official import both, events_of, per_event, sample
@@ -98,6 +101,49 @@ def test_inputs_are_those_of_the_correction(shared_data):
     ours, _ = both(shared_data, "muon_Z", "NUM_TightID_DEN_TrackerMuons")
     with pytest.raises(ValueError, match=r"needs the inputs \['year', 'abseta', 'pt'\] besides 'ValType', got"):
         CorrectionWeight(ours, {"year": "2018_UL", "pt": "pt"}, "Muon", "ValType", "sf")
+
+
+@pytest.mark.usefixtures("x64")
+def test_between_bins_the_soft_reading_is_smooth():
+    inputs = [{"name": name, "type": kind} for name, kind in (("kind", "string"), ("pt", "real"), ("abseta", "real"))]
+    content = [1.0, 2.0, 4.0, 5.0, 7.0, 8.0]
+    bins = {
+        "nodetype": "multibinning",
+        "inputs": ["pt", "abseta"],
+        "edges": [[20, 40, 60, 80], [0, 1, 2]],
+        "flow": "clamp",
+    }
+    words = [
+        {"key": key, "value": {**bins, "content": [f * x for x in content]}} for key, f in (("sf", 1), ("up", 1.1))
+    ]
+    tree = {"nodetype": "category", "input": "kind", "content": words}
+    ours = Correction.from_dict({"name": "c", "inputs": inputs, "data": tree, "output": {"name": "w", "type": "real"}})
+    points = {"pt": [30.0, 50.0, 70.0], "abseta": [0.5, 1.5]}
+    variation = [WordVariation("u", "up", "sf")]
+    given = {"pt": "pt", "abseta": "abs(eta)"}
+    stage = CorrectionWeight(ours, given, "Muon", "kind", "sf", variation, between=points, name="sf")
+    assert hash(stage)
+    pt, eta = np.array([[25.0, 36.0, 45.0, 90.0], [0.2, -0.8, 1.3, -1.7]])
+
+    def weights(pt, reading):
+        muons = rg.zip({"pt": rg.singletons(pt), "eta": rg.singletons(jnp.asarray(eta))})
+        events = stage(Events.of(rg.RecordArray({"Muon": muons}), jnp.ones(4)), CUTS.cuts(reading))
+        return events.weight, events.sf_u_up
+
+    table = Table([[20, 40, 60, 80], [0, 1, 2]], np.reshape(content, (3, 2)))
+    soft, up = weights(jnp.asarray(pt), Soft())
+    np.testing.assert_allclose(soft, table(jnp.asarray(pt), jnp.asarray(abs(eta))), rtol=1e-12)
+    np.testing.assert_allclose(up, 1.1, rtol=1e-12)
+    np.testing.assert_array_equal(weights(jnp.asarray(pt), Hard())[0], [1, 1, 5, 8])
+
+    def total(pt):
+        return jnp.sum(weights(pt, Soft())[0] ** 2)
+
+    numeric = [(total(jnp.asarray(pt + d)) - total(jnp.asarray(pt - d))) / 2e-5 for d in 1e-5 * np.eye(4)]
+    np.testing.assert_allclose(jax.grad(total)(jnp.asarray(pt)), numeric, rtol=1e-6, atol=1e-8)
+    for wrong in ({"pt": [30.0]}, {"pt": [30.0, 20.0]}, {"kind": [1.0, 2.0]}, {"mass": [1.0, 2.0]}):
+        with pytest.raises(ValueError, match="can be smooth between at least two increasing points"):
+            CorrectionWeight(ours, given, "Muon", "kind", "sf", between=wrong)
 
 
 def test_a_trigger_with_statistics_by_bins(shared_data, run):

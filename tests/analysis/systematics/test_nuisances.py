@@ -191,7 +191,9 @@ def test_correlations_are_written_into_datacards():
     )
     workspace = to_workspace(model, model.expected_data(model.initial))
     card, histograms = to_datacard(workspace)
-    again, codes = from_datacard(parse_datacard(format_datacard(card)), lambda file, path: histograms.get(path), interpretation="histfactory")
+    again, codes = from_datacard(
+        parse_datacard(format_datacard(card)), lambda file, path: histograms.get(path), interpretation="histfactory"
+    )
     (ours, data), (theirs, same_data) = from_workspace(workspace), from_workspace(again, **codes)
     names = [name.replace("prop_bin", "staterror_") for name in theirs.parameter_names]
     assert {"theory", "b", "b_2016", "b_2017", "m_sr", "m_cr"} <= set(names)

@@ -181,7 +181,9 @@ class CorrectionWeight(DeclaredStage):
         if not (self.between and readings):
             return official
         names = [name for name in self.correction.inputs if name != self.systematic]
-        smooth = interpolated(evaluated, values, {names.index(name): points for name, points in self.between})
+        smooth = interpolated(
+            evaluated, values, {names.index(name): points for name, points in dict(self.between).items()}
+        )
 
         def chosen(soft: jax.Array, hard: jax.Array) -> jax.Array:
             return readings[0].probability(lambda width: soft, hard)

@@ -12,9 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...corrections.bins import at_least_as_precise
+from .tree_files import NEVER, ZERO, of_lightgbm, of_xgboost
 
-# what an absent number is: never, NaN, or NaN and 0
-NEVER, NAN, ZERO = 0, 1, 2
 # LightGBM's smallest number that is not 0
 _TINY = 1e-35
 
@@ -85,8 +84,6 @@ class BoostedTrees:
         ValueError
             When it is no such file, or has something that is not known: linear models, categories, other objectives.
         """
-        from .tree_files import of_xgboost
-
         return cls(**of_xgboost(path), column=column)._checked(path)
 
     @classmethod
@@ -103,8 +100,6 @@ class BoostedTrees:
         ValueError
             When it is no such file, or has something that is not known: categories, linear trees, other objectives.
         """
-        from .tree_files import of_lightgbm
-
         return cls(**of_lightgbm(path), column=column)._checked(path)
 
     def _checked(self, path: str | Path) -> BoostedTrees:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+# what an absent number is: never, NaN, or NaN and 0
 NEVER, NAN, ZERO = 0, 1, 2
 # by objective, from sums to scores
 XGBOOST_LINKS = {

@@ -11,11 +11,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import corrections, start, variations
+from . import corrections, official, start, variations
 from .runner import as_markdown, benchmarks, run, show
 
 # what is told without a rival
-REPORTS = {"corrections": corrections.report, "start": start.report, "variations": variations.report}
+REPORTS = {
+    "corrections": corrections.report,
+    "official": official.report,
+    "start": start.report,
+    "variations": variations.report,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -68,7 +68,11 @@ def test_third_party_imports_are_declared(path):
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
     extras = project["optional-dependencies"]
-    optional = [name for extra in ("coffea", "dask", "generate", "nn", "remote", "scan") for name in extras[extra]]
+    optional = [
+        name
+        for extra in ("coffea", "dask", "generate", "nn", "remote", "scan", "taggers", "torch")
+        for name in extras[extra]
+    ]
     declared = {re.split(r"[^\w-]", name)[0].replace("-", "_") for name in project["dependencies"] + optional}
     known = sys.stdlib_module_names | declared | {"hepgrad"}
     missing = [f"{label(path)}:{line}: {name}" for line, name in imports(path) if name.split(".")[0] not in known]

@@ -18,6 +18,7 @@ from hepgrad import ragged as rg
 from hepgrad.ragged.checks.check import check
 from hepgrad.ragged.tracing import concrete
 
+from ..printing import meant
 from .forest import Forest, floats_of, held
 from .nodes import Tree, UnknownWord
 
@@ -93,9 +94,14 @@ class Correction:
         """
         try:
             inputs = {each["name"]: each["type"] for each in correction["inputs"]}
-            return cls(correction["name"], inputs, correction.get("description") or "", correction)
+            made = cls(correction["name"], inputs, correction.get("description") or "", correction)
         except (KeyError, TypeError) as error:
             raise ValueError(f"this is no correction of correctionlib's schema 2: {error!r}") from None
+        if len(inputs) < len(correction["inputs"]) or not set(inputs.values()) <= {"real", "int", "string"}:
+            raise ValueError(
+                f"correction {made.name!r}: inputs have names of their own and types real, int or string, got {inputs}"
+            )
+        return made
 
     @classmethod
     def from_file(cls, path: str | Path, name: str) -> Correction | CompoundCorrection:
@@ -119,7 +125,9 @@ class Correction:
         """
         corrections = read_corrections(path)
         if name not in corrections:
-            raise KeyError(f"{path} has no correction {name!r}; it has {', '.join(corrections)}")
+            raise KeyError(
+                f"{path} has no correction {name!r}{meant(name, corrections)}; it has {', '.join(corrections)}"
+            )
         return corrections[name]
 
     def __call__(self, *values: Any, where: Any = None, otherwise: float = 1.0) -> Any:
@@ -251,13 +259,19 @@ class Correction:
 
     def _number(self, name: str, kind: str, value: Any) -> Any:
         """Return numbers as the type that the input has, in the precision that they come in."""
-        if isinstance(value, bool | int | float | np.generic | np.ndarray):
+        if isinstance(value, bool | int | float) or (
+            isinstance(value, np.generic | np.ndarray) and value.dtype.kind in "biuf"
+        ):
             value = jnp.asarray(value)
         dtype = getattr(
             jax.tree.leaves(rg.ravel(value))[-1] if isinstance(value, rg.RaggedArray) else value, "dtype", None
         )
-        if dtype is None or not (jnp.issubdtype(dtype, jnp.number) or jnp.issubdtype(dtype, jnp.bool_)):
-            raise TypeError(f"correction {self.name!r}: the input {name!r} is of type {kind}, got {_told(value)}")
+        if dtype is None or not any(jnp.issubdtype(dtype, each) for each in (jnp.floating, jnp.integer, jnp.bool_)):
+            raise TypeError(
+                f"correction {self.name!r}: the input {name!r} is of type {kind}, got {_told(value)}"
+                + ("" if dtype is None else f" of {dtype}")
+                + "; numbers come as a flat array (np.asarray) or a ragged one (rg.from_awkward, rg.from_lists)"
+            )
         if kind == "int" and jnp.issubdtype(dtype, jnp.inexact):
             raise TypeError(
                 f"correction {self.name!r}: the input {name!r} is of type int, got {dtype}; convert it with astype(int)"
@@ -282,6 +296,14 @@ class Correction:
                 self._forests[several] = Forest.of([Tree(self._json, dict(words)).root for words in several])
             except UnknownWord as error:
                 raise KeyError(f"correction {self.name!r}: {error.args[0]}") from None
+            except ValueError as error:
+                told = str(error)
+                raise ValueError(told if repr(self.name) in told else f"correction {self.name!r}: {told}") from None
+            except (LookupError, TypeError, AttributeError) as error:
+                raise ValueError(
+                    f"correction {self.name!r} is not as correctionlib's schema 2 asks: a node lacks something, or has "
+                    f"something of another kind ({error!r})"
+                ) from None
         return self._forests[several]
 
     def _refused(self, forest: Forest, values: Sequence[Any], leaves: Sequence[Any]) -> list[Any]:
@@ -382,7 +404,12 @@ def read_corrections(path: str | Path) -> dict[str, Correction | CompoundCorrect
         raise ValueError(
             f"{path} should hold corrections in correctionlib's schema 2, its schema_version is {version!r}"
         )
-    simple = {each.name: each for each in map(Correction.from_dict, found["corrections"])}
+    if not isinstance(found["corrections"], list):
+        raise ValueError(f"{path}: `corrections` should be a list, it is a {type(found['corrections']).__name__}")
+    try:
+        simple = {each.name: each for each in map(Correction.from_dict, found["corrections"])}
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     if len(simple) < len(found["corrections"]):
         raise ValueError(f"{path} has several corrections of one name")
     compound = {}

@@ -13,6 +13,7 @@ from .derivatives import examine_differences, examine_gradient
 from .diagnosis import Diagnosis
 from .patient import Patient
 from .selections import examine_lost_processes, examine_selections, examine_statistics, examine_thresholds
+from .sources import examine_sources
 from .versions import examine_versions
 from .widths import examine_widths
 
@@ -23,6 +24,7 @@ EXAMINATIONS = {
     "lost processes": examine_lost_processes,
     "cuts": examine_thresholds,
     "simulated statistics": examine_statistics,
+    "sources": examine_sources,
     "widths": examine_widths,
     "branches": examine_branches,
     "compilation": examine_compilation,
@@ -36,10 +38,10 @@ def check(analysis: Analysis, data: Split | Dataset, parameters: Parameters) -> 
     """Tell before an optimisation what is wrong with it, or may be.
 
     Examined are, at the given cut values: processes without events; NaN and infinities; selections and cuts that reject
-    everything or nothing; backgrounds of which no simulated event passes; bins with too few effective events; widths
-    that do not fit the data; branches that are read for nothing or not declared; parts that need a compilation of their
-    own; compilers that are slow on a GPU; parameters without a derivative; and whether derivatives agree with finite
-    differences.
+    everything or nothing; backgrounds of which no simulated event passes; bins with too few effective events; sources
+    of uncertainty that do nothing, or are pruned; widths that do not fit the data; branches that are read for nothing
+    or not declared; parts that need a compilation of their own; compilers that are slow on a GPU; parameters without a
+    derivative; and whether derivatives agree with finite differences.
 
     Parameters
     ----------

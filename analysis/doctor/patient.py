@@ -21,6 +21,7 @@ from ..parameters.parameters import Parameters
 from ..selection.cut import Hard, Soft
 from ..selection.cutflow import Cutflow
 from ..statistics.objectives import Evaluation
+from ..systematics import Templates
 from ..systematics.sources import templates_only
 
 
@@ -60,10 +61,14 @@ class Patient:
         return self.analysis.cutflow(self.data, self.parameters)
 
     @functools.cached_property
+    def hard_templates(self) -> Templates:
+        """The histograms with hard cuts and those of every variation, as NumPy arrays."""
+        return jax.tree.map(np.asarray, self.analysis.histograms(self.data, self.parameters, Hard()))
+
+    @property
     def hard_histograms(self) -> dict[str, Counts]:
         """The histograms with hard cuts, as NumPy arrays of shape (processes, bins + 2)."""
-        filled = self.analysis.histograms(self.data, self.parameters, Hard())
-        return {channel.name: jax.tree.map(np.asarray, filled[channel.name]) for channel in self.analysis.channels}
+        return self.hard_templates.nominal
 
     @functools.cached_property
     def slope(self) -> tuple[Evaluation, Parameters]:

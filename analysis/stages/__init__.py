@@ -7,7 +7,7 @@ the syntax of Python; `parse` says what is understood.
 from __future__ import annotations
 
 from .cleaning import Cleaning
-from .correction_weight import CorrectionWeight, WordVariation, btag_shape
+from .correction_weight import CorrectionWeight, WordVariation, btag_shape, by_bins
 from .event_selection import EventSelection
 from .event_weight import EventWeight
 from .expression import Expression, parse
@@ -23,9 +23,13 @@ from .reconstruct.top_pair import TopPair
 from .reconstruct.transverse_mass import TransverseMass
 from .scale_factors import ScaleFactors
 from .table import Table
+from .taggers.boosted_trees import BoostedTrees
+from .taggers.once import scored_once
+from .taggers.onnx_network import OnnxNetwork, from_onnx, from_torch
 from .working_point import TagEfficiency, WorkingPointWeight
 
 __all__ = [
+    "BoostedTrees",
     "Cleaning",
     "CorrectionWeight",
     "EquinoxNetwork",
@@ -36,6 +40,7 @@ __all__ = [
     "LeptonicW",
     "ObjectSelection",
     "Observable",
+    "OnnxNetwork",
     "Perceptron",
     "ScaleFactors",
     "Score",
@@ -46,9 +51,13 @@ __all__ = [
     "WordVariation",
     "WorkingPointWeight",
     "btag_shape",
+    "by_bins",
     "feed_forward",
     "from_equinox",
+    "from_onnx",
+    "from_torch",
     "parse",
+    "scored_once",
 ]
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from hepgrad import ragged as rg
 
@@ -64,11 +67,17 @@ class CorrectionWeight(DeclaredStage):
         Its word for no variation.
     variations
         The uncertainties.
+    between
+        By name of an input, increasing points, such as the centres of its bins: in the soft reading the correction is
+        linear between its values at these and constant beyond, so that it has a derivative where it is looked up in
+        bins. In the hard reading it is the official one.
 
     Raises
     ------
+    TypeError
+        When the correction is none.
     ValueError
-        When an input is missing or not known, or an expression is not understood.
+        When an input is missing or not known, an expression is not understood, or points do not increase.
 
     Examples
     --------
@@ -91,8 +100,11 @@ class CorrectionWeight(DeclaredStage):
     systematic: str = ""
     nominal: str = ""
     variations: Sequence[WordVariation] = ()
+    between: Mapping[str, Sequence[float]] | tuple[tuple[str, tuple[float, ...]], ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.correction, Correction):
+            raise TypeError(f"a Correction is needed, see Correction.from_file, got {type(self.correction).__name__}")
         inputs = dict(self.inputs)
         expected = [name for name in self.correction.inputs if name != self.systematic]
         if self.variations and not self.systematic:
@@ -105,6 +117,13 @@ class CorrectionWeight(DeclaredStage):
                 + (f" besides {self.systematic!r}" if self.systematic else "")
                 + f", got {sorted(inputs)}"
             )
+        between = tuple((name, tuple(map(float, points))) for name, points in dict(self.between).items())
+        for name, points in between:
+            if self.correction.inputs.get(name) != "real" or len(points) < 2 or np.any(np.diff(points) <= 0):
+                raise ValueError(
+                    f"the correction {self.correction.name!r} can be smooth between at least two increasing points of "
+                    f"an input that is real, not {points} of {name!r}"
+                )
         texts = [text for name, text in inputs.items() if self.correction.inputs[name] != "string"]
         texts += [each.where for each in self.variations if each.where]
         name = self.name or self.correction.name
@@ -115,6 +134,7 @@ class CorrectionWeight(DeclaredStage):
             makes=tuple((column, "") for each in self.variations for column in columns_of(name, each)),
             inputs=tuple(inputs.items()),
             variations=tuple(self.variations),
+            between=between,
         )
 
     def __call__(self, events: Events, cut: Cuts) -> Events:
@@ -137,10 +157,13 @@ class CorrectionWeight(DeclaredStage):
         asked = [(self.nominal, selected)]
         asked += [(word, mask(each.where)) for each in self.variations for word in (each.up, each.down)]
         words, masks = zip(*asked, strict=True)
-        if self.systematic:
-            nominal, *varied = self.correction.each(self.systematic, words, *values, where=masks)
-        else:
-            nominal, varied = self.correction(*values, where=selected), []
+
+        def evaluated(values: Sequence[Any]) -> list[Any]:
+            if self.systematic:
+                return self.correction.each(self.systematic, words, *values, where=masks)
+            return [self.correction(*values, where=selected)]
+
+        nominal, *varied = self._in_reading(cut, evaluated, values)
         # who does not fulfil the condition keeps the nominal factor
         varied = [rg.where(here, each, nominal) for here, each in zip(masks[1:], varied, strict=True)]
         return with_weight(
@@ -151,6 +174,22 @@ class CorrectionWeight(DeclaredStage):
             dict(zip(self.variations, zip(varied[::2], varied[1::2], strict=True), strict=True)),
         )
 
+    def _in_reading(self, cut: Cuts, evaluated: Callable[[Sequence[Any]], list[Any]], values: list[Any]) -> list[Any]:
+        """Return the official values, or, where cuts are soft, those that are smooth between points."""
+        official = evaluated(values)
+        readings = [each.reading for each in cut.values() if hasattr(each, "reading")]
+        if not (self.between and readings):
+            return official
+        names = [name for name in self.correction.inputs if name != self.systematic]
+        smooth = interpolated(
+            evaluated, values, {names.index(name): points for name, points in dict(self.between).items()}
+        )
+
+        def chosen(soft: jax.Array, hard: jax.Array) -> jax.Array:
+            return readings[0].probability(lambda width: soft, hard)
+
+        return [rg.apply(chosen, *each) for each in zip(smooth, official, strict=True)]
+
     def sources(self, processes: Sequence[str] | None = None) -> list[WeightVariation]:
         """Return the uncertainties as sources for the fit.
 
@@ -160,6 +199,24 @@ class CorrectionWeight(DeclaredStage):
             Those they act on: the simulated ones; all by default.
         """
         return [variation_source(self.name, each, processes) for each in self.variations]
+
+
+def interpolated(
+    function: Callable[[Sequence[Any]], list[Any]], values: Sequence[Any], points: Mapping[int, Sequence[float]]
+) -> list[Any]:
+    """Return what a function has between points of some of its inputs, by their position: linear, constant beyond."""
+    if not points:
+        return function(values)
+    (position, first), *rest = points.items()
+
+    def neighbours(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        edges = jnp.asarray(first, x.dtype)
+        lower = jnp.searchsorted(edges[1:-1], x, side="right", method="compare_all")
+        return edges[lower], edges[lower + 1], jnp.clip((x - edges[lower]) / (edges[lower + 1] - edges[lower]), 0, 1)
+
+    *ends, share = rg.apply(neighbours, values[position])
+    low, high = (interpolated(function, [*values[:position], end, *values[position + 1 :]], dict(rest)) for end in ends)
+    return [rg.apply(lambda a, b, s: (1 - s) * a + s * b, *each, share) for each in zip(low, high, strict=True)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,6 +269,51 @@ def weight_of(factor: Any, probability: Any, *, objects: bool) -> jax.Array:
     if not objects:
         return jnp.asarray(factor)
     return rg.prod(rg.apply(expected_factor, probability, factor, operation="scale factors"), axis=1)
+
+
+def by_bins(variation: WordVariation, **edges: Sequence[float]) -> list[WordVariation]:
+    """Return one variation for each bin, whose objects move together and independently of all others.
+
+    So the statistical part of scale factors is correlated: between all objects and events that are in one bin of the
+    measurement, and not between bins. Corrections that were measured with the same events, as those of a trigger in two
+    years were not, can have one parameter for each bin (`hepgrad.analysis.systematics.shared`).
+
+    Parameters
+    ----------
+    variation
+        With the words for the statistical part.
+    **edges
+        Of the bins, by quantity of the object: ``pt=[15, 20, 30, np.inf]``, or ``abseta=`` for ``abs(eta)``.
+
+    Examples
+    --------
+    >>> import math
+    >>> from hepgrad.analysis.stages import WordVariation, by_bins
+    >>> for each in by_bins(WordVariation("stat", "up", "down"), abseta=[0, 1.2], pt=[15, 30, math.inf]):
+    ...     print(each.name, "when", each.where)
+    stat_0_0 when abs(eta) >= 0.0 and abs(eta) < 1.2 and pt >= 15.0 and pt < 30.0
+    stat_0_1 when abs(eta) >= 0.0 and abs(eta) < 1.2 and pt >= 30.0
+    """
+    texts = {name: "abs(eta)" if name == "abseta" else name for name in edges}
+    bins = [
+        [
+            (
+                i,
+                f"{texts[name]} >= {float(low)}"
+                + (f" and {texts[name]} < {float(high)}" if math.isfinite(high) else ""),
+            )
+            for i, (low, high) in enumerate(itertools.pairwise(each))
+        ]
+        for name, each in edges.items()
+    ]
+    return [
+        dataclasses.replace(
+            variation,
+            name="_".join([variation.name, *(str(i) for i, _ in place)]),
+            where=" and ".join([*filter(None, [variation.where]), *(text for _, text in place)]),
+        )
+        for place in itertools.product(*bins)
+    ]
 
 
 def btag_shape(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from .energy import EnergyResolution, EnergyScale, scaled
-from .jet_energy import JES_SOURCES, JetResolution, UnclusteredEnergy, jet_energy_sources
+from .jet_energy import JES_SOURCES, HEMIssue, JetResolution, UnclusteredEnergy, jet_energy_sources
+from .missing_momentum import TypeOne
 from .nuisances import Nuisance, decorrelated, partially_correlated, shared
 from .random import normal_by_event
 from .shape import Pruning, Smoothing, Symmetrisation, Treatment, mirrored
+from .smoothing import LocalRegression, RunningMedians
 from .sources import (
     AlternativeSample,
     FreeNormalisation,
@@ -27,18 +29,22 @@ __all__ = [
     "EnergyResolution",
     "EnergyScale",
     "FreeNormalisation",
+    "HEMIssue",
     "Histograms",
     "JetResolution",
     "KinematicVariation",
+    "LocalRegression",
     "Normalisation",
     "Nuisance",
     "Pruning",
+    "RunningMedians",
     "ShapeSource",
     "Smoothing",
     "Source",
     "Symmetrisation",
     "Templates",
     "Treatment",
+    "TypeOne",
     "UnclusteredEnergy",
     "Varied",
     "WeightSet",

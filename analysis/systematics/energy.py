@@ -15,6 +15,7 @@ from hepgrad import ragged as rg
 from ..kinematics import safe_sqrt
 from ..selection.events import Events
 from ..selection.objects import Objects
+from .missing_momentum import Missing, propagated
 from .random import normal_by_event
 
 # a number, or a function of the objects
@@ -32,7 +33,8 @@ class EnergyScale:
     uncertainty
         Relative: a number (0.02 is 2 %) or a function of the objects, such as ``lambda jets: 0.01 + 0.5 / jets.pt``.
     met
-        Name of the missing momentum, a record with ``pt`` and ``phi``, which takes up the difference; None leaves it.
+        Name of the missing momentum, a record with ``pt`` and ``phi``, which takes up the difference of all objects;
+        `TypeOne` for jets as in the type-1 correction; None leaves it.
 
     Examples
     --------
@@ -43,7 +45,7 @@ class EnergyScale:
 
     collection: str
     uncertainty: PerObject
-    met: str | None = "MET"
+    met: Missing = "MET"
 
     def __call__(self, events: Events, alpha: jax.Array | float) -> Events:
         """Return the events with shifted objects.
@@ -90,7 +92,7 @@ class EnergyResolution:
     resolution: PerObject
     scale_factor: float = 1.0
     uncertainty: float = 0.1
-    met: str | None = "MET"
+    met: Missing = "MET"
     event: str = "event"
     seed: int = 0
 
@@ -112,7 +114,7 @@ class EnergyResolution:
         return scaled(events, self.collection, np.maximum(factor, 0.01), met=self.met)
 
 
-def scaled(events: Events, collection: str, factor: Any, *, met: str | None) -> Events:
+def scaled(events: Events, collection: str, factor: Any, *, met: Missing) -> Events:
     """Return the events with the momenta of a collection multiplied, and the missing momentum adapted.
 
     Parameters
@@ -124,29 +126,14 @@ def scaled(events: Events, collection: str, factor: Any, *, met: str | None) -> 
     factor
         One for each object, or one for all.
     met
-        Name of the missing momentum, or None.
+        Which missing momentum takes up the change, and how, or None.
     """
     objects: Objects = getattr(events, collection)
     momenta = {name: getattr(objects, name) * factor for name in ("pt", "mass") if name in objects.fields}
     changed = {collection: objects.with_field(**momenta)}
     if met is not None:
-        missing = getattr(events, met)
-        added = momenta["pt"] - objects.pt
-        px = missing.pt * jnp.cos(missing.phi) - rg.sum(added * np.cos(objects.phi), axis=1)
-        py = missing.pt * jnp.sin(missing.phi) - rg.sum(added * np.sin(objects.phi), axis=1)
-        changed[met] = with_momentum(missing, px, py)
+        changed |= propagated(events, met, objects, momenta["pt"])
     return events.with_field(**changed)
-
-
-def with_momentum(missing: Any, px: Any, py: Any) -> Any:
-    """Return the missing momentum with other components.
-
-    It is a record with ``pt`` and ``phi``; components are in the unit of ``pt``.
-    """
-    missing = rg.with_field(missing, safe_sqrt(px**2 + py**2), "pt")
-    # the angle of nothing is 0, with derivative 0
-    nothing = (px == 0) & (py == 0)
-    return rg.with_field(missing, jnp.where(nothing, 0, jnp.arctan2(py, jnp.where(nothing, 1, px))), "phi")
 
 
 def _is_zero(alpha: jax.Array | float) -> bool:

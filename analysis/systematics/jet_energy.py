@@ -16,7 +16,8 @@ from ..corrections import CompoundCorrection, Correction
 from ..kinematics import delta_r, safe_sqrt
 from ..selection.events import Events
 from ..selection.objects import Objects
-from .energy import EnergyScale, scaled, with_momentum
+from .energy import EnergyScale, scaled
+from .missing_momentum import Missing, TypeOne, name_of, with_momentum
 from .random import normal_by_event
 from .sources import KinematicVariation
 
@@ -110,7 +111,7 @@ class JetResolution:
     rho, event
         Names of the columns with the pile-up density and the event number.
     met
-        The missing momentum that takes up what smearing and correction change, or None.
+        The missing momentum that takes up what smearing and correction change (a name, or `TypeOne`), or None.
     seed
         Of the random numbers.
     """
@@ -123,16 +124,16 @@ class JetResolution:
     radius: float = 0.4
     rho: str = "fixedGridRhoFastjetAll"
     event: str = "event"
-    met: str | None = "MET"
+    met: Missing = "MET"
     seed: int = 0
 
     @property
     def reads(self) -> tuple[str, ...]:
         """The columns it needs, as branches are named."""
-        fields = ["pt", "eta", "phi", "genJetIdx", *(["area", "rawFactor"] if self.levels else [])]
-        met = [f"{self.met}_pt", f"{self.met}_phi"] if self.met else []
+        fields = ["genJetIdx", *(["area", "rawFactor"] if self.levels else [])]
         generated = [f"{self.generated}_{name}" for name in ("pt", "eta", "phi")]
-        return (*(f"{self.collection}_{name}" for name in fields), *generated, *met, self.rho, self.event)
+        of_jets = _reads(self.collection, self.met)
+        return (*of_jets, *(f"{self.collection}_{name}" for name in fields), *generated, self.rho, self.event)
 
     def __call__(self, events: Events, alpha: jax.Array | float) -> Events:
         """Return the events with corrected and smeared jets.
@@ -190,7 +191,7 @@ def jet_energy_sources(
     sources: Sequence[str] = JES_SOURCES,
     *,
     collection: str = "Jet",
-    met: str | None = "MET",
+    met: Missing = "MET",
     name: str = "jes",
 ) -> list[KinematicVariation]:
     """Return official uncertainties of jet energies as sources, each of which runs the selection again.
@@ -219,8 +220,65 @@ def jet_energy_sources(
         if full not in corrections:
             raise KeyError(f"there is no correction {full!r}; there are {', '.join(corrections)}")
         shift = EnergyScale(collection, OfJets(corrections[full]), met=met)
-        made.append(KinematicVariation(f"{name}_{source}", shift))
+        made.append(KinematicVariation(f"{name}_{source}", shift, reads=_reads(collection, met)))
     return made
+
+
+def _reads(collection: str, met: Missing) -> tuple[str, ...]:
+    """Return the columns of jets and of missing momentum that a shift of jets needs, as branches are named."""
+    fields = ("pt", "eta", "phi", *(met.fields if isinstance(met, TypeOne) else ()))
+    missing = [f"{name}_{each}" for each in ("pt", "phi")] if (name := name_of(met)) else []
+    return (*(f"{collection}_{each}" for each in fields), *missing)
+
+
+@dataclasses.dataclass(frozen=True)
+class HEMIssue:
+    r"""Scale jets down where two modules of the hadronic endcap calorimeter were off during a part of 2018 (HEM15/16).
+
+    As the JME group of CMS recommends: jets above 15 GeV with tight identification and
+    :math:`-1.57 < \varphi < -0.87` lose 20 % in :math:`-2.5 < \eta < -1.3` and 35 % in :math:`-3.0 < \eta < -2.5`.
+    The shift of a one-sided `KinematicVariation`; for a part of the data, scale it: `part`.
+
+    Attributes
+    ----------
+    collection
+        Of jets, with ``pt``, ``eta`` and ``phi``.
+    met
+        As for `EnergyScale`.
+    identification
+        The field whose second bit is tight identification; "" for all jets.
+    part
+        Of the data that is concerned: the shift at one standard deviation is that part of the full one. 0.65 of the
+        luminosity of 2018 was recorded with the modules off.
+
+    Examples
+    --------
+    >>> from hepgrad.analysis.systematics import HEMIssue, KinematicVariation
+    >>> hem = HEMIssue()
+    >>> KinematicVariation("hem", hem, one_sided=True, reads=hem.reads).reads
+    ('Jet_pt', 'Jet_eta', 'Jet_phi', 'MET_pt', 'MET_phi', 'Jet_jetId')
+    """
+
+    collection: str = "Jet"
+    met: Missing = "MET"
+    identification: str = "jetId"
+    part: float = 1.0
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns it needs, as branches are named."""
+        identification = [f"{self.collection}_{self.identification}"] if self.identification else []
+        return (*_reads(self.collection, self.met), *identification)
+
+    def __call__(self, events: Events, alpha: jax.Array | float) -> Events:
+        """Return the events with shifted jets; the arguments are those of `EnergyScale`."""
+        jets: Objects = getattr(events, self.collection)
+        here = (jets.pt > 15) & (jets.phi > -1.57) & (jets.phi < -0.87)
+        if self.identification:
+            here = here & ((jets[self.identification] & 2) > 0)
+        lost = rg.where((jets.eta > -2.5) & (jets.eta < -1.3), 0.2, 0.0)
+        lost = rg.where(here, rg.where((jets.eta > -3.0) & (jets.eta <= -2.5), 0.35, lost), 0.0)
+        return scaled(events, self.collection, 1 - alpha * self.part * lost, met=self.met)
 
 
 @dataclasses.dataclass(frozen=True)

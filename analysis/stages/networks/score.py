@@ -36,7 +36,8 @@ class Score(DeclaredStage):
         Name of the column, and of the `Weights` among the parameters.
     network
         Function of the weights and of features of shape (n, features) that returns n scores: a `Perceptron`, ``apply``
-        of a Flax module, the first of what `from_equinox` returns, or one's own. It has to be hashable.
+        of a Flax module, the first of what `from_equinox` returns, or one's own. It has to be hashable. One that brings
+        its own ``weights``, as `from_onnx`, `from_torch` and `BoostedTrees` do, keeps them, and no parameter is needed.
     features
         Expressions, see `parse`: ``"sum(Jet.pt)"``, ``"MET.pt"``; a condition stands for the probability that it holds.
         They have to be finite for every event, selected or not.
@@ -79,7 +80,7 @@ class Score(DeclaredStage):
         self.settle(
             name=f"score {made}",
             reads=all_reads(features, self.collection),
-            parameters=(self.column, *all_parameters(features)),
+            parameters=(*(() if self._trained else (self.column,)), *all_parameters(features)),
             makes=((made, ""),),
             features=features,
             mean=mean,
@@ -92,9 +93,15 @@ class Score(DeclaredStage):
             (feature - mean) / deviation
             for feature, mean, deviation in zip(self._features(events, cut), self.mean, self.deviation, strict=True)
         ]
-        weights = getattr(cut, self.column)
+        network: Any = self.network
+        weights = network.weights if self._trained else getattr(cut, self.column)
         score = rg.apply(lambda *columns: self._scores(weights, columns), *features, operation=self.name)
         return with_column(events, self.collection, self.column, score)
+
+    @property
+    def _trained(self) -> bool:
+        """Whether the network brings weights of its own."""
+        return hasattr(self.network, "weights")
 
     def standardised(
         self, data: Dataset, stages: Sequence[AnyStage] = (), parameters: Parameters | None = None

@@ -258,6 +258,31 @@ def test_inputs_of_another_kind_are_refused(both):
     assert ours("a", np.array([1]), np.array([2])).tolist() == [2.0]
 
 
+@pytest.mark.parametrize("value", [[1.0], None, np.array(["a"]), np.array([1j]), ak.Array([[1.0]])])
+def test_what_holds_no_numbers_is_refused(both, value):
+    ours, _ = both(binning("clamp"), x="real")
+    for function in (ours, lambda x: ours(x, where=True)):
+        with pytest.raises(TypeError, match=r"correction 'c': the input 'x' is of type real, got .*asarray"):
+            function(value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *("abc", None, {"input": "x"}, {"nodetype": "other"}, {"nodetype": "formularef", "index": 0, "parameters": []}),
+        *(binning("clamp") | {"edges": [1, 0]}, binning("elsewhere"), binning("clamp", content=[None] * 4)),
+        *({k: v for k, v in binning("clamp").items() if k != left_out} for left_out in ("flow", "edges", "content")),
+        *(formula("x+", "x"), {k: v for k, v in formula("x", "x").items() if k != "variables"}),
+        {"nodetype": "category", "input": "y", "content": [{"key": "a", "value": 1.0}]},
+    ],
+)
+def test_trees_that_contradict_the_schema_are_told_by_name(data):
+    inputs = [{"name": "x", "type": "real"}]
+    ours = Correction.from_dict({"name": "sf", "inputs": inputs, "data": data, "output": {"name": "w", "type": "real"}})
+    with pytest.raises(ValueError, match="correction 'sf'"):
+        ours(0.5)
+
+
 def test_files_that_are_none(tmp_path):
     path = tmp_path / "c.json"
     path.write_text("{")
@@ -266,9 +291,23 @@ def test_files_that_are_none(tmp_path):
     path.write_text(json.dumps({"schema_version": 1, "corrections": []}))
     with pytest.raises(ValueError, match="its schema_version is 1"):
         read_corrections(path)
-    path.write_text(json.dumps({"schema_version": 2, "corrections": []}))
-    with pytest.raises(KeyError, match="has no correction 'sf'"):
-        Correction.from_file(path, "sf")
+    path.write_text(json.dumps({"schema_version": 2, "corrections": {}}))
+    with pytest.raises(ValueError, match="`corrections` should be a list"):
+        read_corrections(path)
+    path.write_text(json.dumps({"schema_version": 2, "corrections": [{"name": "muon_sf"}]}))
+    with pytest.raises(ValueError, match=r"c\.json: this is no correction of correctionlib's schema 2"):
+        read_corrections(path)
+    one = {"name": "muon_sf", "inputs": [{"name": "x", "type": "real"}] * 2, "data": 1.0}
+    path.write_text(json.dumps({"schema_version": 2, "corrections": [one]}))
+    with pytest.raises(ValueError, match="'muon_sf': inputs have names of their own"):
+        read_corrections(path)
+    path.write_text(json.dumps({"schema_version": 2, "corrections": [one | {"inputs": []}]}))
+    with pytest.raises(KeyError, match="has no correction 'muonsf'; did you mean 'muon_sf'"):
+        Correction.from_file(path, "muonsf")
+    packed = gzip.compress(path.read_bytes())
+    path.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(ValueError, match=r"c\.json is no JSON file: Compressed file ended"):
+        read_corrections(path)
 
 
 def _inputs(correction, count, rng):

@@ -17,7 +17,10 @@ from hepgrad.analysis import Events
 from hepgrad.analysis.corrections import CompoundCorrection, Correction
 from hepgrad.analysis.systematics import (
     JES_SOURCES,
+    EnergyScale,
+    HEMIssue,
     JetResolution,
+    TypeOne,
     UnclusteredEnergy,
     jet_energy_sources,
     normal_by_event,
@@ -180,3 +183,43 @@ def test_the_order_of_events_does_not_matter(both, sample):
     smear = jax.jit(JetResolution(*(ours[name] for name in names)))
     there, back = (rg.to_list(smear(events_of(each), 0.0).Jet.pt) for each in (sample, sample[::-1]))
     assert there == back[::-1]
+
+
+def test_missing_momentum_takes_up_what_the_type_one_correction_counts(sample):
+    rng = np.random.default_rng(2)
+    jets, counts = sample.Jet, ak.num(sample.Jet)
+    for name in TypeOne().fields:
+        part = rng.uniform(0, 0.6, ak.sum(counts))
+        jets = ak.with_field(jets, ak.unflatten(part, counts), name)
+    jets = ak.with_field(jets, jets.pt - 15, "pt")
+    changed = ak.with_field(sample, jets, "Jet")
+    events = jax.jit(EnergyScale("Jet", 0.1, met=TypeOne()))(events_of(changed), 1.0)
+    without = 1 - jets.muonSubtrFactor
+    counted = (jets.pt * without > 15) & (jets.neEmEF + jets.chEmEF < 0.9)
+    assert 5 < ak.sum(counted) < ak.sum(counts) - 5
+    effective = jets.pt + ak.where(counted, 0.1 * jets.pt * without, 0)
+    same(events, jets, 1.1 * jets.pt, *propagated(changed, effective))
+    with pytest.raises(ValueError, match=r"needs the fields \['muonSubtrFactor', 'neEmEF', 'chEmEF'\] of jets"):
+        EnergyScale("Jet", 0.1, met=TypeOne())(events_of(sample), 1.0)
+    assert "Jet_chEmEF" in JetResolution(None, None, met=TypeOne()).reads
+
+
+def test_modules_of_the_endcap_that_were_off(sample):
+    jets = sample.Jet
+    tight = ak.unflatten(np.arange(ak.sum(ak.num(jets))) % 8, ak.num(jets))
+    # half of them where the modules were
+    there = ak.with_field(ak.with_field(jets, -1.2 + 0.1 * jets.phi, "phi"), -abs(jets.eta), "eta")
+    there = ak.with_field(there, ak.values_astype(tight, np.int32), "jetId")
+    changed = ak.with_field(sample, there, "Jet")
+    assert jax.tree.all(
+        jax.tree.map(
+            lambda a, b: bool(jnp.all(a == b)), HEMIssue()(events_of(changed), 0.0).Jet.pt, events_of(changed).Jet.pt
+        )
+    )
+    here = (there.pt > 15) & (there.phi > -1.57) & (there.phi < -0.87) & (there.jetId & 2 > 0)
+    lost = ak.where((there.eta > -2.5) & (there.eta < -1.3), 0.2, 0)
+    lost = ak.where(here, ak.where((there.eta > -3) & (there.eta <= -2.5), 0.35, lost), 0)
+    assert ak.sum(lost > 0) > 3
+    for part in (1.0, 0.65):
+        pt = there.pt * (1 - part * lost)
+        same(jax.jit(HEMIssue(part=part))(events_of(changed), 1.0), there, pt, *propagated(changed, pt))

@@ -12,6 +12,8 @@ import pytest
 
 from hepgrad.analysis import Counts, Regular, to_workspace
 from hepgrad.analysis.statistics import TemplateModel
+from hepgrad.analysis.statistics.exchange import format_datacard, from_datacard, parse_datacard, to_datacard
+from hepgrad.analysis.statistics.histfactory import from_workspace
 from hepgrad.analysis.systematics import (
     FreeNormalisation,
     Normalisation,
@@ -177,3 +179,25 @@ def test_what_does_not_fit_is_named():
         partially_correlated(source("a"), 1.5, channels=["sr"])
     with pytest.raises(ValueError, match="between -1 and 1, not 0"):
         Nuisance("a", 0.0)
+
+
+@everywhere
+def test_correlations_are_written_into_datacards():
+    years = {"2016": ["top16"], "2017": ["top17"]}
+    model = built(
+        *shared("theory", source("a", processes=["top16"]), Normalisation("n", 0.05, ["other"])),
+        partially_correlated(source("b"), 0.36, processes=years),
+        decorrelated(Normalisation("m", 0.1), channels=["sr", "cr"]),
+    )
+    workspace = to_workspace(model, model.expected_data(model.initial))
+    card, histograms = to_datacard(workspace)
+    again, codes = from_datacard(
+        parse_datacard(format_datacard(card)), lambda file, path: histograms.get(path), interpretation="histfactory"
+    )
+    (ours, data), (theirs, same_data) = from_workspace(workspace), from_workspace(again, **codes)
+    names = [name.replace("prop_bin", "staterror_") for name in theirs.parameter_names]
+    assert {"theory", "b", "b_2016", "b_2017", "m_sr", "m_cr"} <= set(names)
+    order = [ours.parameter_names.index("mu" if name == "r" else name) for name in names]
+    assert sorted(order) == list(range(len(ours.parameter_names)))
+    point = np.asarray(ours.initial) + 0.3 * np.random.default_rng(1).normal(size=len(order)) * ~np.asarray(ours.fixed)
+    np.testing.assert_allclose(theirs.logpdf(point[order], same_data), ours.logpdf(point, data), rtol=1e-12)

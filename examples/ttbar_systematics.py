@@ -1,0 +1,90 @@
+"""Top pairs with the official corrections of CMS and their uncertainties, all of them inside the gradient.
+
+``python examples/ttbar_systematics.py EVENTS CORRECTIONS``: the folders of a fileset.json and of correctionlib's files.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hepgrad.analysis import Analysis, Channel, Parameter, Parameters, Regular, stage
+from hepgrad.analysis import systematics as syst
+from hepgrad.analysis.corrections import read_corrections
+from hepgrad.analysis.stages import CorrectionWeight, ObjectSelection, WordVariation, btag_shape, by_bins
+from hepgrad.analysis.statistics import TemplateModel
+from hepgrad.workflows import Process, Workflow, run
+
+HEM = syst.HEMIssue(part=0.65)
+PARTONS = ("Generator_x1", "Generator_x2")
+# the shared events are no events of CMS: the numbers mean nothing there
+JETS = syst.JES_SOURCES[:11]
+MUONS = ObjectSelection("Muon", ["pt > 30", "abs(eta) < 2.4", "tightId > 0", "pfRelIso04_all < 0.15"])
+CENTRAL_JETS = ObjectSelection("Jet", ["pt > 20", "abs(eta) < 2.5"])
+CUTS = Parameters(
+    jet_pt=Parameter(30.0, bounds=(25, 60), width=5.0, unit="GeV"),
+    btag=Parameter(0.5, bounds=(0.2, 0.9), width=0.05),
+    met=Parameter(25.0, bounds=(0, 80), width=10.0, unit="GeV"),
+)
+PROCESSES = [Process("ttbar", signal=True), Process("wjets"), Process("single_top_t_chan")]
+PROCESSES += [
+    Process(f"ttbar_{name}", datasets=(f"ttbar:{name}",), cross_section_of="ttbar")
+    for name in ("scaleup", "scaledown", "PS_var")
+]
+
+
+@stage(reads=("Jet_pt", "Jet_btagCSVV2", "MET_pt"))
+def select(events, cut):
+    jets = events.Jet.select(events.Jet.pt > cut.jet_pt)
+    events = events.select(events.Muon.exactly(1), "one muon").select(jets.at_least(4), "four jets")
+    events = events.select(jets.select(jets.btagCSVV2 > cut.btag).at_least(1), "b tag")
+    return events.select(events.MET.pt > cut.met, "missing momentum").with_field(ht=jets.sum("pt"))
+
+
+def pdf_weights(events):
+    """Return a hundred members in the place of ``LHEPdfWeight``: bumps in the momentum fractions of the partons."""
+    fractions = jnp.stack([jnp.asarray(events.Generator.x1), jnp.asarray(events.Generator.x2)])
+    return 1 + 0.01 * jnp.exp(-((jnp.log(fractions)[..., None] - jnp.linspace(-8, 0, 100)) ** 2)).sum(axis=0)
+
+
+def analysis(corrections: Path) -> Analysis:
+    files = (corrections / f"{name}.json.gz" for name in ("muon_Z", "jet_jerc", "btagging"))
+    of_muons, of_jets, of_tags = map(read_corrections, files)
+    inputs = {"year": "2018_UL", "abseta": "abs(eta)", "pt": "pt"}
+    total = WordVariation("syst", "systup", "systdown")
+    identified, triggered = (
+        CorrectionWeight(of_muons[key], inputs, "Muon", "ValType", "sf", variations, name=name)
+        for name, key, variations in (
+            ("muon_id", "NUM_TightID_DEN_TrackerMuons", [total]),
+            ("trigger", "NUM_IsoMu24_DEN_CutBasedIdTight_and_PFIsoTight", by_bins(total, pt=[26, 60, np.inf])),
+        )
+    )
+    btag = btag_shape(of_tags["deepJet_shape"], discriminant="btagCSVV2")
+    simulated = ["ttbar", "wjets", "single_top_t_chan"]
+    small = [syst.RunningMedians(), syst.Pruning(0.001)]
+    sources = [
+        syst.partially_correlated(syst.Normalisation("lumi", 0.02), 0.5, processes=simulated),
+        *syst.jet_energy_sources(of_jets, "Summer19UL18_V5_MC", "AK4PFchs", JETS),
+        syst.KinematicVariation("hem", HEM, one_sided=True, reads=HEM.reads, shape=small),
+        *(source for each in (identified, triggered, btag) for source in each.sources(simulated)),
+        syst.WeightSet("pdf", pdf_weights, range(100), "hessian", processes=["ttbar"], reads=PARTONS),
+        syst.AlternativeSample("scale", "ttbar", "ttbar_scaleup", "ttbar_scaledown", shape=[syst.LocalRegression(4)]),
+        syst.AlternativeSample("shower", "ttbar", "ttbar_PS_var", shape=[syst.Smoothing(1.0)]),
+    ]
+    model = TemplateModel(["ttbar"], sources, signal_statistics=["ttbar"])
+    channel = Channel("ht", "ht", Regular(8, 120, 760, name="ht", label="$H_T$", unit="GeV", flow="fold"))
+    return Analysis([MUONS, CENTRAL_JETS, identified, triggered, btag, select], [channel], model, "sigma_mu")
+
+
+def workflow(data: Path, corrections: Path) -> Workflow:
+    about = {"name": "ttbar_systematics", "title": "Top pairs and their systematics", "luminosity": 100.0, "data": data}
+    return Workflow(analysis=analysis(corrections), parameters=CUTS, processes=PROCESSES, **about)
+
+
+if __name__ == "__main__":
+    jax.config.update("jax_enable_x64", True)
+    run(workflow(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -100,7 +100,7 @@ class CoffeaReader:
                 next(iterate_tree(file, processor.branches, tree=request.tree, chunk=1), None)
             raise InputError(f"sample {sample.name!r} cannot be read with coffea: {error}") from error
         if not items:
-            raise InputError(f"{', '.join(sample.files)}: tree {request.tree!r} has no events")
+            raise InputError(f"{', '.join(sample.files)}: tree {request.tree!r} has no events; leave out what is empty")
         return _assembled(sample, request, items, found)
 
 

@@ -155,7 +155,8 @@ def opened(path: str, branches: Sequence[str], tree: str) -> Iterator[Any]:
         kinds = file.classnames(cycle=False)
         trees = [name for name, kind in kinds.items() if kind in TREE_CLASSES]
         if tree not in trees:
-            raise BadFile(f"{path}: expected a tree {tree!r}, the file has {', '.join(map(repr, trees)) or 'no tree'}")
+            named = f"{', '.join(map(repr, trees))}; name the one to read with tree=" if trees else "no tree"
+            raise BadFile(f"{path}: expected a tree {tree!r}, the file has {named}")
         events = file[tree]
         require_branches(path, branches, tree, [*map(str, events.keys()), *located(events, branches, path)])
         yield events
@@ -192,7 +193,9 @@ def _reason(path: str, error: Exception) -> str:
             f"{path} cannot be read, {len(PAUSES) + 1} times in a row: the server does not deliver it, or it is "
             f"damaged or not a ROOT file {details}"
         )
-    return f"{path} cannot be read; it is truncated, damaged or not a ROOT file {details}"
+    return (
+        f"{path} cannot be read; it is truncated, damaged or not a ROOT file {details}; copy it again, or leave it out"
+    )
 
 
 def _missing_branches(path: str, tree: str, missing: Sequence[str], available: Sequence[str]) -> str:

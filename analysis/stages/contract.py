@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from ..selection.events import Events
@@ -90,7 +91,12 @@ class Stage:
         """
         result = self.function(events, cut)
         if not isinstance(result, Events):
-            raise TypeError(f"stage {self.name!r} must return Events, it returned {type(result).__name__}")
+            code = getattr(self.function, "__code__", None)
+            place = "" if code is None else f" ({Path(code.co_filename).name}, line {code.co_firstlineno})"
+            raise TypeError(
+                f"stage {self.name!r}{place} must return Events, it returned {type(result).__name__}; "
+                "end it with `return events`"
+            )
         return result
 
 

@@ -97,6 +97,37 @@ def test_misspelt_names_suggest():
         Parameters(jet_pt=Parameter(30.0, bounds=(20, 60))).cuts(Hard()).jet_tp  # noqa: B018
 
 
+def test_functions_of_awkward_name_those_of_hepgrad():
+    @stage(reads=["x"])
+    def counted(events, cut):
+        return events.select(ak.num(events.x, axis=0) > 1)
+
+    told = r"stage 'counted' \(test_printing.py, line \d+\) calls ak.num, .* write rg.num"
+    with pytest.raises(TypeError, match=told):
+        Analysis([counted], ANALYSIS.channels, ANALYSIS.model).histograms(DATA, Parameters(), Hard())
+
+
+def test_a_channel_says_what_it_cannot_be_filled_with():
+    @stage(reads=["x"])
+    def nothing(events, cut):
+        return None
+
+    @stage(reads=["x"])
+    def keep_all(events, cut):
+        return events
+
+    told = r"stage 'nothing' \(test_printing.py, line \d+\) must return Events, it returned NoneType; end it with"
+    with pytest.raises(TypeError, match=told):
+        Analysis([nothing], ANALYSIS.channels, ANALYSIS.model).histograms(DATA, Parameters(), Hard())
+    for observable, wrong, told in (
+        ("Jett", AttributeError, r"channel 'c': no column 'Jett' in these events; .* did you mean 'Jet'\?"),
+        ("Jet", TypeError, r"channel 'c' needs one number for each event, and 'Jet' is none: take that of one"),
+    ):
+        analysis = Analysis([keep_all], [Channel("c", observable, Regular(2, 0, 1))], ANALYSIS.model)
+        with pytest.raises(wrong, match=told):
+            analysis.histograms(DATA, Parameters(), Hard())
+
+
 def test_black_boxes_get_one_sentence():
     @stage(reads=["x"])
     def box(events, cut):

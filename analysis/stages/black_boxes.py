@@ -50,10 +50,10 @@ def no_black_boxes(stage: str) -> Iterator[None]:
         if not isinstance(error, OPAQUE):
             raise
         raise TypeError(
-            f"{about} asks for the numbers of a column while the program is compiled, when there are none yet: Python's "
-            "`if`, plain NumPy on arrays of JAX and on numbers such as rg.sum(x), correctionlib and boosted trees do. "
-            "Write it with jax.numpy and hepgrad.ragged (rg.where for `if`, rg.sqrt for np.sqrt), take a correction from "
-            "its file (hepgrad.analysis.corrections), or compute it before and read it as a column"
+            f"{about} asks for the numbers of a column while the program is compiled, when there are none yet: "
+            "Python's `if`, plain NumPy on arrays of JAX and on numbers such as rg.sum(x), correctionlib and boosted "
+            "trees do. Write it with jax.numpy and hepgrad.ragged (rg.where for `if`, rg.sqrt for np.sqrt), take a "
+            "correction from its file (hepgrad.analysis.corrections), or compute it before and read it as a column"
         ) from None
 
 

@@ -70,7 +70,7 @@ def failure(error: Exception) -> Failure:
         return Failure(MACHINE, NO_MEMORY, notes)
     if isinstance(error, OSError):
         return Failure(MACHINE, _of_the_system(error), notes)
-    return Failure(UNFORESEEN, f"{type(error).__name__}: {error}{_place(error)}; --debug shows the traceback", notes)
+    return Failure(UNFORESEEN, f"{type(error).__name__}: {error}{place_of(error)}; --debug shows the traceback", notes)
 
 
 def _of_the_system(error: OSError) -> str:
@@ -80,7 +80,7 @@ def _of_the_system(error: OSError) -> str:
     return f"{where}{what}{f'; {advice}' if advice else ''}"
 
 
-def _place(error: Exception) -> str:
+def place_of(error: Exception) -> str:
     """Return the last line of the user's own code on the way to an error, unless the error says it.
 
     Errors that have no words of their own, such as a `KeyError`, have the line that raised them.

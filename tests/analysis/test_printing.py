@@ -70,6 +70,8 @@ def test_short_texts_and_tables():
     assert cells == ["Simulated events", "process", "train", "held_out", "s<1>", "5", "5", "b", "3", "3"]
     assert {"keep", "sr", "x, 2 bins"} < set(Cells(ANALYSIS._repr_html_()).cells)
     assert {"c", "1", "0 to 4", "GeV"} < set(Cells(CUTS._repr_html_()).cells)
+    assert Cells(CUTS.cuts(Hard())._repr_html_()).cells == ["Cuts", "parameter", "value", "width", "c", "1", "0.2"]
+    jax.jit(lambda cuts: Cells(cuts.cuts(Hard())._repr_html_()).cells.index("shape ()"))(CUTS)
     assert jax.jit(lambda data: len(repr(data)))(DATA) == len("Dataset(s<1>, b)")
 
 

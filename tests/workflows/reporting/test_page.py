@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.table import Table
 
-from hepgrad.analysis import Counts
+from hepgrad.analysis import Counts, Outcome
 from hepgrad.workflows import RunFolder
 from hepgrad.workflows.reporting.channel import plot_channel
 from hepgrad.workflows.reporting.history import plot_objective, plot_parameters
@@ -20,7 +20,7 @@ from hepgrad.workflows.reporting.overtraining import overtraining_table
 from hepgrad.workflows.reporting.page import channel_plots, history_plots, overtraining_plots
 from hepgrad.workflows.reporting.style import plot_style
 from hepgrad.workflows.reporting.subject import Subject
-from hepgrad.workflows.reporting.tables import html_table
+from hepgrad.workflows.reporting.tables import html_table, label_html
 from hepgrad.workflows.results.observation import Observation
 
 # observed events with the starting and with the optimised cuts
@@ -173,3 +173,17 @@ def test_rich_tables_become_html():
     text = html_table(table)
     assert "<caption>A &amp; B</caption>" in text
     assert re.search(r"<tr class=bold><td>a &lt; b</td><td class='right'>1</td></tr>", text)
+
+
+def test_selected_events_are_told_by_channel_and_in_total():
+    counts = {name: Counts(np.array([[0.0, n, 1.0]]), np.zeros((1, 3))) for name, n in {"sr": 4.0, "cr": 7.0}.items()}
+    told = Outcome(1.0, counts, {"b": 5.0}).selected
+    assert told == {"sr": {"b": 5.0}, "cr": {"b": 8.0}, "sum of channels": {"b": 13.0}}
+
+
+def test_labels_stand_for_processes():
+    table = Table("process", "zjets")
+    table.add_row("zjets", "1")
+    text = html_table(table, {"zjets": label_html(r"$Z\to\tau\tau$", "zjets")})
+    assert "<td>Z→ττ</td>" in text
+    assert "<th>process</th><th>Z→ττ</th>" in text

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from rich.table import Table
 
-from hepgrad.analysis import Counts, Outcome
+from hepgrad.analysis import Channel, Counts, Outcome, Regular, Variable
 from hepgrad.workflows import RunFolder
-from hepgrad.workflows.reporting.channel import plot_channel
+from hepgrad.workflows.reporting.channel import event_label, plot_channel
 from hepgrad.workflows.reporting.history import plot_objective, plot_parameters
 from hepgrad.workflows.reporting.overtraining import overtraining_table
 from hepgrad.workflows.reporting.page import channel_plots, history_plots, overtraining_plots
@@ -187,3 +187,9 @@ def test_labels_stand_for_processes():
     text = html_table(table, {"zjets": label_html(r"$Z\to\tau\tau$", "zjets")})
     assert "<td>Z→ττ</td>" in text
     assert "<th>process</th><th>Z→ττ</th>" in text
+
+
+def test_events_are_told_with_the_width_of_a_bin_where_there_is_one():
+    axes = [Regular(4, 0, 80, unit="GeV"), Regular(5, -0.5, 4.5), Variable([0, 1, 5]), Regular(5, 0, 1)]
+    told = [event_label(Channel("c", "x", axis)) for axis in axes]
+    assert told == ["Events / 20 GeV", "Events", "Events", "Events / 0.2"]

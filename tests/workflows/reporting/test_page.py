@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import matplotlib
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from rich.table import Table
 
-from hepgrad.analysis import Channel, Counts, Outcome, Regular, Variable
+from hepgrad.analysis import Channel, Counts, Outcome, Parameter, Parameters, Regular, Variable
 from hepgrad.workflows import RunFolder
 from hepgrad.workflows.reporting.channel import event_label, plot_channel
 from hepgrad.workflows.reporting.history import plot_objective, plot_parameters
@@ -146,6 +147,16 @@ def test_history_plots_show_every_step(finished):
     np.testing.assert_array_equal(soft.get_ydata(), [record.objective for record in result.history])
     assert objective.axes[0].get_ylabel() == "Expected discovery significance"
     assert [axes.get_title(loc="left") for axes in parameters.axes] == ["jet $p_T$ > [GeV]", "met [GeV]", "ht [GeV]"]
+
+
+def test_every_element_of_an_array_has_a_panel_with_a_title():
+    pt = Parameter(np.array([30.0, 20.0]), bounds=(10, 60), label="jet $p_T$", unit="GeV")
+    parameters = Parameters(pt=pt, met=Parameter(20.0, bounds=(0, 60)))
+    point, steps = SimpleNamespace(parameters=parameters), [SimpleNamespace(step=1, values=parameters.numbers())]
+    result = SimpleNamespace(start=point, optimum=point, history=steps, best=SimpleNamespace(best_step=1))
+    with plot_style():
+        titles = [axes.get_title() + axes.get_title(loc="left") for axes in plot_parameters(result).axes]
+    assert titles == ["jet $p_T$[0] [GeV]", "jet $p_T$[1] [GeV]", "met"]
 
 
 def test_a_channel_without_events_can_be_drawn(finished, tmp_path):

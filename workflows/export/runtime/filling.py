@@ -82,7 +82,10 @@ def read_events(path, columns, *, tree, separator="_", renamed=(), factors=(), d
     with uproot.open(path) as file:
         there = file[tree]
         wanted = [branch for column, branch in branches.items() if column not in defaults or branch in there]
-        flat = {branch: read_branch(there, branch) for branch in dict.fromkeys(wanted) if branch not in beside}
+        wanted = [branch for branch in dict.fromkeys(wanted) if branch not in beside]
+        plain = there.arrays(sorted(set(wanted) & set(there.keys())))
+        # parts of objects and links are read one by one
+        flat = {branch: plain[branch] if branch in plain.fields else read_branch(there, branch) for branch in wanted}
         events = there.num_entries
     groups = {}
     for column, branch in branches.items():

@@ -77,7 +77,7 @@ def located(tree: Any, names: Iterable[str], path: str) -> dict[str, Branch]:
     ``Muons.fE``), and with the field of an object after a dot; or that of element links, with the container that they
     are followed into (``Muons.trackLinks[0] -> Tracks``). Raises `InputError` for a branch without numbers.
     """
-    keys = [str(key) for key in tree.keys()]  # noqa: SIM118  # a tree is no mapping
+    keys = list(map(str, tree.keys()))
     by_name = {_last(key): key for key in reversed(keys)} | {key: key for key in keys}
     found = {}
     for name in names:

@@ -91,10 +91,8 @@ class Stage:
         """
         result = self.function(events, cut)
         if not isinstance(result, Events):
-            code = getattr(self.function, "__code__", None)
-            place = "" if code is None else f" ({Path(code.co_filename).name}, line {code.co_firstlineno})"
             raise TypeError(
-                f"stage {self.name!r}{place} must return Events, it returned {type(result).__name__}; "
+                f"stage {self.name!r}{_place(self.function)} must return Events, it returned {type(result).__name__}; "
                 "end it with `return events`"
             )
         return result
@@ -135,3 +133,8 @@ def stage(
         return Stage(name or function.__name__, function, tuple(reads), tuple(parameters), made)
 
     return decorate
+
+
+def _place(function: StageFunction) -> str:
+    code = getattr(function, "__code__", None)
+    return "" if code is None else f" ({Path(code.co_filename).name}, line {code.co_firstlineno})"

@@ -80,7 +80,7 @@ def _from_tex(tex: str) -> str:
     tex = re.sub(r"\\(bar|overline|tilde|hat)\s*(?:\{(\w)\}|\s(\w))", lambda m: (m[2] or m[3]) + _ACCENTS[m[1]], tex)
     tex = re.sub(r"\\([A-Za-z]+)\s*", symbol, tex)
     for mark, tag in (("_", "sub"), ("\\^", "sup")):
-        tex = re.sub(rf"{mark}(?:\{{([^{{}}]*)\}}|(\S))", lambda m, tag=tag: f"<{tag}>{m[1] or m[2]}</{tag}>", tex)
+        tex = re.sub(rf"{mark}(?:\{{([^{{}}]*)\}}|(\S))", rf"<{tag}>\1\2</{tag}>", tex)
     return re.sub(r"\\[,;: !]|~", " ", tex)
 
 

@@ -57,7 +57,8 @@ def read_branch(tree, name):
     """Return a branch, a part of its objects, or the positions of its element links in containers with some keys."""
     name, _, keys = name.partition(" -> ")
     if keys:
-        return followed(tree, *weight_column(name), [int(key) for key in keys.split(",")])
+        branch, item = weight_column(name)
+        return followed(tree, branch, item, [int(key) for key in keys.split(",")])
     parts = name.split(".")
     length = next((n for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in tree), len(parts))
     return functools.reduce(lambda found, part: found[part], parts[length:], tree[".".join(parts[:length])].array())

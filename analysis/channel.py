@@ -10,12 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hepgrad import ragged as rg
+
 from .histogram import DEFAULT_KERNEL, Axis, Counts, Kernel, Variable, fill_hard, fill_soft
 from .histogram.several import Observables, fill_hard_each, fill_soft_each
 from .parameters.edges import Edges
 from .parameters.parameters import Parameters
 from .selection.cut import Hard, Reading, Soft, StraightThrough
 from .selection.events import Events
+from .selection.objects import Objects
 
 # bins that are computed for nothing, where channels of different numbers of bins share a program
 MOST_PADDING = 1.5
@@ -130,7 +133,16 @@ class Channel:
     def _observed(self, events: Events) -> tuple[jax.Array, jax.Array]:
         """Return what is filled of each event, and the probability that it is."""
         events = events if self.region is None else events.in_region(self.region)
-        return getattr(events, self.observable), events.probability.content
+        try:
+            values = getattr(events, self.observable)
+        except AttributeError as error:
+            raise AttributeError(f"channel {self.name!r}: {error}") from None
+        if isinstance(values, Objects | rg.RaggedArray | rg.RecordArray):
+            raise TypeError(
+                f"channel {self.name!r} needs one number for each event, and {self.observable!r} is none: take that of "
+                "one object (`events.Jet.leading('pt')`), count them or add them up, and name it with `with_field`"
+            )
+        return values, events.probability.content
 
     def _bandwidth(self, reading: Soft | StraightThrough) -> jax.Array | float:
         bandwidth = self.bandwidth or float(min(self.axis.edges[1:] - self.axis.edges[:-1])) / 2

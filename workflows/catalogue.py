@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
+from .messages.failure import place_of
 
 if TYPE_CHECKING:
     from .studies.study import Study
@@ -62,6 +63,8 @@ def find_workflow(name: str) -> Workflow | Study:
     Raises `InputError` when there is no such workflow.
     """
     # these take a second to import, which `hepgrad list` should not pay
+    from hepgrad.analysis.printing import meant
+
     from .studies.study import Study
     from .workflow import Workflow
 
@@ -71,7 +74,8 @@ def find_workflow(name: str) -> Workflow | Study:
     if not attribute and (colon or not script.is_file()):
         raise InputError(
             f"there is no workflow {name!r}; there is {', '.join(CATALOGUE)}, and your own as a script here "
-            f"({script.name}), or as module:object, for instance my_search:WORKFLOW"
+            f"({script.with_suffix('.py').name}), or as module:object, for instance my_search:WORKFLOW"
+            f"{meant(name, [*CATALOGUE, *(each.stem for each in Path.cwd().glob('*.py'))])}"
         )
     if module_name.endswith(".py") or not attribute:
         module_name = script.stem
@@ -93,6 +97,9 @@ def find_workflow(name: str) -> Workflow | Study:
         sys.path.remove(here)
     attribute = attribute or _only_workflow(vars(module), script)
     workflow = getattr(module, attribute, None)
+    if workflow is None:
+        names = [each for each, value in vars(module).items() if isinstance(value, Workflow | Study)]
+        raise InputError(f"{module_name} has no {attribute!r}; its workflows are {', '.join(names) or 'none'}")
     if not isinstance(workflow, Workflow | Study):
         raise InputError(f"{location} should be a hepgrad.workflows.Workflow or Study, it is {type(workflow).__name__}")
     return workflow
@@ -113,4 +120,4 @@ def _only_workflow(content: dict[str, Any], script: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, SyntaxError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, SyntaxError) else f"{type(error).__name__}: {error}{place_of(error)}"

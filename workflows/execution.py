@@ -58,7 +58,7 @@ from .read.watching import watching
 from .reporting import Subject, notes, write_report
 from .results import file_names
 from .results.bootstrap import Improvement
-from .results.control import CONTROL, CONTROL_COLUMNS, control_rows
+from .results.control import CONTROL, CONTROL_COLUMNS, check_plots, control_rows
 from .results.cutflow_latex import write_cutflow_latex
 from .results.negative import negative_bins
 from .results.observation import Observation, observe
@@ -262,17 +262,19 @@ def _found(
     if workflow.folds > 1:
         with watching(console) as watch:
             events = judging = load_folds(workflow, fileset, watch=watch, **reading)
+        about = judging.data
+        check_plots(workflow, about)
         with progress(console, workflow.steps, workflow.analysis.merit) as watchers:
             how["begin"] = functools.partial(_best_draw, workflow)
             result = cross_fit(workflow.analysis, judging, watchers=watchers, **how).whole
-        about = judging.data
     else:
         with watching(console) as watch:
             events = load_events(workflow, fileset, watch=watch, **reading)
+        judging, about = events.held_out, Pool.of(events.held_out).about
+        check_plots(workflow, about)
         with progress(console, workflow.steps, workflow.analysis.merit) as watchers:
             how["begin"] = None if resume else _best_draw(workflow, events)
             result = optimize(workflow.analysis, events, watchers=watchers, **how)
-        judging, about = events.held_out, Pool.of(events.held_out).about
     with doing(console, "evaluating the result"):
         improvement = Improvement.of(result, workflow.analysis, judging, replicas=workflow.replicas, seed=workflow.seed)
     for line in negative_bins(workflow.analysis, result.optimum):

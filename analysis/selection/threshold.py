@@ -10,10 +10,12 @@ from typing import Any, NoReturn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from rich.table import Table
 
 from hepgrad import ragged as rg
+from hepgrad.ragged.tracing import is_known
 
-from ..printing import meant
+from ..printing import as_html, meant
 from .cut import Pass, Reading
 
 
@@ -244,11 +246,24 @@ class Cuts(Mapping[str, Any]):
     def __repr__(self) -> str:
         return f"Cuts({', '.join(self._parameters)})"
 
+    def _repr_html_(self) -> str:
+        table = Table("parameter", "value", "width", title="Cuts")
+        for name, each in self._parameters.items():
+            table.add_row(name, *(_shown(getattr(each, part, None)) for part in ("value", "width")))
+        return as_html(table)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._parameters)
 
     def __len__(self) -> int:
         return len(self._parameters)
+
+
+def _shown(x: Any) -> str:
+    """Return a number as a table has it; of arrays, and of what is being compiled, only the shape."""
+    if x is None:
+        return ""
+    return f"{float(x):.4g}" if is_known(x) and jnp.ndim(x) == 0 else f"shape {jnp.shape(x)}"
 
 
 def as_float(x: Any) -> jax.Array:

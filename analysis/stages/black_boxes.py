@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from hepgrad.ragged.errors import TracedError
 from hepgrad.ragged.functions.foreign import TRACED
 
 LIBRARY = str(Path(__file__).resolve().parents[2])
+# the note that Awkward adds to what goes wrong in one of its functions
+_AWKWARD = re.compile(r"while calling\s+ak\.(\w+)")
 OPAQUE = (*TRACED, TracedError)
 
 
@@ -33,16 +36,27 @@ def no_black_boxes(stage: str) -> Iterator[None]:
     """
     try:
         yield
-    except OPAQUE as error:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_library(frame.filename)]
-        place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    except (*OPAQUE, TypeError) as error:
+        about = f"stage {stage!r}{_place(error)}"
+        if called := _AWKWARD.search("\n".join(getattr(error, "__notes__", ()))):
+            raise TypeError(
+                f"{about} calls ak.{called[1]}, and the columns of events in a stage are no arrays of Awkward: write "
+                f"rg.{called[1]}, with `from hepgrad import ragged as rg`"
+            ) from None
+        if not isinstance(error, OPAQUE):
+            raise
         raise TypeError(
-            f"stage {stage!r}{place} asks for the numbers of a column while the program is compiled, when there are "
-            "none yet: Python's `if`, plain NumPy on arrays of JAX and on numbers such as rg.sum(x), correctionlib and "
-            "boosted trees do. Write it with jax.numpy and hepgrad.ragged (rg.where for `if`, rg.sqrt for np.sqrt), "
-            "take a correction from its file (hepgrad.analysis.corrections) and a tagger from its own (from_onnx, "
+            f"{about} asks for the numbers of a column while the program is compiled, when there are none yet: "
+            "Python's `if`, plain NumPy on arrays of JAX and on numbers such as rg.sum(x), correctionlib and boosted "
+            "trees do. Write it with jax.numpy and hepgrad.ragged (rg.where for `if`, rg.sqrt for np.sqrt), take a "
+            "correction from its file (hepgrad.analysis.corrections) and a tagger from its own (from_onnx, "
             "BoostedTrees), or compute it before (scored_once) and read it as a column"
         ) from None
+
+
+def _place(error: Exception) -> str:
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_library(frame.filename)]
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
 def _is_library(file: str) -> bool:

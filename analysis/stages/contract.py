@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from ..selection.events import Events
@@ -90,7 +91,10 @@ class Stage:
         """
         result = self.function(events, cut)
         if not isinstance(result, Events):
-            raise TypeError(f"stage {self.name!r} must return Events, it returned {type(result).__name__}")
+            raise TypeError(
+                f"stage {self.name!r}{_place(self.function)} must return Events, it returned {type(result).__name__}; "
+                "end it with `return events`"
+            )
         return result
 
 
@@ -129,3 +133,8 @@ def stage(
         return Stage(name or function.__name__, function, tuple(reads), tuple(parameters), made)
 
     return decorate
+
+
+def _place(function: StageFunction) -> str:
+    code = getattr(function, "__code__", None)
+    return "" if code is None else f" ({Path(code.co_filename).name}, line {code.co_firstlineno})"

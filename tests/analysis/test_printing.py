@@ -70,6 +70,8 @@ def test_short_texts_and_tables():
     assert cells == ["Simulated events", "process", "train", "held_out", "s<1>", "5", "5", "b", "3", "3"]
     assert {"keep", "sr", "x, 2 bins"} < set(Cells(ANALYSIS._repr_html_()).cells)
     assert {"c", "1", "0 to 4", "GeV"} < set(Cells(CUTS._repr_html_()).cells)
+    assert Cells(CUTS.cuts(Hard())._repr_html_()).cells == ["Cuts", "parameter", "value", "width", "c", "1", "0.2"]
+    jax.jit(lambda cuts: Cells(cuts.cuts(Hard())._repr_html_()).cells.index("shape ()"))(CUTS)
     assert jax.jit(lambda data: len(repr(data)))(DATA) == len("Dataset(s<1>, b)")
 
 
@@ -95,6 +97,37 @@ def test_misspelt_names_suggest():
         DATA.events.jet  # noqa: B018
     with pytest.raises(AttributeError, match=r"no parameter 'jet_tp'; .* \['jet_pt'\]; did you mean 'jet_pt'\?"):
         Parameters(jet_pt=Parameter(30.0, bounds=(20, 60))).cuts(Hard()).jet_tp  # noqa: B018
+
+
+def test_functions_of_awkward_name_those_of_hepgrad():
+    @stage(reads=["x"])
+    def counted(events, cut):
+        return events.select(ak.num(events.x, axis=0) > 1)
+
+    told = r"stage 'counted' \(test_printing.py, line \d+\) calls ak.num, .* write rg.num"
+    with pytest.raises(TypeError, match=told):
+        Analysis([counted], ANALYSIS.channels, ANALYSIS.model).histograms(DATA, Parameters(), Hard())
+
+
+def test_a_channel_says_what_it_cannot_be_filled_with():
+    @stage(reads=["x"])
+    def nothing(events, cut):
+        return None
+
+    @stage(reads=["x"])
+    def keep_all(events, cut):
+        return events
+
+    told = r"stage 'nothing' \(test_printing.py, line \d+\) must return Events, it returned NoneType; end it with"
+    with pytest.raises(TypeError, match=told):
+        Analysis([nothing], ANALYSIS.channels, ANALYSIS.model).histograms(DATA, Parameters(), Hard())
+    for observable, wrong, told in (
+        ("Jett", AttributeError, r"channel 'c': no column 'Jett' in these events; .* did you mean 'Jet'\?"),
+        ("Jet", TypeError, r"channel 'c' needs one number for each event, and 'Jet' is none: take that of one"),
+    ):
+        analysis = Analysis([keep_all], [Channel("c", observable, Regular(2, 0, 1))], ANALYSIS.model)
+        with pytest.raises(wrong, match=told):
+            analysis.histograms(DATA, Parameters(), Hard())
 
 
 def test_black_boxes_get_one_sentence():

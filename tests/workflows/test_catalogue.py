@@ -47,8 +47,16 @@ def test_of_several_workflows_one_is_meant(here):
 
 
 def test_what_is_there_is_told(here):
-    with pytest.raises(InputError, match=r"no workflow 'frist_search'; .* as a script here \(frist_search.py\)"):
+    told = r"no workflow 'frist_search'; .* as a script here \(frist_search.py\), .*; did you mean 'first_search'\?"
+    with pytest.raises(InputError, match=told):
         find_workflow("frist_search")
+    with pytest.raises(InputError, match="first_search has no 'TINI'; its workflows are TINY"):
+        find_workflow("first_search:TINI")
+    (here / "third_search.py").write_text("x = 1\n\ny = x / 0\n")
+    with pytest.raises(
+        InputError, match=r"third_search cannot be imported: ZeroDivision.* \(third_search.py, line 3\)"
+    ):
+        find_workflow("third_search")
     (here / "empty_search.py").write_text("x = 1\n")
     with pytest.raises(InputError, match=r"empty_search.py should define one workflow, .*; it has none"):
         find_workflow("empty_search.py")

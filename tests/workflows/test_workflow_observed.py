@@ -97,6 +97,14 @@ def test_the_band_is_statistics_and_all_sources(workflow):
         assert whole[0] > whole[-1] > 0
 
 
+def test_a_plot_of_what_there_is_not_is_found_before_anything_is_optimised(workflow, tmp_path, monkeypatch):
+    monkeypatch.setattr("hepgrad.workflows.execution.optimize", lambda *_, **__: pytest.fail("it was optimised"))
+    plots = [*PLOTS, Channel("x", "leading(Jet.ptt)", Regular(2, 0, 1))]
+    told = r"control plot of 'leading\(Jet\.ptt\)' cannot be filled: no field 'ptt' .* did you mean 'pt'\?"
+    with pytest.raises(InputError, match=told):
+        run(dataclasses.replace(workflow, plots=plots), output=tmp_path / "run", quiet=True)
+
+
 @pytest.mark.slow
 def test_once_asked_they_are_in_the_plots(workflow, tiny, tmp_path):
     result = run(workflow, output=tmp_path / "seen", quiet=True, unblind=True)

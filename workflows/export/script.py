@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..messages.redaction import redacted
 from ..read import Fileset, Ingredients, Layout, LumiMask, Sample
 from ..read.collect import EVENT
+from ..read.files.links import with_keys
 from ..read.files.paths import is_remote
 from ..workflow import Workflow
 from .definitions import definitions
@@ -206,7 +207,7 @@ def _layout(layout: Layout, columns: Iterable[str]) -> dict[str, Any]:
     names = sorted(columns)
     return {
         "separator": layout.separator,
-        "renamed": {column: layout.branch(column) for column in names if layout.branch(column) != column},
+        "renamed": {column: with_keys(layout.branch(column)) for column in names if layout.branch(column) != column},
         "factors": {column: layout.factor(column) for column in names if layout.factor(column) != 1.0},
         "defaults": {column: layout.default(column) for column in names if layout.default(column) is not None},
     }

@@ -21,6 +21,7 @@ ADVICE = {
 }
 # a note of exceptions that interrupt a run; on the command line, the command itself stands in its place
 GO_ON = "go on with resume=True (--resume)"
+FOREIGN_NOTES = ("-----", "This error occurred while calling")
 NO_MEMORY = "there is not enough memory; try --backend out-of-core, or a smaller block_size"
 
 
@@ -59,8 +60,8 @@ def failure(error: Exception) -> Failure:
     >>> failure(OSError(28, "No space left on device", "run/result.json")).told("")
     'hepgrad: run/result.json: No space left on device; make room, or choose another folder'
     """
-    # JAX notes that it has shortened a traceback, which is not shown anyway
-    notes = tuple(note for note in getattr(error, "__notes__", ()) if not note.startswith("-----"))
+    # JAX notes that it has shortened a traceback, which is not shown anyway, and Awkward which of its functions it was
+    notes = tuple(note for note in getattr(error, "__notes__", ()) if not note.lstrip().startswith(FOREIGN_NOTES))
     if isinstance(error, InputError | FloatingPointError) or type(error).__name__ == "FitError":
         return Failure(REFUSED, str(error), notes)
     if isinstance(error, UnicodeEncodeError) or "embedded null" in str(error):
@@ -69,7 +70,7 @@ def failure(error: Exception) -> Failure:
         return Failure(MACHINE, NO_MEMORY, notes)
     if isinstance(error, OSError):
         return Failure(MACHINE, _of_the_system(error), notes)
-    return Failure(UNFORESEEN, f"{type(error).__name__}: {error} ({_place(error)}); --debug shows the traceback", notes)
+    return Failure(UNFORESEEN, f"{type(error).__name__}: {error}{place_of(error)}; --debug shows the traceback", notes)
 
 
 def _of_the_system(error: OSError) -> str:
@@ -79,8 +80,13 @@ def _of_the_system(error: OSError) -> str:
     return f"{where}{what}{f'; {advice}' if advice else ''}"
 
 
-def _place(error: Exception) -> str:
-    """Return the last line of the user's own code on the way to an error, or else where it was raised."""
+def place_of(error: Exception) -> str:
+    """Return the last line of the user's own code on the way to an error, unless the error says it.
+
+    Errors that have no words of their own, such as a `KeyError`, have the line that raised them.
+    """
+    if re.search(r", line \d+\)", str(error)):
+        return ""
     frames = traceback.extract_tb(error.__traceback__)
     root = Path(__file__).resolve().parents[2]
     library = [*(str(root / package) for package in ("ragged", "analysis", "workflows")), sys.prefix, sys.base_prefix]
@@ -89,5 +95,7 @@ def _place(error: Exception) -> str:
         for frame in frames
         if not frame.filename.startswith((*library, "<")) and "site-packages" not in frame.filename
     ]
+    if not own and isinstance(error, AttributeError | TypeError | ValueError):
+        return ""
     frame = (own or frames)[-1] if frames else None
-    return "nobody knows where" if frame is None else f"{Path(frame.filename).name}, line {frame.lineno}"
+    return "" if frame is None else f" ({Path(frame.filename).name}, line {frame.lineno})"

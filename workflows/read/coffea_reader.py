@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from .events import as_records, branches_of
+from .files.links import ARROW
 from .files.tree import iterate_tree, require_branches
 from .packing.columns import Columns
 from .reader import HALVES, ReadProgress, Request, StoredSample, chunk_totals, kept_columns
@@ -84,6 +85,9 @@ class CoffeaReader:
         runner = dataclasses.replace(self.runner, schema=BaseSchema, savemetrics=False)
         if sample.friends:
             raise InputError(f"sample {sample.name!r} has friends, which coffea does not read; read it without coffea")
+        needed, _ = branches_of(request.of(sample), request.layout_of(sample))
+        if links := [branch for branch in needed if ARROW in branch]:
+            raise InputError(f"sample {sample.name!r}: coffea does not follow {links[0]!r}; read it without coffea")
         # every file is a data set of its own, whose name says where it stands
         files = {str(index): [file] for index, file in enumerate(sample.files)}
         processor = _Processor(sample, dataclasses.replace(request, watch=None))
@@ -96,7 +100,7 @@ class CoffeaReader:
                 next(iterate_tree(file, processor.branches, tree=request.tree, chunk=1), None)
             raise InputError(f"sample {sample.name!r} cannot be read with coffea: {error}") from error
         if not items:
-            raise InputError(f"{', '.join(sample.files)}: tree {request.tree!r} has no events")
+            raise InputError(f"{', '.join(sample.files)}: tree {request.tree!r} has no events; leave out what is empty")
         return _assembled(sample, request, items, found)
 
 

@@ -88,7 +88,7 @@ def read_events(
             kinds.check(file, events)
             chunks.append(events)
     if not chunks:
-        raise InputError(f"{', '.join(paths)}: tree {tree!r} has no events")
+        raise InputError(f"{', '.join(paths)}: tree {tree!r} has no events; leave out what is empty")
     return ak.concatenate(chunks) if len(chunks) > 1 else chunks[0]
 
 

@@ -30,7 +30,9 @@ class Layout:
         ``events.pt_1``.
     branches
         By column, the name of its branch where that is another one. A star on both sides stands for the same rest of
-        the name. A name without a star goes before all others, otherwise the first entry that fits counts.
+        the name. A name without a star goes before all others, otherwise the first entry that fits counts. Parts of
+        objects follow a dot (``p4.fE``), and what ATLAS's element links are followed into an arrow
+        (``AnalysisMuonsAuxDyn.combinedTrackParticleLink -> CombinedMuonTrackParticles``).
     factors
         By column, with or without a star, what its values are multiplied by, such as 0.001 from MeV to GeV.
     defaults

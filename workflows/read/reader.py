@@ -181,7 +181,7 @@ class SampleReader:
         if self.bad and not self.events:
             raise InputError(f"sample {sample.name!r}: no file can be read; {next(iter(self.bad.values()))}")
         if not self.events:
-            raise InputError(f"{', '.join(sample.files)}: tree {request.tree!r} has no events")
+            raise InputError(f"{', '.join(sample.files)}: tree {request.tree!r} has no events; leave out what is empty")
 
     @property
     def fraction(self) -> float:

@@ -177,6 +177,8 @@ def _y_range(
 def event_label(channel: Channel) -> str:
     """Return the label of the vertical axis: events in bins of one width, or events."""
     axis = channel.axis
-    if isinstance(axis, Regular) and channel.edges is None:
-        return f"Events / {(axis.stop - axis.start) / axis.bins:.4g} {axis.unit}".rstrip()
+    width = f"{(axis.stop - axis.start) / axis.bins:.4g} {axis.unit}".rstrip() if isinstance(axis, Regular) else "1"
+    # numbers of jets are counted in bins of one, which goes without saying
+    if width != "1" and channel.edges is None:
+        return f"Events / {width}"
     return "Events"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import html
+import re
 from collections.abc import Iterable
 
 from ..results.run_folder import RunFolder
@@ -48,5 +49,8 @@ def _figure(svg: str, caption: str) -> str:
     # as an image and not inline: the identifiers within two inline drawings could clash
     encoded = base64.b64encode(svg.encode()).decode()
     text = html.escape(caption)
-    image = f'<img alt="{text}" src="data:image/svg+xml;base64,{encoded}">'
+    # one panel fits the screen of a telephone; several are so wide that their text can be read
+    inches = float(re.findall(r'<svg[^>]* width="([\d.]+)pt"', svg)[0]) / 72
+    wide = 22 if inches <= 8 else 3.5 * inches
+    image = f'<img alt="{text}" style="--readable: {wide:.0f}rem" src="data:image/svg+xml;base64,{encoded}">'
     return f"<figure><div class='wide'>{image}</div><figcaption>{text}</figcaption></figure>"

@@ -81,7 +81,10 @@ def plot_parameters(result: Result) -> Figure:
         axes.plot([best], [optimum[name]], "*", ms=11, color=OPTIMUM_COLOR, clip_on=False, zorder=3)
         axes.set_ylim(low - margin, high + margin)
         axes.set_xlim(0, len(steps))
-        axes.set_title((spec.label or name) + (f" [{spec.unit}]" if spec.unit else ""), fontsize=10.5)
+        # each element of an array has a panel, and so a title, of its own
+        _, bracket, element = name.partition("[")
+        title = f"{spec.label}{bracket}{element}" if spec.label else name
+        axes.set_title(title + (f" [{spec.unit}]" if spec.unit else ""), fontsize=10.5)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5))
     for axes in grid.flat[len(names) :]:

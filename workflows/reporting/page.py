@@ -12,7 +12,6 @@ from typing import Any
 
 from hepgrad.analysis import Cutflow, Result
 from hepgrad.analysis.optimisation.result import CROSS_FITTED
-from hepgrad.analysis.selection.cutflow import Tally
 
 from ..errors import InputWarning
 from ..messages.terminal import visible
@@ -31,7 +30,7 @@ from .stability import stability_plots, stability_tables, stored_stability
 from .style import Plot, luminosity_text
 from .subject import Subject
 from .systematics import systematics_plots, systematics_tables
-from .tables import as_html, html_table, html_tally
+from .tables import as_html, html_table, html_tally, label_html
 
 POINT_TITLES = {"start": "Starting cuts", "optimum": "Optimised cuts"}
 
@@ -66,8 +65,8 @@ pre { background: #f6f8fa; padding: 1rem; overflow-x: auto; font-size: .85rem; }
 @media (max-width: 40rem) {
   body { margin: 1rem auto; }
   th, td { padding: .2rem .45rem; font-size: .85rem; }
-  /* a plot with two panels is read by moving it sideways */
-  figure .wide img { max-width: none; width: 40rem; }
+  /* a plot with several panels is read by moving it sideways */
+  figure .wide img { max-width: none; width: max(100%, var(--readable)); }
 }
 </style>
 </head>
@@ -125,11 +124,12 @@ def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
     observation = stored.observation
     tables = [*result.tables(), slopes_table(result), *([] if observation is None else observation.tables())]
     flows = _flows(result, stored)
+    labels = {process.name: label_html(process.label, process.name) for process in subject.processes}
     moved = stored_stability(folder.path, result.start.parameters)
     # heading, and what is below it; an empty section is left out
     sections = {
         "Result": _paragraphs([f"{stored.improvement}.", *_fits(result), *subject.notes])
-        + _side_by_side(map(html_table, tables)),
+        + _side_by_side(html_table(table, labels) for table in tables),
         "Plots": drawn(channel_plots(result, subject, observation)),
         "Control plots": drawn(control_plots(folder.path, subject)),
         "Convergence": drawn(history_plots(result, subject)),
@@ -140,13 +140,20 @@ def write_report(folder: RunFolder, facts: dict[str, Any]) -> None:
         else f"<p>{OVERTRAINING}</p>\n"
         + html_table(overtraining_table(result, subject))
         + drawn(overtraining_plots(result, subject)),
-        "Systematic uncertainties": _side_by_side(map(html_table, systematics_tables(folder.path)))
+        "Systematic uncertainties": _side_by_side(
+            html_table(table, labels) for table in systematics_tables(folder.path)
+        )
         + drawn(systematics_plots(folder.path)),
         "Cutflow": f"<p>{_events(result).capitalize()}: {COUNTING}</p>\n"
-        + _side_by_side(_tally(title, flow, flow.steps, subject) for title, flow in flows.items()),
+        + _side_by_side(html_tally(title, flow.steps, flow, list(labels.values())) for title, flow in flows.items()),
         "N − 1": f"<p>{LEFT_OUT}</p>\n"
         + _side_by_side(
-            _tally(title, flow.n_minus_1, ["all selections", *(f"without: {s}" for s in flow.steps[1:])], subject)
+            html_tally(
+                title,
+                ["all selections", *(f"without: {s}" for s in flow.steps[1:])],
+                flow.n_minus_1,
+                [*labels.values()],
+            )
             for title, flow in flows.items()
         ),
         "Provenance": "<details><summary>Settings, data and versions</summary>"
@@ -251,10 +258,6 @@ def overtraining_plots(result: Result, subject: Subject) -> list[Plot]:
         )
         for channel in subject.channels
     ]
-
-
-def _tally(title: str, tally: Tally, steps: Iterable[str], subject: Subject) -> str:
-    return html_tally(title, list(steps), tally, [process.name for process in subject.processes])
 
 
 def _paragraphs(notes: Iterable[str]) -> str:

@@ -173,7 +173,9 @@ def _made_drawable(figure: Figure) -> list[str]:
             artist.set_text(harmless)
         if "$" in text:
             try:
-                parser.parse(text)
+                # line by line, as it is drawn
+                for line in text.splitlines():
+                    parser.parse(line)
             except ValueError:
                 artist.set_parse_math(False)
                 wrong.append(text)

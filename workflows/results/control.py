@@ -18,6 +18,7 @@ from hepgrad.analysis.optimisation.programs.of_shards import Fill
 from hepgrad.analysis.stages.expression import parse
 from hepgrad.analysis.systematics import AlternativeSample, Normalisation, Templates
 
+from ..errors import InputError
 from ..workflow import Workflow
 from .observation import count
 
@@ -43,9 +44,27 @@ class EveryStep:
     def __call__(self, events: Events, cut: Cuts) -> Events:
         """Return the events; the arguments are those of every stage."""
         all_events = rg.ones_like(events.probability)
-        events = events.with_field(**{text: parse(text).number(events, cut) for text in self.observables})
+        events = events.with_field(**{text: self._number(text, events, cut) for text in self.observables})
         passed = enumerate([all_events, *events.cutflow.values()])
         return dataclasses.replace(events, probability=all_events, regions={str(number): p for number, p in passed})
+
+    def _number(self, text: str, events: Events, cut: Cuts) -> Any:
+        try:
+            return parse(text).number(events, cut)
+        except (AttributeError, ValueError, TypeError) as error:
+            raise InputError(f"the control plot of {text!r} cannot be filled: {error}") from error
+
+
+def check_plots(workflow: Workflow, about: Dataset) -> None:
+    """Raise `InputError` for a control plot of what the events do not have; nothing is computed.
+
+    Where events are not in memory, this is found when the plots are filled.
+    """
+    if workflow.plots and about.columns.fields:
+        every_step = EveryStep(tuple(plot.observable for plot in workflow.plots))
+        analysis = dataclasses.replace(workflow.analysis, stages=[*workflow.analysis.stages, every_step])
+        first = jax.tree.map(lambda leaf: leaf[0], (about.columns, about.weight))
+        jax.eval_shape(lambda block: analysis.select(Events.of(*block), workflow.parameters, Hard()), first)
 
 
 def control_rows(

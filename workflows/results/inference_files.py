@@ -40,11 +40,20 @@ def write_inference(
     Asimov data of strength 1, where the pulls are 0 and the constraints are those to expect, and that to observed data.
     While nothing is observed, all of it is for Asimov data. The model is a likelihood. ``about`` are held-out events,
     for their processes and typical weights, and there is no observation while the analysis is blinded. When a fit does
-    not converge an `InputWarning` says so, and which files are missing for that reason.
+    not converge, or the selection leaves no likelihood, an `InputWarning` says so, and which files are missing.
     """
     # likelihoods need double precision, whatever the rest of the program computes in
     with jax.enable_x64(True):
-        start, optimum = (model_at(point, analysis, about) for point in (result.start, result.optimum))
+        try:
+            start, optimum = (model_at(point, analysis, about) for point in (result.start, result.optimum))
+        except ValueError as error:  # such as a signal of which no simulated event is left
+            missing = f"{file_names.WORKSPACE}, nor systematic uncertainties and impacts"
+            warnings.warn(
+                f"there is no {missing}: {error}; loosen the bounds of the cuts, or read more simulated events",
+                InputWarning,
+                stacklevel=2,
+            )
+            return
         samples: dict[str, Any] = {"asimov": asimov_data(optimum, 1.0)}
         if observation is not None:
             samples["observed"] = observed_data(optimum, analysis, observation.optimum)

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scipy.stats import chi2, kstest
 
 from hepgrad.workflows.reporting.overtraining import Agreement, Distribution, agreement, plot_overtraining
-from hepgrad.workflows.reporting.style import new_figure, plot_style, whole_numbers
+from hepgrad.workflows.reporting.style import _made_drawable, new_figure, plot_style, whole_numbers
 from hepgrad.workflows.reporting.subject import Subject
 
 EDGES = np.linspace(0, 3, 9)
@@ -82,6 +82,14 @@ def test_legends_are_inside_of_their_panels_and_above_the_data(finished, monkeyp
             assert panel.x0 < legend.x0 < legend.x1 < panel.x1
             highest = max(patch.get_data().values.max() for patch in axes.patches)
             assert axes.transData.transform((0, highest))[1] < legend.y0 < legend.y1 < panel.y1
+
+
+def test_texts_of_several_lines_are_no_matter_for_the_terminal(caplog):
+    with plot_style():
+        figure = new_figure(4, 3)
+        figure.add_subplot().set_title("$\\chi^2$\n(merged)")
+        assert "no TeX" not in str(_made_drawable(figure))
+    assert not caplog.records
 
 
 def test_axes_of_numbers_have_whole_numbers():

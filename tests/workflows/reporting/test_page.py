@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import matplotlib
@@ -12,15 +13,15 @@ import numpy as np
 import pytest
 from rich.table import Table
 
-from hepgrad.analysis import Counts
+from hepgrad.analysis import Channel, Counts, Outcome, Parameter, Parameters, Regular, Variable
 from hepgrad.workflows import RunFolder
-from hepgrad.workflows.reporting.channel import plot_channel
+from hepgrad.workflows.reporting.channel import event_label, plot_channel
 from hepgrad.workflows.reporting.history import plot_objective, plot_parameters
 from hepgrad.workflows.reporting.overtraining import overtraining_table
 from hepgrad.workflows.reporting.page import channel_plots, history_plots, overtraining_plots
 from hepgrad.workflows.reporting.style import plot_style
 from hepgrad.workflows.reporting.subject import Subject
-from hepgrad.workflows.reporting.tables import html_table
+from hepgrad.workflows.reporting.tables import html_table, label_html
 from hepgrad.workflows.results.observation import Observation
 
 # observed events with the starting and with the optimised cuts
@@ -148,6 +149,16 @@ def test_history_plots_show_every_step(finished):
     assert [axes.get_title(loc="left") for axes in parameters.axes] == ["jet $p_T$ > [GeV]", "met [GeV]", "ht [GeV]"]
 
 
+def test_every_element_of_an_array_has_a_panel_with_a_title():
+    pt = Parameter(np.array([30.0, 20.0]), bounds=(10, 60), label="jet $p_T$", unit="GeV")
+    parameters = Parameters(pt=pt, met=Parameter(20.0, bounds=(0, 60)))
+    point, steps = SimpleNamespace(parameters=parameters), [SimpleNamespace(step=1, values=parameters.numbers())]
+    result = SimpleNamespace(start=point, optimum=point, history=steps, best=SimpleNamespace(best_step=1))
+    with plot_style():
+        titles = [axes.get_title() + axes.get_title(loc="left") for axes in plot_parameters(result).axes]
+    assert titles == ["jet $p_T$[0] [GeV]", "jet $p_T$[1] [GeV]", "met"]
+
+
 def test_a_channel_without_events_can_be_drawn(finished, tmp_path):
     """Cuts that nothing passes: the plot is empty, not an error."""
     import dataclasses
@@ -173,3 +184,23 @@ def test_rich_tables_become_html():
     text = html_table(table)
     assert "<caption>A &amp; B</caption>" in text
     assert re.search(r"<tr class=bold><td>a &lt; b</td><td class='right'>1</td></tr>", text)
+
+
+def test_selected_events_are_told_by_channel_and_in_total():
+    counts = {name: Counts(np.array([[0.0, n, 1.0]]), np.zeros((1, 3))) for name, n in {"sr": 4.0, "cr": 7.0}.items()}
+    told = Outcome(1.0, counts, {"b": 5.0}).selected
+    assert told == {"sr": {"b": 5.0}, "cr": {"b": 8.0}, "sum of channels": {"b": 13.0}}
+
+
+def test_labels_stand_for_processes():
+    table = Table("process", "zjets")
+    table.add_row("zjets", "1")
+    text = html_table(table, {"zjets": label_html(r"$Z\to\tau\tau$", "zjets")})
+    assert "<td>Z→ττ</td>" in text
+    assert "<th>process</th><th>Z→ττ</th>" in text
+
+
+def test_events_are_told_with_the_width_of_a_bin_where_there_is_one():
+    axes = [Regular(4, 0, 80, unit="GeV"), Regular(5, -0.5, 4.5), Variable([0, 1, 5]), Regular(5, 0, 1)]
+    told = [event_label(Channel("c", "x", axis)) for axis in axes]
+    assert told == ["Events / 20 GeV", "Events", "Events", "Events / 0.2"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from hepgrad.workflows.reporting.style import plot_style
 from hepgrad.workflows.reporting.systematics import systematics_plots, systematics_tables
+from hepgrad.workflows.results.inference_files import CUT_OFF, FITTED, IMPACTS, impact_rows
 
 
 @pytest.fixture
@@ -52,6 +54,26 @@ def test_plot(folder):
     widths = [[bar.get_width() for bar in bars] for bars in right.containers]
     np.testing.assert_allclose(widths, [[0, 1.1], [0, -1.2], [0.3, 0.9], [-0.3, -1.0]])
     assert right.get_xlabel() == "change of mu"
+
+
+def test_impacts_that_bounds_cut_off_are_marked(folder):
+    """At its bounds of 0 and 10 the strength of 1 cannot fall by more than 1, nor rise by more than 9."""
+    best = SimpleNamespace(parameters=np.array([1.0, 0.5]), uncertainties=np.array([2.0, 0.8]))
+    moved = {"prefit_down": [0, -1.0], "prefit_up": [0, 1.1], "postfit_down": [0, -0.9], "postfit_up": [0, 0.9]}
+    told = {name: np.array(values) for name, values in moved.items()}
+    told |= {"pull": np.zeros(2), "constraint": np.ones(2), "converged": np.ones(2, bool)}
+    found = SimpleNamespace(best=best, names=["mu", "jes"], ranking=lambda: ["jes"], **told)
+    columns = ("parameter", *FITTED, CUT_OFF, *IMPACTS)
+    rows = [dict(zip(columns, row, strict=True)) for row in impact_rows(found, "mu", (0.0, 10.0))]
+    assert [row[CUT_OFF] for row in rows] == ["prefit_down", ""]
+    (folder / "impacts.csv").write_text(
+        "\n".join([",".join(columns), *(",".join(map(str, row.values())) for row in rows)])
+    )
+    (plot,) = systematics_plots(folder)
+    assert "Marked with a star: impacts of jes that the bounds of mu cut off" in plot.caption
+    with plot_style():
+        left, _ = plot.draw().axes
+    assert [label.get_text() for label in left.get_yticklabels()] == ["jes *"]
 
 
 def test_a_run_without_a_likelihood_has_neither(tmp_path):

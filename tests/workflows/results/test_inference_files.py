@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import awkward as ak
 import jax
@@ -17,7 +18,8 @@ from hepgrad.analysis import Analysis, Channel, Counts, Dataset, Parameter, Para
 from hepgrad.analysis.statistics import TemplateModel
 from hepgrad.analysis.statistics.objectives import Sigma
 from hepgrad.analysis.systematics import KinematicVariation, Normalisation
-from hepgrad.workflows import RunFolder
+from hepgrad.workflows import InputWarning, RunFolder
+from hepgrad.workflows.results import inference_files
 from hepgrad.workflows.results.bootstrap import Improvement
 from hepgrad.workflows.results.inference_files import write_inference
 from hepgrad.workflows.results.observation import Observation
@@ -181,3 +183,15 @@ def test_likelihood_needs_a_template_model(folder):
     with pytest.raises(TypeError, match="needs a TemplateModel, got CountingModel"):
         model_at(result.optimum, counting, dataset(2))
     assert jax.config.jax_enable_x64 is False
+
+
+def test_a_selection_without_a_likelihood_costs_no_more_than_that(tmp_path, monkeypatch):
+    def nothing(*_):
+        raise ValueError("the parameter of interest 'mu' has no effect: all yields of 's' are zero")
+
+    monkeypatch.setattr(inference_files, "model_at", nothing)
+    result = SimpleNamespace(start=None, optimum=None)
+    told = r"there is no workspace.json, .* all yields of 's' are zero; loosen the bounds of the cuts"
+    with pytest.warns(InputWarning, match=told):
+        inference_files.write_inference(RunFolder.create(tmp_path / "run"), result, None, None, None)
+    assert not (tmp_path / "run" / "workspace.json").exists()

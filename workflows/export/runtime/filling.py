@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from pathlib import Path
 
 import awkward as ak
@@ -52,21 +53,46 @@ def read_friend(path, tree):
     return {name: ak.drop_none(ak.Array(rows[name]), axis=0) for name in names}
 
 
+def read_branch(tree, name):
+    """Return a branch, a part of its objects, or the positions of its element links in containers with some keys."""
+    name, _, keys = name.partition(" -> ")
+    if keys:
+        branch, item = weight_column(name)
+        return followed(tree, branch, item, [int(key) for key in keys.split(",")])
+    parts = name.split(".")
+    length = next((n for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in tree), len(parts))
+    return functools.reduce(lambda found, part: found[part], parts[length:], tree[".".join(parts[:length])].array())
+
+
+def followed(tree, branch, item, keys):
+    """Return the positions that element links have in containers with some keys: -1 for all others."""
+    split = [f"{branch.removesuffix('.m_persIndex')}.{part}" for part in ("m_persKey", "m_persIndex")]
+    whole = None if split[0] in tree else tree[branch].array()
+    key, index = (tree[part].array() if whole is None else whole[part.rpartition(".")[2]] for part in split)
+    found = ak.where(functools.reduce(operator.or_, [key == each for each in keys]), index, -1)
+    if item is not None:
+        found = ak.fill_none(ak.pad_none(found, item + 1, axis=-1)[..., item], -1)
+    return ak.values_astype(found, np.int32)
+
+
 def read_events(path, columns, *, tree, separator="_", renamed=(), factors=(), defaults=(), double=False, friends=()):
     """Read columns of one file and its friends; ``Jet_pt`` becomes ``events.Jet.pt``."""
     renamed, factors, defaults = dict(renamed), dict(factors), dict(defaults)
     beside = {name: values for friend in friends for name, values in read_friend(friend, tree).items()}
     branches = {column: column if column in beside else renamed.get(column, column) for column in columns}
     with uproot.open(path) as file:
-        there = set(file[tree].keys())
-        wanted = [branch for column, branch in branches.items() if branch in there or column not in defaults]
-        flat = file[tree].arrays([branch for branch in dict.fromkeys(wanted) if branch not in beside])
-        events = file[tree].num_entries
+        there = file[tree]
+        wanted = [branch for column, branch in branches.items() if column not in defaults or branch in there]
+        wanted = [branch for branch in dict.fromkeys(wanted) if branch not in beside]
+        plain = there.arrays(sorted(set(wanted) & set(there.keys())))
+        # parts of objects and links are read one by one
+        flat = {branch: plain[branch] if branch in plain.fields else read_branch(there, branch) for branch in wanted}
+        events = there.num_entries
     groups = {}
     for column, branch in branches.items():
         collection, _, field = column.partition(separator) if separator else (column, "", "")
         members, missing = groups.setdefault(collection, ({}, {}))
-        if branch not in flat.fields and branch not in beside:
+        if branch not in flat and branch not in beside:
             missing[field] = defaults[column]
             continue
         values = _scaled(beside[branch] if branch in beside else flat[branch], factors.get(column, 1))

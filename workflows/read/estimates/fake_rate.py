@@ -108,7 +108,8 @@ class FakeRate(Estimate):
     uncertainty
         Relative, of the method; the statistics of the rate are added in quadrature. The sum is a nuisance parameter of
         the model, named after the process, as in ``fakes_estimate``. Models without sources, such as `CountingModel`,
-        have one uncertainty for the whole background and take none from here.
+        have one uncertainty for the whole background and take none from here. It is one normalisation: what the
+        statistics of a single bin's rate would change of shapes is not in it; measure in wider bins where that matters.
     subtract
         Names of the simulated processes that are taken off the data; all backgrounds by default.
     rates

@@ -44,11 +44,11 @@ def is_web(path: str) -> bool:
     return path.lower().startswith(("http://", "https://"))
 
 
-def expanded(paths: PathLike | Sequence[PathLike]) -> list[str]:
+def expanded(paths: PathLike | Sequence[PathLike], where: str = "") -> list[str]:
     """Return the files that are meant, each glob replaced by what it matches, in alphabetical order.
 
-    A glob has ``*``, ``?`` or ``[...]``; ``**`` also looks into folders. Raises `InputError` when a glob matches
-    nothing, or there is no path at all.
+    A glob has ``*``, ``?`` or ``[...]``; ``**`` also looks into folders. ``where`` they are listed begins messages.
+    Raises `InputError` when a glob matches nothing, or there is no path at all.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def expanded(paths: PathLike | Sequence[PathLike]) -> list[str]:
     every = [paths] if isinstance(paths, str | Path) else list(paths)
     if not every:
         raise InputError("expected at least one file, got an empty list")
-    return [file for path in every for file in _matches(str(path))]
+    return [file for path in every for file in _matches(str(path), where)]
 
 
 def check_distinct(paths: Sequence[str], where: str) -> None:
@@ -103,10 +103,10 @@ def identity(path: str) -> str:
     return f"{scheme}://{(url.hostname or '').lower()}{port}/{'/'.join(parts)}?{url.query}"
 
 
-def _matches(path: str) -> list[str]:
+def _matches(path: str, where: str) -> list[str]:
     if is_remote(path) or not glob.has_magic(path) or Path(path).exists():
         return [path]
     found = sorted(glob.glob(path, recursive=True))
     if not found:
-        raise InputError(f"no file matches {path}")
+        raise InputError(f"{where}no file matches {path}; correct the pattern, or put files there")
     return found

@@ -17,6 +17,7 @@ from uproot.source.fsspec import FSSpecSource
 from ...errors import InputError
 from ..servers.answers import ChangedFile, WrongAnswer
 from ..servers.state import state_of
+from .branches import located
 from .paths import is_remote, is_web, is_xrootd, patience
 
 TREE_CLASSES = ("TTree", "ROOT::RNTuple")
@@ -82,19 +83,18 @@ def iterate_tree(
                 if about is not None and not told:
                     about(events.file.root_directory)
                     told = True
-                there = set(map(str, events.keys()))
-                wanted = [*branches, *(name for name in dict.fromkeys(beside) if name in there - set(branches))]
+                there = list(map(str, events.keys()))
+                found = located(events, dict.fromkeys([*branches, *beside]), path)
                 # by a predicate, because a name may look like an expression or a pattern
                 chunks = events.iterate(
-                    filter_name=set(wanted).__contains__,
+                    filter_name={key for branch in found.values() for key in branch.keys}.__contains__,
                     step_size=chunk,
                     entry_start=done,
                     library="ak",
                     decompression_executor=threads,
                 )
                 for entries in chunks if events.num_entries > done else ():
-                    # an RNTuple returns the parents of the fields as well
-                    yield entries[wanted]
+                    yield ak.zip({name: each.values(entries, there) for name, each in found.items()}, depth_limit=1)
                     done += len(entries)
             if before is not None and (after := state_of(path)) is not None and after != before:
                 raise ChangedFile("it is another file now than when its reading began")
@@ -155,9 +155,10 @@ def opened(path: str, branches: Sequence[str], tree: str) -> Iterator[Any]:
         kinds = file.classnames(cycle=False)
         trees = [name for name, kind in kinds.items() if kind in TREE_CLASSES]
         if tree not in trees:
-            raise BadFile(f"{path}: expected a tree {tree!r}, the file has {', '.join(map(repr, trees)) or 'no tree'}")
+            named = f"{', '.join(map(repr, trees))}; name the one to read with tree=" if trees else "no tree"
+            raise BadFile(f"{path}: expected a tree {tree!r}, the file has {named}")
         events = file[tree]
-        require_branches(path, branches, tree, list(map(str, events.keys())))
+        require_branches(path, branches, tree, [*map(str, events.keys()), *located(events, branches, path)])
         yield events
 
 
@@ -192,14 +193,18 @@ def _reason(path: str, error: Exception) -> str:
             f"{path} cannot be read, {len(PAUSES) + 1} times in a row: the server does not deliver it, or it is "
             f"damaged or not a ROOT file {details}"
         )
-    return f"{path} cannot be read; it is truncated, damaged or not a ROOT file {details}"
+    return (
+        f"{path} cannot be read; it is truncated, damaged or not a ROOT file {details}; copy it again, or leave it out"
+    )
 
 
 def _missing_branches(path: str, tree: str, missing: Sequence[str], available: Sequence[str]) -> str:
     # the parts of an RNTuple that are no columns have a dot in their name or an underscore in front
-    columns = [name for name in available if "." not in name and not name.startswith("_")]
+    dotted = any("." in name for name in missing)
+    columns = [name for name in available if (dotted or "." not in name) and not name.startswith("_")]
     close = [match for name in missing for match in difflib.get_close_matches(name, columns, n=5, cutoff=0.4)]
-    collections = tuple(name.split("_")[0] + "_" for name in missing)
+    ends = "." if dotted else "_"
+    collections = tuple(name.split(ends)[0] + ends for name in missing)
     beside = [name for name in columns if name.startswith(collections)]
     shown = list(dict.fromkeys([*close, *beside, *columns]))
     more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""

@@ -59,7 +59,7 @@ def described_sample(name: str, entry: Any, source: Any) -> Sample:
     if not isinstance(weight, str | None) or weight == "":
         raise InputError(f"{source}: weight of sample {name!r} must be the name of a column or null, got {weight!r}")
     total, share = ("sumw_total", "sumw") if weight else ("nevts_total", "nevts")
-    paths = [expanded(_resolve(file["path"], source.parent)) for file in described]
+    paths = [expanded(_resolve(file["path"], source.parent), f"{where}: ") for file in described]
     every = tuple(path for each in paths for path in each)
     check_distinct(every, where)
     parts = {key: _parts(described, paths, key, name, source) for key in ("sumw", "nevts")}
@@ -134,7 +134,10 @@ def _mask(path: Any, luminosity: float | None, where: str, source: Any) -> LumiM
         return None
     if not isinstance(path, str) or luminosity is None:
         raise InputError(f"{where}: lumi_mask is the path of a JSON file, for collision data, which have lumi_pb")
-    return LumiMask.load(source.parent / path)
+    try:
+        return LumiMask.load(source.parent / path)
+    except InputError as error:
+        raise InputError(f"{where}: its lumi_mask {error}") from error
 
 
 def check_keys(found: Iterable[str], known: Sequence[str], where: str) -> None:

@@ -62,7 +62,10 @@ class LumiMask:
         except InputError as error:
             raise InputError(f"{source}: {error}") from None
         except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{source} cannot be read as a list of certified luminosity blocks: {error}") from error
+            raise InputError(
+                f"{source} cannot be read as a list of certified luminosity blocks ({error}); it has to be a JSON file "
+                'such as {"273158": [[1, 12]]}'
+            ) from error
         if not isinstance(content, dict) or not any(content.values()):
             raise InputError(f'{source}: expected runs with ranges of luminosity blocks, as in {{"273158": [[1, 12]]}}')
         return cls(str(source), tuple(block for run in sorted(content) for block in _blocks(run, content[run], source)))

@@ -23,6 +23,13 @@ def test_names_are_unique(tiny):
         dataclasses.replace(tiny.TINY, processes=[Process("signal", signal=True), Process("signal", signal=True)])
 
 
+def test_it_shows_itself(tiny):
+    told = tiny.TINY._repr_html_()
+    assert repr(tiny.TINY).startswith("Workflow('tiny', processes=['signal', ")
+    for part in (*(process.name for process in tiny.TINY.processes), *tiny.TINY.parameters, "signal"):
+        assert f">{part}</td>" in told
+
+
 def test_only_weights_of_networks_decay(tiny):
     parameters = Parameters(ht=Parameter(60.0, bounds=(50, 300), width=15.0), network=Weights({"w": jnp.array([0.3])}))
     workflow = dataclasses.replace(tiny.TINY, parameters=parameters, learning_rate=0.5, weight_decay=0.2)

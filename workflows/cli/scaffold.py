@@ -39,6 +39,8 @@ def new_analysis(path: str | Path) -> Path:
             file.write(text)
     except FileExistsError:
         raise InputError(f"there is a file {path} already; choose another name") from None
+    except FileNotFoundError:
+        raise InputError(f"{path} cannot be written: there is no folder {path.parent}; make it first") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be written: {error}") from error
     return path

@@ -29,5 +29,5 @@ def test_mistakes_are_named(tmp_path):
         new_analysis(path)
     with pytest.raises(InputError, match="'my-search' cannot be the name of a Python module"):
         new_analysis("my-search")
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match=r"there is no folder .*nowhere; make it first"):
         new_analysis(tmp_path / "nowhere" / "search")

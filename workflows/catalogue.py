@@ -96,10 +96,10 @@ def find_workflow(name: str) -> Workflow | Study:
     finally:
         sys.path.remove(here)
     attribute = attribute or _only_workflow(vars(module), script)
-    workflow = getattr(module, attribute, None)
-    if workflow is None:
+    if not hasattr(module, attribute):
         names = [each for each, value in vars(module).items() if isinstance(value, Workflow | Study)]
         raise InputError(f"{module_name} has no {attribute!r}; its workflows are {', '.join(names) or 'none'}")
+    workflow = getattr(module, attribute)
     if not isinstance(workflow, Workflow | Study):
         raise InputError(f"{location} should be a hepgrad.workflows.Workflow or Study, it is {type(workflow).__name__}")
     return workflow

@@ -12,7 +12,7 @@ INSTALL := PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip in
 PACKAGES := ragged analysis workflows
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test fuzz lint format typecheck bench docs clean
+.PHONY: help demo install test thorough fuzz lint format typecheck bench docs clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -25,6 +25,9 @@ install: $(VENV)/.installed-test  ## create the virtual environment with everyth
 
 test: $(VENV)/.installed-test  ## run the tests; PYTEST_ARGS goes to pytest
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
+
+thorough: $(VENV)/.installed-test  ## run the tests that compile whole analyses, which `test` leaves out
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "thorough and not slow" $(PYTEST_ARGS)
 
 TRIES ?= 200
 

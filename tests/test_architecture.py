@@ -104,6 +104,7 @@ def circles(arrows: dict[str, set[str]]) -> list[set[str]]:
     return sorted(map(set, groups), key=sorted)
 
 
+@pytest.mark.thorough
 def test_imports_go_round_in_no_circle():
     """Imports of types and inside functions count: they are arrows in a reader's head. A package's face does not."""
     modules = {module_name(path) for path in SOURCES} - {f"hepgrad.{package}" for package in MAY_IMPORT}
@@ -171,12 +172,14 @@ def test_checks_are_seldom_switched_off():
     assert len(lines) <= MAX_SUPPRESSIONS, lines
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_importing_loads_only_what_lies_below(package):
     modules = run_python(f"import sys, hepgrad.{package}; print(*sys.modules)").split()
     assert {module.split(".")[1] for module in modules if module.startswith("hepgrad.")} <= MAY_IMPORT[package]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_importing_changes_no_jax_setting(package):
     code = f"import jax; before = dict(jax.config.values); import hepgrad.{package}; print(before == jax.config.values)"

@@ -31,6 +31,7 @@ def tiny(monkeypatch):
     monkeypatch.setitem(runner.ROUNDS, "quick", 1)
 
 
+@pytest.mark.thorough
 def test_command_line_prints_a_table_and_writes_the_numbers(tiny, tmp_path, capsys):
     before = dict(jax.config.values)
     file = tmp_path / "numbers.json"
@@ -79,6 +80,7 @@ def test_our_own_failure_is_not_hidden():
         runner.measure(runner.Comparison("task", {"eager": fail}, {}), rounds=1, patience=1.0)
 
 
+@pytest.mark.thorough
 def test_a_process_that_died_is_replaced():
     worker = Worker("ragged_ops", 100)
     worker.call("sum", VALUE)
@@ -97,6 +99,7 @@ def test_every_benchmark_is_found():
     assert not {"runner", "__main__", "__init__"} & set(runner.benchmarks())
 
 
+@pytest.mark.thorough
 def test_operations_give_what_awkward_gives():
     """A ratio of two times means something only when both do the same."""
     import awkward as ak
@@ -120,6 +123,7 @@ def flat(lists):
     return [x for value in lists for x in flat(value)] if isinstance(lists, list | tuple) else [lists]
 
 
+@pytest.mark.thorough
 def test_programs_of_an_analysis_are_counted():
     rng = np.random.default_rng(1)
     events = {name: ak.zip({"met": rng.exponential(100.0, 50)}) for name in ("signal", "background")}

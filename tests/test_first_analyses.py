@@ -125,6 +125,7 @@ class Point:
     cutflow: object
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_what_plain_awkward_selects(name, shared_data, tmp_path):
     workflow, fileset = located(workflow_of(name, shared_data, tmp_path))

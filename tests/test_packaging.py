@@ -79,6 +79,7 @@ def test_nothing_is_installed_under_a_bare_name(wheel):
     assert {path.name for path in (wheel / "hepgrad").iterdir()} == {"__init__.py", "py.typed", *FOLDERS}
 
 
+@pytest.mark.thorough
 def test_source_distribution_builds_the_same_wheel(source, wheel, tmp_path):
     command = [sys.executable, "-c", BUILD, "build_sdist", str(tmp_path)]
     subprocess.run(command, cwd=source, capture_output=True, text=True, check=True)

@@ -43,6 +43,7 @@ jax.config.update("jax_num_cpu_devices", 2)
 """
 
 
+@pytest.mark.thorough
 def test_imports_start_no_device():
     """What runs on several machines has to say so to JAX before."""
     done = subprocess.run([sys.executable, "-c", IMPORT_ALL, *PACKAGES], capture_output=True, text=True)

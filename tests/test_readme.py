@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
 
 
+@pytest.mark.thorough
 def test_examples_run_one_after_the_other(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     names = {"__name__": "readme"}

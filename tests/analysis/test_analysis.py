@@ -75,6 +75,7 @@ def test_stages_that_do_not_fit():
         TWO.insert(first)
 
 
+@pytest.mark.thorough
 def test_a_frozen_stage_gives_its_cuts_no_gradient(data):
     def gradient(analysis):
         value, slope = jax.value_and_grad(lambda p: analysis.evaluate(data, p, Soft()))(START)
@@ -96,6 +97,7 @@ def test_a_replaced_stage_is_used(data):
     np.testing.assert_allclose(expected, [weight[passed & (process == i)].sum() for i in (0, 1)], rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_memory_of_a_gradient_step():
     """Arguments, results and temporaries together stay below three times the events as flat columns."""
     data = columns(100_000)
@@ -104,6 +106,7 @@ def test_memory_of_a_gradient_step():
     assert used < 3 * data.bytes
 
 
+@pytest.mark.thorough
 def test_block_size_changes_nothing():
     data = columns(3_000)
     events, signal = data.awkward(), data.is_signal
@@ -122,6 +125,7 @@ def test_block_size_changes_nothing():
             np.testing.assert_allclose(slope, expected.to_dict()[name], rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_value_and_gradient_equal_those_of_plain_jax():
     """The benchmark's rivals do the same mathematics."""
     from benchmarks import gradient_step_rivals as rivals

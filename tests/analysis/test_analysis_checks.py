@@ -56,6 +56,7 @@ def data():
     return Dataset.from_awkward(samples, dict.fromkeys(samples, np.ones(len(events))), block_size=10)
 
 
+@pytest.mark.thorough
 def test_an_error_in_a_block_is_raised_as_itself(data):
     small, large = pairs_with_room_for(19), pairs_with_room_for(20)
     with pytest.raises(rg.CapacityError, match="combinations: the result needs room for 20 items"):

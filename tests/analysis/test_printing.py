@@ -75,6 +75,7 @@ def test_short_texts_and_tables():
     assert jax.jit(lambda data: len(repr(data)))(DATA) == len("Dataset(s<1>, b)")
 
 
+@pytest.mark.thorough
 def test_a_fit_tells_its_parameters(x64):
     samples = [FitSample("s", [10.0, 5.0], [NormFactor("mu")]), FitSample("b", [50.0, 60.0])]
     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")

@@ -39,6 +39,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.thorough
 def test_arguments(attack, hostile, tiny, command, fresh, monkeypatch):
     @attack("command lines", words=sampled_from(COMMANDS), text=hostile.filter(lambda t: not t.startswith("-")))
     def _(words, text):
@@ -143,6 +144,7 @@ def ways_to_go_on(attack, fresh, command, monkeypatch):
     return interrupted
 
 
+@pytest.mark.thorough
 def test_interrupted(ways_to_go_on, tiny, tiny_events, fresh, command, monkeypatch):
     monkeypatch.setattr(execution, "write_report", lambda *arguments: None)
     arguments = ["run", "tiny:TINY", "--data", tiny_events, "--steps", "4", "--quiet", "--set", "replicas=2"]
@@ -204,6 +206,7 @@ def test_a_pipe_that_is_closed():
     assert done.stdout.startswith("141 hepgrad: the output was closed"), done
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("words", "code"), [(["list"], 3), (["--print-completion", "bash"], 3), (["run", "--help"], 3)]
 )
@@ -217,12 +220,14 @@ def test_a_disk_that_is_full(words, code):
         assert done.stderr == "hepgrad: No space left on device; make room, or choose another folder\n"
 
 
+@pytest.mark.thorough
 def test_streams_that_are_closed():
     code = "import os, sys; os.close(1); os.close(2); os.execv(sys.executable, [sys.executable, '-c', *sys.argv[1:]])"
     assert run_python(code, MAIN, "list").returncode == 0
     assert run_python(code, MAIN, "report", "nowhere").returncode == 2
 
 
+@pytest.mark.thorough
 def test_a_terminal_that_knows_ascii_only(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
     done = run_python(MAIN, "report", "σ→日本", cwd=tmp_path, env=environment)
@@ -253,6 +258,7 @@ def test_new_with_a_name_that_no_module_has(name, command, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_ctrl_c_while_nothing_is_there_to_go_on_with(tmp_path):
     """A real signal to a real process."""
     (tmp_path / "slow.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")

@@ -28,6 +28,8 @@ from hepgrad.workflows.checkpoint import CheckpointFile
 from hepgrad.workflows.files.lock import locked
 from hepgrad.workflows.read.reader import Request
 
+pytestmark = pytest.mark.thorough
+
 
 def damaged(content, where, piece):
     """Return bytes of which some are replaced, or that end early."""

@@ -83,6 +83,7 @@ def test_literals(attack, hostile):
 SHADOWING = ["select", "fill", "read_events", "np", "ak", "hist", "json", "sum", "len", "zip", "cut", "CHANNELS", "rg"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SHADOWING)
 def test_a_stage_may_have_any_name(name, tiny, tiny_events, tmp_path):
     """The function of a stage, called like something that the script brings along, selects the same events."""

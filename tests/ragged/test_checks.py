@@ -67,6 +67,7 @@ EVERYWHERE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", EVERYWHERE)
 def test_errors_are_those_of_eager_code_wherever_they_are_made(x, name):
     function, works, fails, message = EVERYWHERE[name]

@@ -103,6 +103,7 @@ def compiled(x):
     return jax.jit(lambda x: {name: function(x) for name, (function, _) in AFTER_A_SELECTION.items()})(x)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", AFTER_A_SELECTION)
 def test_rows_that_were_selected_inside_jit_are_all_there_is(x, compiled, name):
     function, expected = AFTER_A_SELECTION[name]
@@ -124,6 +125,7 @@ def test_a_formula_of_event_columns_needs_no_other_names_than_numpy_s(x):
     np.testing.assert_allclose(formula(x, events), expected, rtol=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("symbol", ["add", "sub", "mul", "truediv", "pow", "lt", "eq", "mod", "floordiv"])
 def test_operators_with_arrays_and_numbers_of_jax_on_either_side_keep_the_rows(x, symbol):
     function = getattr(operator, symbol)
@@ -273,6 +275,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", REFUSED)
 def test_rows_that_do_not_belong_together_are_refused_inside_jit_as_outside(x, name):
     h = rg.from_numpy([10.0, 20.0, 30.0])
@@ -315,6 +318,7 @@ def test_one_record_converts_prints_and_passes_through_jit():
         one.eta  # noqa: B018
 
 
+@pytest.mark.thorough
 def test_a_row_number_that_is_traced(x):
     assert float(jax.jit(lambda i: x[i, 0])(2)) == 4.0
     assert jax.vmap(lambda i: x[i, 0])(jnp.array([0, 2])).tolist() == [1.0, 4.0]
@@ -337,6 +341,7 @@ def test_capacity_tells_how_long_rows_may_be():
     assert rg.to_list(jax.jit(lambda x: rg.num(rg.argcombinations(x, 3)))(b)) == [4, 0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "formula",
     [

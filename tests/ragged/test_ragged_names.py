@@ -159,6 +159,7 @@ def test_run_lengths_group_sorted_items():
     assert rg.run_lengths(jnp.array([7, 7, 7, 1, 2, 2])).tolist() == [3, 1, 2]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("values", "fill", "expected"),
     [

@@ -13,7 +13,7 @@ from hepgrad.workflows import InputError, run
 from hepgrad.workflows.results.stored_result import StoredResult
 from hepgrad.workflows.settings.config import configured, read_settings
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.usefixtures("quick_compilation"), pytest.mark.thorough]
 
 
 @stage(reads=("Jet_pt", "MET_pt"))

@@ -22,6 +22,7 @@ from hepgrad.workflows.results.inference_files import impact_rows
 from hepgrad.workflows.results.run_files import write_results
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("deviations", "known"), [(1.7, True), (0.5, False)])
 def test_replicas_without_a_fit_are_left_out_and_counted(flagged, finished, deviations, known):
     """Those whose background has fluctuated down by so many standard deviations; it is about 160 +- 9 events."""
@@ -88,6 +89,7 @@ def test_flags_are_stored_and_come_back(stored):
     assert told["improvement"]["start"] is None
 
 
+@pytest.mark.thorough
 def test_the_report_tells_of_fits_that_failed_and_no_number_of_theirs(stored, finished):
     result, _, run = stored
     facts = json.loads((finished[2] / "run.json").read_text())
@@ -136,6 +138,7 @@ def test_the_command_line_ends_with_the_reason(monkeypatch, capsys, error):
         assert "RuntimeError: a mistake of the program" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_impacts_of_a_parameter_whose_fit_failed_are_empty():
     from hepgrad.analysis.statistics import FitChannel, FitSample, Model, NormFactor, NormSys
     from hepgrad.analysis.statistics.inference import impacts

@@ -21,7 +21,7 @@ from hepgrad.workflows.execution import located
 from hepgrad.workflows.export import selection_script
 from hepgrad.workflows.results.stored_result import StoredResult
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.usefixtures("quick_compilation"), pytest.mark.thorough]
 
 K = 3
 

@@ -78,6 +78,7 @@ def test_many_bins(same):
     same(data, [np.append(x, edges), np.append(y, edges)], x="real", y="real")
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("default", [None, -1.0])
 def test_categories(both, default):
@@ -136,6 +137,7 @@ def test_formulas_that_nodes_share(both):
     np.testing.assert_allclose(ours(POINTS), theirs.evaluate(POINTS), rtol=1e-15)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("distribution", ["stdflat", "stdnormal", "normal"])
 @pytest.mark.parametrize("inputs", [1, 5])
 def test_random_numbers_are_correctionlibs(both, distribution, inputs):
@@ -409,6 +411,7 @@ def _is_accepted(correction, values, i):
     return True
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("file", ["muon_Z", "electron", "puWeights", "jmar", "jet_jerc"])
 def test_some_of_the_official_corrections(shared_data, file):
     path = shared_data / "corrections_cms2018ul" / f"{file}.json.gz"
@@ -422,6 +425,7 @@ def test_all_official_corrections(shared_data, file):
     assert _compared(shared_data / "corrections_cms2018ul" / f"{file}.json.gz", 1, 1000) > 0
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("x64")
 def test_stacked_corrections(shared_data):
     path = shared_data / "corrections_cms2018ul" / "jet_jerc.json.gz"

@@ -37,6 +37,7 @@ EXPRESSIONS = [
 PARAMETERS = [1.5, 0.25, 0.5, 20.0]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_values_are_those_of_correctionlib(expression):

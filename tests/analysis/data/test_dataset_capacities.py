@@ -36,6 +36,7 @@ def drawn(number, seed):
     return ak.zip({"Jet": jets, "met": rng.exponential(30.0, number).astype(np.float32)}, depth_limit=1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mean", [3000, 9000])
 def test_shards_from_many_files_need_few_compilations(mean):
     sizes = np.random.default_rng(1).uniform(0.8 * mean, 1.2 * mean, 12).astype(int)

@@ -99,6 +99,7 @@ def found(examine, data, analysis=ANALYSIS, cuts=CUTS, *, severity, about, what)
     return finding
 
 
+@pytest.mark.thorough
 def test_a_healthy_analysis_has_no_finding(data):
     diagnosis = check(ANALYSIS, Split(data, data), CUTS)
     assert diagnosis.findings == ()
@@ -311,6 +312,7 @@ def broken_analysis(threshold):
     return dataclasses.replace(ANALYSIS, stages=[broken])
 
 
+@pytest.mark.thorough
 def test_parameters_without_a_derivative(data):
     error = {"severity": Severity.ERROR, "about": "parameter extra"}
     cuts = Parameters(met=CUTS.specs["met"], extra=Parameter(30.0, bounds=(20, 60)))

@@ -38,6 +38,7 @@ def peer_of(axis):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     "axis",
@@ -83,6 +84,7 @@ def test_it_agrees_with_hist_in_two_dimensions(x64):
     np.testing.assert_allclose(counts.sumw2, expected.variances(flow=True), rtol=1e-12)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("axis", AXES[:3], ids=lambda axis: f"{type(axis).__name__}{axis.bins}")
 def test_a_million_float32_entries_are_summed_to_one_in_a_million(axis):
     """Also if they have the same weight, so that rounding errors do not cancel, and fall into the same bin."""

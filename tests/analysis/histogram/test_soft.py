@@ -67,6 +67,7 @@ def test_kernels_are_densities_of_standard_deviation_one():
             np.testing.assert_allclose(kernel.density(inside) / kernel.unit, distribution.pdf(u), atol=1e-12)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kernel", KERNELS, ids=repr)
 @pytest.mark.parametrize(
     ("axis", "bandwidth"),
@@ -81,6 +82,7 @@ def test_it_is_the_sum_over_kernels(x64, kernel, axis, bandwidth):
     assert counts.sumw.sum() == pytest.approx(weight @ probability, rel=1e-12)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kernel", KERNELS, ids=repr)
 def test_bandwidth_and_edges_may_be_known_only_at_run_time(x64, kernel):
     values, weight, probability, _ = sample(150)
@@ -99,6 +101,7 @@ def test_bandwidth_and_edges_may_be_known_only_at_run_time(x64, kernel):
             assert_close(counts, expected, rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.thorough
 def test_a_million_float32_entries_are_summed_to_one_in_a_million():
     values, weight, probability, _ = sample(1_000_000, dtype=np.float32)
     weight = np.abs(weight) + np.float32(0.1)
@@ -112,6 +115,7 @@ def test_a_million_float32_entries_are_summed_to_one_in_a_million():
             assert_close(counts, expected, rtol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kernel", KERNELS, ids=repr)
 def test_two_thousand_bins_are_as_accurate(kernel):
     """The edges 0.05 apart are rounded by up to 4e-6 in float32, the formula is not."""
@@ -122,6 +126,7 @@ def test_two_thousand_bins_are_as_accurate(kernel):
     assert_close(counts, expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_derivatives(x64):
     """Of every argument at once, forward and reverse, of first and second order, against central differences."""
     values, weight, probability, groups = sample(60)
@@ -162,6 +167,7 @@ def fill_plane(values, weight, probability):
     return fill_soft((values, values[::-1]), weight, axes, bandwidth=(3.0, 4.0), probability=probability)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fill", [fill_near, fill_in_a_loop, fill_plane])
 def test_derivatives_where_the_bandwidth_is_known(x64, fill):
     arguments = tuple(map(jnp.asarray, sample(40)[:3]))
@@ -175,6 +181,7 @@ def test_derivatives_where_the_bandwidth_is_known(x64, fill):
     np.testing.assert_allclose(sum(map(jnp.vdot, back, direction)), jnp.vdot(cotangent, slope), rtol=1e-10)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("bandwidth", [1.0, 30.0])
 def test_groups_are_separate_histograms(x64, bandwidth):
     values, weight, probability, groups = sample(300)
@@ -188,6 +195,7 @@ def test_groups_are_separate_histograms(x64, bandwidth):
         np.testing.assert_allclose(together[group].sumw2, alone.sumw2, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kernel", KERNELS, ids=repr)
 def test_a_small_bandwidth_gives_the_hard_histogram(kernel):
     values, weight, probability, _ = sample(1000, dtype=np.float32)
@@ -199,6 +207,7 @@ def test_a_small_bandwidth_gives_the_hard_histogram(kernel):
             np.testing.assert_allclose(soft.sumw2, hard.sumw2, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("bandwidth", [1e-36, 1e-6, 1e-2])
 def test_entries_on_edges_are_halved(bandwidth):
     for axis in (Regular(1000, -3.3, 40.1), VARIABLE):
@@ -208,6 +217,7 @@ def test_entries_on_edges_are_halved(bandwidth):
             np.testing.assert_allclose(counts.sumw, [1, *[2] * (edges.size - 1), 1], atol=1e-3)
 
 
+@pytest.mark.thorough
 def test_entries_out_of_range_are_kept():
     for axis, bandwidth in itertools.product((REGULAR, VARIABLE, Variable([0, 1])), (0.5, 20.0)):
         middle = [0] * (axis.bins)
@@ -225,6 +235,7 @@ def test_nothing_gives_an_empty_histogram(axis):
     assert gradient.shape == (0,)
 
 
+@pytest.mark.thorough
 def test_nothing_breaks_gradients():
     """Values that are infinite, NaN or far away, and tiny bandwidths: finite gradients, and none for the value."""
     values = jnp.array([jnp.inf, -jnp.inf, jnp.nan, 1e30, -1e30, 50.0])
@@ -251,6 +262,7 @@ def test_entries_of_weight_zero_change_nothing():
     np.testing.assert_allclose(counts.sumw, alone.sumw, rtol=0, atol=1e-7)
 
 
+@pytest.mark.thorough
 def test_filling_is_one_program_under_vmap_and_jit():
     values, weight, _, _ = sample(300, dtype=np.float32)
     batched = jax.jit(jax.vmap(lambda v, h: fill_soft(v, weight, REGULAR, bandwidth=h, block_size=64)))
@@ -259,6 +271,7 @@ def test_filling_is_one_program_under_vmap_and_jit():
     np.testing.assert_allclose(counts.sumw[1], expected.sumw, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_two_dimensions_are_a_product(x64):
     values, weight, probability, groups = sample(200)
     others = sample(200, seed=7)[0]
@@ -287,6 +300,7 @@ def test_two_dimensions_are_a_product(x64):
         np.testing.assert_allclose(grouped.sumw.sum(axis=0), counts.sumw, atol=1e-12)
 
 
+@pytest.mark.thorough
 def test_memory_does_not_grow_with_the_number_of_bins():
     def temporaries(bins):
         def loss(values, weight):

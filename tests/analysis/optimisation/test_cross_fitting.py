@@ -26,6 +26,8 @@ from hepgrad.analysis import (
 from hepgrad.analysis.optimisation import search
 from hepgrad.workflows.results.bootstrap import bootstrap_folds
 
+pytestmark = pytest.mark.thorough
+
 K = 3
 HOW = {"optimizer": optax.adam(0.2), "steps": 12, "check_every": 4}
 CUTS = Parameters(x=Parameter(0.5, bounds=(0, 4), scale=0.5, width=0.3))

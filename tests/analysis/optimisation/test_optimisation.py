@@ -92,6 +92,7 @@ def test_hard_significance_is_the_closed_form(toy, data):
         np.testing.assert_allclose(z, toy.closed_form(c), rtol=2e-4)
 
 
+@pytest.mark.thorough
 def test_annealed_cut_ends_at_the_best_hard_cut(toy, data):
     result = toy.optimum(data, Anneal(1.0, 0.05))
     assert abs(float(result.optimum.parameters["c"]) - 44.87485) < 0.05
@@ -151,6 +152,7 @@ def test_parameters_stay_inside_their_bounds_and_best_hard_point_is_kept(toy, qu
     assert result.optimum.hard_train.objective == pytest.approx(max([*hard, result.start.hard_train.objective]))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("optimizer", "bounds"),
     [
@@ -189,6 +191,7 @@ def test_a_descent_may_begin_elsewhere(toy, quick):
     assert result.best.start["c"] == 40
 
 
+@pytest.mark.thorough
 def test_shards_give_the_gradient_of_the_whole(toy, quick):
     whole, shards = halves(toy)
     kwargs = {"parameters": toy.START, "steps": 12, "check_every": 4, "optimizer": optax.adam(0.1)}
@@ -381,6 +384,7 @@ def test_history_holds_the_derivatives(toy, data):
     assert first.slopes == {"c": pytest.approx(float(up - down) / 0.02, rel=1e-2)}
 
 
+@pytest.mark.thorough
 def test_blocks_do_not_change_the_result(toy, quick):
     analysis, n = quick, 3000
     x = {name: np.linspace(low, low + 40, n, dtype=np.float32) for name, low in (("signal", 30), ("background", 20))}
@@ -423,6 +427,7 @@ def spoil(events, cut):
     return dataclasses.replace(events, weight=events.weight * (1 + events.ratio - events.ratio))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("stages", "message"),
     [

@@ -23,6 +23,7 @@ def data(flagged):
     return Split(flagged.events(1), flagged.events(2))
 
 
+@pytest.mark.thorough
 def test_a_step_on_a_failed_fit_ends_the_run_with_step_and_parameters(flagged, data):
     failing = flagged.analysis(lambda b, is_hard: (b > 130) | is_hard)
     for steps_per_call in (1, 20):
@@ -110,6 +111,7 @@ def test_outside_a_loop_a_failed_fit_is_no_number(flagged, data):
     assert failing.merit.title == "Z of the test"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("model", [CountingModel(["signal"], 0.1)], ids=["counting"])
 def test_background_that_adds_up_to_less_than_nothing_is_named(flagged, data, model):
     """Nothing tells what one of its events counts for, so that the significance is NaN: today's cause of that kind."""

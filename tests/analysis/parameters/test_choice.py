@@ -79,6 +79,7 @@ def test_numbers_of_objects():
         jets.at_least(CUTS.cuts(Hard()).pt)
 
 
+@pytest.mark.thorough
 def test_derivatives_are_those_of_finite_differences(x64):
     x = rg.from_lists([[0.01, 0.3, 0.75], [0.06], [0.5, 0.9]])
 
@@ -140,6 +141,7 @@ def drawn(seed: int) -> Dataset:
 ANALYSIS = Analysis([select], [Channel("all", "one", Regular(1, 0, 1))], CountingModel(["signal"], 0.1))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("steps", [25, 1])
 def test_the_best_of_all_options_is_found(steps):
     """By gradients, and even after one step, since the neighbours are evaluated exactly at the end."""

@@ -55,6 +55,7 @@ def data():
     return sample(1)
 
 
+@pytest.mark.thorough
 def test_the_best_edge_is_found(data):
     result = optimize(
         ANALYSIS,
@@ -82,6 +83,7 @@ def test_the_start_has_the_axis_bins(data):
         np.testing.assert_allclose(moving.sumw, still.sumw, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_derivative_is_that_of_central_differences(data):
     with jax.enable_x64(True):
 

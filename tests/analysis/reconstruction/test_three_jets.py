@@ -77,6 +77,7 @@ def check_against_awkward(jets):
     np.testing.assert_allclose(found[1], mass, rtol=2e-6)
 
 
+@pytest.mark.thorough
 def test_equals_awkward_on_generated_events():
     check_against_awkward(generated(200, 1))
 
@@ -139,6 +140,7 @@ def test_size_of_the_approximation(x64):
     assert np.mean(mass) > np.mean(exact)
 
 
+@pytest.mark.thorough
 def test_blocks_and_derivatives():
     """Stacked blocks with room to spare, under jit and vmap, with and without events that have no trijet."""
     blocks = [generated(20, seed) for seed in (4, 5)]

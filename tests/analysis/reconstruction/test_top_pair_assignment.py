@@ -85,6 +85,7 @@ def per_event(*momenta):
     ]
 
 
+@pytest.mark.thorough
 def test_keeps_the_better_of_those_that_pass_together(x64):
     """With b tags one assignment for each choice of four jets and two b jets, without one for each four jets."""
     jets, lepton, neutrino = events(1)
@@ -150,6 +151,7 @@ def decay(parent, mass1, mass2, rng):
     return first, parent - first
 
 
+@pytest.mark.thorough
 def test_finds_the_assignment_of_decays(x64):
     """Top pairs decayed by hand: the true assignment has a chi-square of 0, and the true masses come out."""
     rng = np.random.default_rng(4)
@@ -178,6 +180,7 @@ def test_finds_the_assignment_of_decays(x64):
         assert found.leading(name).tolist() == [places[k] for places in order]
 
 
+@pytest.mark.thorough
 def test_blocks_and_derivatives(x64):
     """Stacked blocks under jit and vmap; what lies behind the data in the buffers does not matter."""
 

@@ -13,6 +13,8 @@ import uproot
 from hepgrad.analysis import Analysis, Channel, CountingModel, Dataset, Hard, Parameter, Parameters, Regular
 from hepgrad.analysis.stages import Cleaning, EventSelection, HadronicTop, ObjectSelection, Observable, TransverseMass
 
+pytestmark = pytest.mark.thorough
+
 CUTS = Parameters(
     lepton_pt=Parameter(20.0, bounds=(5, 60), unit="GeV"),
     isolation=Parameter(0.15, bounds=(0.05, 0.4)),

@@ -147,6 +147,7 @@ def selected(array, cuts, reading):
     return quantities(jets.select((jets.x > cut.x) | window(jets.y, cut.low, cut.high)))
 
 
+@pytest.mark.thorough
 @settings(max_examples=25, deadline=None)
 @given(events, thresholds)
 def test_the_soft_reading_becomes_the_hard_one(rows, values):
@@ -198,6 +199,7 @@ def derivatives(content):
     return value, jax.grad(total)(content), forward, slope, second
 
 
+@pytest.mark.thorough
 def test_derivatives_equal_differences(x64):
     content, h = jnp.asarray(np.random.default_rng(3).uniform(0.1, 0.9, CAPACITY)), 1e-5
     _, gradient, forward, _, second = derivatives(content)

@@ -79,6 +79,7 @@ def outcome(chain, events, parameters, reading):
     return jnp.stack([jnp.sum(counts), *(jnp.sum(counts * values) for values in per_event)])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("chain", CHAINS)
 def test_gradient_against_central_differences(chain, sample, events_of, parameters):
     """In double precision, forward and reverse, along a random direction of all cuts and weights."""

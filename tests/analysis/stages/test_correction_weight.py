@@ -103,6 +103,7 @@ def test_inputs_are_those_of_the_correction(shared_data):
         CorrectionWeight(ours, {"year": "2018_UL", "pt": "pt"}, "Muon", "ValType", "sf")
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("x64")
 def test_between_bins_the_soft_reading_is_smooth():
     inputs = [{"name": name, "type": kind} for name, kind in (("kind", "string"), ("pt", "real"), ("abseta", "real"))]

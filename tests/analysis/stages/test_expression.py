@@ -57,6 +57,7 @@ def soft_events(sample, events_of, cuts):
     return events.with_field(Jet=events.Jet.select(events.Jet.pt > cuts.cuts(Soft()).jet_pt))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", OF_EVENTS)
 def test_expressions_of_events(text, soft_events, cuts):
     for reading in (Soft(), Hard()):

@@ -54,6 +54,7 @@ def test_efficiencies_are_those_of_counting(efficiency):
         np.testing.assert_allclose(efficiency.table(cut), counted(cut), rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_weights_at_a_working_point(shared_data, run, efficiency):
     words = ("central", "up", "down")
     ours, theirs = both(shared_data, "btagging", "deepJet_wp", words)
@@ -86,6 +87,7 @@ def test_weights_at_a_working_point(shared_data, run, efficiency):
     np.testing.assert_allclose(events.weight * light.down(events), weight("down", "central"), rtol=2e-5)
 
 
+@pytest.mark.thorough
 def test_a_chosen_working_point_has_its_own_scale_factor(shared_data, run, efficiency):
     """Hard, it is that of a cut at its value; soft, every jet has the expectation over the choice."""
     ours, _ = both(shared_data, "btagging", "deepJet_wp", ("central",))

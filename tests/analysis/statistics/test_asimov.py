@@ -63,6 +63,7 @@ def pyhf_q0(signal, background, background_uncertainty, background_variance):
     return fit.fun - free
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("sources", ["none", "normalisation", "simulation", "both"])
 @pytest.mark.parametrize("seed", range(3))
 def test_agrees_with_pyhf(x64, seed, sources):
@@ -76,6 +77,7 @@ def test_agrees_with_pyhf(x64, seed, sources):
     assert background_only_fit(**arguments).converged
 
 
+@pytest.mark.thorough
 def test_one_cut_with_a_closed_form(x64):
     """The golden example: 8000 x N(40, 10) and 300 x N(50, 5), x > c."""
     c = 44.87485
@@ -104,6 +106,7 @@ def test_closed_form_with_background_uncertainty(x64, sigma):
     assert np.isclose(asimov_z(s, b, sigma), np.sqrt(2 * (first - second)), rtol=1e-7)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_small_signals_give_the_gaussian_limit(x64, dtype):
     s, b, sigma = dtype(1e-4), dtype(1e4), dtype(50)
@@ -141,6 +144,7 @@ def fits():
     return fit
 
 
+@pytest.mark.thorough
 def test_fit_is_the_minimum_for_wild_inputs(x64, fits):
     for seed in range(150):
         a = wild(seed)
@@ -175,6 +179,7 @@ def central(f, x, i, rel=1e-5):
     return jax.tree.map(lambda up, down: (up - down) / (2 * step[i]), f(x + step), f(x - step))
 
 
+@pytest.mark.thorough
 def test_gradient_and_hessian(x64):
     a = sample(0, bins=2)
     point = np.concatenate([a["signal"], a["background"], a["background_variance"], [a["background_uncertainty"]]])
@@ -201,6 +206,7 @@ def all_finite(tree):
     return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("signal", "background", "variance"),
     [

@@ -12,6 +12,8 @@ from hepgrad.analysis import Analysis, Channel, Dataset, Hard, Parameter, Parame
 from hepgrad.analysis.statistics import TemplateModel
 from hepgrad.analysis.systematics import WeightVariation
 
+pytestmark = pytest.mark.thorough
+
 
 @stage(reads=["x", "pdf"])
 def keep(events, cut):

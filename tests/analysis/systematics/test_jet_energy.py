@@ -129,6 +129,7 @@ def propagated(sample, pt):
     return x, y
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("alpha", [0.0, 1.0, -1.0])
 def test_levels_and_hybrid_smearing(both, sample, alpha):
     ours, theirs = both

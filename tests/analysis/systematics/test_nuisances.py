@@ -81,6 +81,7 @@ def same_as_pyhf(model):
 everywhere = pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
 
 
+@pytest.mark.thorough
 @everywhere
 def test_a_source_in_some_channels_only():
     model = built(

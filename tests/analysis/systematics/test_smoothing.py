@@ -19,6 +19,7 @@ def kept(smoothed, varied):
     return smoothed * varied.sum() / smoothed.sum()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("bins", [5, 8, 21])
 def test_running_medians_are_roots(bins):
     for _ in range(20):
@@ -30,6 +31,7 @@ def test_running_medians_are_roots(bins):
             np.testing.assert_allclose(ours, kept(nominal * smooth_353qh_twice(each), nominal * each), rtol=1e-10)
 
 
+@pytest.mark.thorough
 def test_few_bins_and_empty_ones_stay_finite():
     few = jnp.array([1.0, 3.0, 2.0])
     np.testing.assert_array_equal(RunningMedians()(few, few * 1.1, few)[0], few * 1.1)
@@ -56,6 +58,7 @@ def test_lines_are_numpys(bins):
     np.testing.assert_allclose(found[1], nominal, rtol=1e-9)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("treatment", [RunningMedians(2), LocalRegression()])
 def test_derivatives(treatment):
     nominal, up = RNG.uniform(5, 50, (2, 9))

@@ -28,7 +28,7 @@ from hepgrad.analysis.systematics import (
 from .events import ANALYSIS, CUTS, JES, PROCESSES, dataset, samples
 from .reference import built, filled
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.usefixtures("quick_compilation"), pytest.mark.thorough]
 
 
 @stage(reads=("Jet_pt",), makes=("ht",))

@@ -38,6 +38,7 @@ def built(filled):
 
 
 # pyhf asks jsonschema in a way that it deprecates
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
 @pytest.mark.parametrize("declared", [MODEL, WITH_SIGNAL_STATISTICS], ids=["background", "and signal"])
 def test_exported_workspace_means_the_same_to_pyhf(filled, declared):

@@ -51,6 +51,7 @@ def of_histograms(**numbers):
     return equations(jax.make_jaxpr(jax.grad(total))(CUTS).jaxpr)
 
 
+@pytest.mark.thorough
 def test_histograms_grow_with_code_of_their_own_only():
     base = of_histograms(**BASE)
     assert of_histograms(**{**BASE, "processes": 12, "bins": 5}) < 1.02 * base

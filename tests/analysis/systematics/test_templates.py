@@ -59,6 +59,7 @@ def smeared(resolution):
     return factor
 
 
+@pytest.mark.thorough
 def test_hard_templates_are_those_of_shifted_events(events, hard):
     def jes(alpha):
         return lambda sample: (1 + alpha * (0.02 + 1 / sample.Jet.pt)) * smeared(1.1)(sample)
@@ -119,6 +120,7 @@ def test_soft_templates_tend_to_hard_ones(events, hard):
         np.testing.assert_allclose(a.sum(axis=-1), b.sum(axis=-1), atol=2.1)
 
 
+@pytest.mark.thorough
 def test_derivatives_of_varied_templates():
     with jax.enable_x64():
         data = dataset(samples(60, np.float64))

@@ -87,6 +87,7 @@ COMBINED = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("combination", COMBINED)
 def test_templates_are_those_of_brute_force(data, combination):
     members = {"envelope": SEVEN_POINTS, "pair": (2, 5)}.get(combination, range(1, MEMBERS))
@@ -137,6 +138,7 @@ def test_weights_relative_to_one_of_them_and_from_a_function(data):
     np.testing.assert_allclose(made.factors(events)[:, :60], from_lists[:, :60], rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_derivatives(data):
     chosen = analysis(pdf("hessian"))
 
@@ -169,6 +171,7 @@ def test_the_program_does_not_grow_with_the_members(data):
     assert size(100) == size(4)
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
 def test_exported_with_the_model(data):
     chosen = analysis(pdf("envelope"), WeightVariation("isr", lambda events: 1 + events.x / 500))

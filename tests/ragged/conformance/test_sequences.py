@@ -23,6 +23,8 @@ from .inputs import make_inputs
 from .stepped import Failed, trace
 from .test_conformance import AWKWARD, INTEGERS, RAGGED, random_pool, structure_for
 
+pytestmark = pytest.mark.thorough
+
 compiled = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 JITTABLE = [case for case in CASES if case.jittable]
 # how ours refuses, in words of its own

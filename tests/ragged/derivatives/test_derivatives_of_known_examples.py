@@ -11,7 +11,7 @@ import pytest
 
 from hepgrad import ragged as rg
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.usefixtures("quick_compilation"), pytest.mark.thorough]
 
 eager_and_jitted = pytest.mark.parametrize("compiled", [lambda f: f, jax.jit], ids=["eager", "jitted"])
 Transformation = Callable[[Callable], Callable]

@@ -35,6 +35,7 @@ def nearly(found, want):
     assert ak.almost_equal(ak.Array(found), ak.Array(want), rtol=1e-5, dtype_exact=False)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("expression", SAME.split("; "))
 def test_agrees_with_awkward(expression):
     function = expression.split("(")[0].removeprefix("np.")

@@ -45,6 +45,7 @@ def slack():
     return x.with_content(x.content.at[SIZE:].set(jnp.nan))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n", [0, 1, 4])
 def test_values(n, method):
     for p in (rg.from_lists(ROWS), slack()):
@@ -60,6 +61,7 @@ def test_eager_and_nested():
     assert rg.to_list(rg.at_least_probability(p, 0)) == [[1, 1, 1], [], [1, 1, 1, 1]]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("function", "n"), [(rg.count_probability, 2), (rg.at_least_probability, 1), (rg.at_least_probability, 3)]
 )

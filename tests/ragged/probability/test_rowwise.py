@@ -44,6 +44,7 @@ def test_scans(name, max_length):
     assert rg.to_list(ours(nested)) == [[expected[0], []], [], [expected[3]]]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SCANS)
 def test_scan_derivatives(name, x64):
     """Running sums and products are polynomials of the items: central differences are exact up to rounding."""
@@ -95,6 +96,7 @@ def test_infinite_items_stay_in_their_row():
     np.testing.assert_array_equal(gradient[2:], [4, 2])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_top_k(k):
     expected = [(sorted(row, reverse=True) + [-7.0] * k)[:k] for row in ROWS]

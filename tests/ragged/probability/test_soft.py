@@ -53,6 +53,7 @@ DEFINITIONS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", DEFINITIONS)
 def test_definition(name):
     ours, numpy = DEFINITIONS[name]
@@ -66,6 +67,7 @@ def test_definition(name):
         np.testing.assert_allclose(flat_eager, flat, rtol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", DEFINITIONS)
 def test_derivatives(name, x64):
     x = slack()

@@ -69,6 +69,7 @@ CASES = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("lists", "axis"), CASES)
 def test_against_awkward(lists, axis):
     def everything(x):
@@ -118,6 +119,7 @@ def test_positions_count_empty_rows():
     assert rg.to_list(jax.jit(lambda x: rg.argmin(x, axis=0, keepdims=True))(x)) == [[[0, 0, 2], [], [0]]]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["max", "min", "argmax", "argmin", "ptp"])
 @pytest.mark.parametrize("axis", [0, 1, None])
 def test_nan_as_awkward(name, axis):
@@ -126,6 +128,7 @@ def test_nan_as_awkward(name, axis):
     np.testing.assert_array_equal(getattr(rg, name)(rg.from_lists(lists), axis=axis), expected)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.float32])
 @pytest.mark.parametrize("name", ["sum", "max", "argmin", "mean", "ptp"])
 def test_types_as_awkward(name, dtype, x64):
@@ -146,6 +149,7 @@ def test_types_as_awkward(name, dtype, x64):
         assert result.dtype == ak.to_numpy(expected).dtype
 
 
+@pytest.mark.thorough
 def test_weights_as_awkward():
     lists, weights = [[1.0, 2.0, 4.0], [], [5.0], [3.0]], [[1.0, 2.0, 4.0], [], [0.0], [2.0]]
     x, w = rg.from_lists(lists), rg.from_lists(weights)
@@ -196,6 +200,7 @@ SMOOTH = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "axis"), [*((name, 1) for name in SMOOTH), ("prod", 0), ("max", 0), ("weighted", 0)])
 def test_derivatives_ignore_slack_and_match_differences(name, axis, x64):
     lists = [[1.5, -2.0, 0.25, 3.0], [], [0.5, 1.0], [2.0, 7.0], [-1.0, 5.0, 4.0]]
@@ -219,6 +224,7 @@ def test_derivatives_ignore_slack_and_match_differences(name, axis, x64):
     np.testing.assert_allclose(reverse[:size], differences, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SMOOTH)
 def test_empty_and_single_rows_have_finite_derivatives(name):
     x = rg.from_lists([[], [2.0], [3.0, 3.0], [0.0, 0.0, 5.0]])
@@ -271,6 +277,7 @@ def test_errors_say_what_is_wrong():
         rg.sum(x, axis=1.5)
 
 
+@pytest.mark.thorough
 def test_no_rows_in_a_buffer_that_has_room():
     """Nothing of everything, where the length of the buffers says that there could be something."""
 

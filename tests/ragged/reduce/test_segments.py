@@ -39,6 +39,7 @@ def test_values(name, counts):
     assert kernel(pair, x).shape == (len(counts), 2)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rows", [1, 3, 100_000])
 def test_float32_sum_of_ten_million(rows):
     rng = np.random.default_rng(1)
@@ -70,6 +71,7 @@ def test_integers_stay_exact():
         rg.segment_max(flags + 1j, x)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", KERNELS)
 def test_unused_end_of_the_buffer(name):
     kernel = KERNELS[name][0]

@@ -61,6 +61,7 @@ def test_what_many_items_send_back_to_their_row_adds_up():
     np.testing.assert_allclose(slope, TENTH * np.array([MANY, 2]), rtol=1e-5)
 
 
+@pytest.mark.thorough
 @HALVES
 def test_sixteen_bits_do_not_saturate(half):
     x = rg.from_offsets([0, 4096, 4096, 4098], jnp.ones(4098, half))

@@ -38,6 +38,7 @@ CASES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CASES)
 def test_traced_bounds_take_what_known_ones_do(name):
     given, take = CASES[name]

@@ -66,6 +66,7 @@ def evaluate(expressions, x, module):
     return [eval(expression, {"x": x, "np": np, "ak": module}) for expression in expressions]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("group", CASES)
 def test_values_and_structure(group):
     values, text = CASES[group]
@@ -97,6 +98,7 @@ DERIVATIVES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("group", DERIVATIVES)
 def test_derivatives_with_slack(group):

@@ -53,6 +53,7 @@ reverse = jax.jit(lambda x: x[::-1])
 append = jax.jit(lambda x, y: rg.concatenate([x, y, x]))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("capacity", [None, 60], ids=["exact", "slack"])
 @pytest.mark.parametrize("name", ARRAYS)
 def test_rows_are_reversed_and_appended(name, capacity):

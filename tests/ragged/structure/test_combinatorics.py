@@ -56,6 +56,7 @@ def both(names, *arguments, **options):
     return [getattr(rg, name)(*arguments, **options) for name in names]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("replacement", [False, True])
 def test_combinations_are_awkwards(replacement, form):
@@ -65,6 +66,7 @@ def test_combinations_are_awkwards(replacement, form):
         assert ours == [records(ak.to_list(getattr(ak, name)(A, n, replacement=replacement))) for name in names], n
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("nested", [None, True, [0], [1]])
 def test_cartesian_products_are_awkwards(nested, form):
@@ -73,6 +75,7 @@ def test_cartesian_products_are_awkwards(nested, form):
     assert ours == [records(ak.to_list(getattr(ak, name)([A, B, C], nested=nested))) for name in names]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", ["eager", "jit"])
 def test_every_axis_is_awkwards(form):
     axes = (0, 1, 2, -1, -2, -3)
@@ -165,6 +168,7 @@ def potential(x, **options):
     return rg.sum((pairs["0"] - pairs["1"]) ** 2) / 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", ["eager", "jit", "jit and slack", "jit and capacity"])
 def test_harmonic_potential(form, x64):
     """Its gradient is, for each item, the row's length times the distance to the row's mean."""

@@ -48,6 +48,7 @@ def all_orders(x):
     return [function(x, ascending=up) for function in (rg.sort, rg.argsort) for up in (True, False)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", ["eager", "jit and slack"])
 @pytest.mark.parametrize("name", ARRAYS)
 def test_sort_and_argsort_are_awkwards(name, form):

@@ -99,6 +99,7 @@ def as_list(result):
     return ak.to_list(result) if isinstance(result, ak.Array) else rg.to_list(result)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", ["eager", "eager with slack", "jitted with slack"])
 def test_agrees_with_awkward(how):
     cases = CASES if how.startswith("jitted") else CASES + EXACT_ONLY

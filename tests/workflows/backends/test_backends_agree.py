@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.thorough
+
 SCRIPT = Path(__file__).with_name("descend.py")
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 

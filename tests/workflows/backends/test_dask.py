@@ -45,6 +45,7 @@ def events(client, descending, precise_events, tmp_path_factory):
         return backend.load(descending.recipe(precise_events), block_size=descending.BLOCK)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("x64", "tolerance"), [(False, 1e-5), (True, 1e-12)], ids=["float32", "float64"])
 def test_same_parameters_as_in_memory(x64, tolerance, client, descending, precise_events, tmp_path):
     recipe, block = descending.recipe(precise_events), descending.BLOCK
@@ -56,6 +57,7 @@ def test_same_parameters_as_in_memory(x64, tolerance, client, descending, precis
         assert descending.descend(there) == pytest.approx(descending.descend(here), rel=tolerance, abs=0)
 
 
+@pytest.mark.thorough
 def test_a_worker_is_killed_in_the_middle_of_a_step(events, descending, client, tiny, tmp_path):
     """A real SIGKILL while both workers compute a gradient: it is the same to the bit."""
     with jax.enable_x64(True):

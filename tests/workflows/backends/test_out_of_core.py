@@ -121,6 +121,7 @@ def test_damaged_and_interrupted(tiny_events, tmp_path, descending, monkeypatch,
     assert not list((tmp_path / "shards").iterdir())
 
 
+@pytest.mark.thorough
 def test_more_events_than_memory(tmp_path, tiny):
     """The system allows a tenth of the data beyond what the warm process has; the result is the same to the bit."""
     allowed = 24 * 2**20

@@ -14,6 +14,8 @@ import pytest
 
 from hepgrad.workflows.cli.program import main
 
+pytestmark = pytest.mark.thorough
+
 HERE = Path(__file__).parent.parent
 # the report takes longer than everything else, and is made from what is compared
 PROGRAM = """

@@ -222,6 +222,7 @@ def change_one_byte(path: Path, position: int = -3) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.thorough
 def test_no_more_than_a_few_chunks_are_in_memory(tmp_path, tiny):
     """A file of 24 MB goes through the cache in chunks of 1 MB."""
     events = 200_000

@@ -11,6 +11,7 @@ from hepgrad.workflows.analyses.zprime import ZPRIME
 from hepgrad.workflows.cli.program import main
 
 
+@pytest.mark.thorough
 def test_a_workflow_that_can_run(tiny, tiny_events, capsys):
     assert main(["check", "tiny:TINY", "--data", str(tiny_events)]) == 0
     out, err = capsys.readouterr()

@@ -38,6 +38,7 @@ def fails(here, capsys):
     return run
 
 
+@pytest.mark.thorough
 def test_run(here, tiny, tiny_events, capsys):
     before = jax.config.jax_enable_x64
     earlier = RunFolder.create("hepgrad-runs/tiny")
@@ -67,6 +68,7 @@ def test_run(here, tiny, tiny_events, capsys):
     assert json.loads((folder / "parameters.json").read_text())["met"]["start"] == 15.0
 
 
+@pytest.mark.thorough
 def test_configuration_of_an_earlier_run(here, tiny, tiny_events, monkeypatch):
     monkeypatch.setattr("hepgrad.workflows.execution.write_report", lambda *arguments: None)
     arguments = ["run", "tiny:TINY", "--quiet", "--output"]

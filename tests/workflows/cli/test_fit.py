@@ -30,6 +30,7 @@ WORKSPACE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("asimov", [False, True])
 def test_estimate(tmp_path, capsys, asimov):
     path = tmp_path / "workspace.json"

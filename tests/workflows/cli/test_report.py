@@ -49,6 +49,7 @@ def test_a_stored_result_is_the_result(finished):
             np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_the_report_is_made_from_the_folder_alone(copy, capsys):
     page = (copy / "report.html").read_bytes()
     facts = (copy / "run.json").read_text()
@@ -61,6 +62,7 @@ def test_the_report_is_made_from_the_folder_alone(copy, capsys):
     assert all((copy / name).exists() for name in json.loads(facts)["files"])
 
 
+@pytest.mark.thorough
 def test_another_experiment(copy, finished):
     main(["report", str(copy), "--experiment", "CMS Open_Data"])
     assert (copy / "report.html").read_bytes() != (finished[2] / "report.html").read_bytes()

@@ -11,6 +11,7 @@ from hepgrad.workflows.cli.scaffold import new_analysis
 from hepgrad.workflows.errors import InputError
 
 
+@pytest.mark.thorough
 def test_it_runs_at_once(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["new", "my_search"]) == 0

@@ -200,6 +200,7 @@ CASES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CASES)
 def test_it_selects_the_same_events(name, tmp_path, request):
     workflow, cuts = CASES[name]
@@ -224,6 +225,7 @@ def test_it_selects_the_same_events(name, tmp_path, request):
         assert np.sum(np.asarray(expected[channel.name].sumw)) > 10
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tagged", [True, False])
 def test_top_pairs_in_plain_awkward(tagged):
     """The best assignment of every event, with and without b tags."""

@@ -39,7 +39,7 @@ from hepgrad.workflows.execution import load_events, located
 from hepgrad.workflows.export import runtime, selection_script, write_selection
 from hepgrad.workflows.results.run_folder import RunFolder
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.usefixtures("quick_compilation"), pytest.mark.thorough]
 
 EDGES = np.array([0.0, 1.5, 2.5])
 ETA = np.float32(2.3)

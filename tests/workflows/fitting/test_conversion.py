@@ -39,6 +39,7 @@ def scans(folder, name, program, **settings):
         yield scan(model, data, "r", told["r"]), np.array(told["nll"])[order], told["bf"][0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [*WITHOUT_STATISTICS, *WITH_STATISTICS])
 def test_combines_own_scans(x64, shared_data, name):
     for ours, heights, best in scans(shared_data / "combine2pyhf", name, "combine"):
@@ -47,6 +48,7 @@ def test_combines_own_scans(x64, shared_data, name):
         assert ours.estimate == pytest.approx(best, rel=1e-3)
 
 
+@pytest.mark.thorough
 def test_the_statistics_of_the_simulation_make_the_difference(x64, shared_data):
     """Far from the minimum Combine's width goes with the signal; that of a staterror, as in pyhf, stays."""
     folder = shared_data / "combine2pyhf"
@@ -56,6 +58,7 @@ def test_the_statistics_of_the_simulation_make_the_difference(x64, shared_data):
         assert ours.twice_delta_nll[0] == pytest.approx(height, abs=1e-3)
 
 
+@pytest.mark.thorough
 def test_a_run_folder_becomes_a_datacard_and_comes_back(x64, workspace, tmp_path, capsys):
     workspace = json.loads(json.dumps(workspace))
     # a shapesys beside a staterror is what a card cannot hold
@@ -145,6 +148,7 @@ def test_patches_from_files(workspace, file, tmp_path):
         from_workspace(file, patch=tmp_path / "patch.json")
 
 
+@pytest.mark.thorough
 def test_several_measurements_have_to_be_chosen(workspace, tmp_path, capsys):
     several = json.loads(json.dumps(workspace))
     several["measurements"].append({"name": "control", "config": {"poi": "k", "parameters": []}})

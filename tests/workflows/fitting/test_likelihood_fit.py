@@ -20,6 +20,7 @@ from hepgrad.workflows import InputError, fit
 pytestmark = [
     pytest.mark.usefixtures("quick_compilation"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.thorough,
 ]
 
 

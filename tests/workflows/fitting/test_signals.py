@@ -34,6 +34,7 @@ class Interrupted(Exception):
     pass
 
 
+@pytest.mark.thorough
 def test_limits_are_those_of_one_signal_at_a_time_and_go_on_after_an_interruption(grid, tmp_path, capsys):
     background, patches = grid
     output = tmp_path / "limits"

@@ -40,6 +40,7 @@ def test_only_what_was_asked_for_and_in_its_own_precision(path):
     assert str(events.type) == "3 * {MET: {pt: float32}, Jet: var * {pt: float32}}"
 
 
+@pytest.mark.thorough
 def test_rntuple_and_ttree_twins_agree(shared_data):
     branches = ["Jet_pt", "Jet_eta", "Muon_pt", "MET_pt", "genWeight"]
     twins = [read_events(shared_data / "coffea" / name, branches) for name in ("nano_dy.root", "nano_dy_rntuple.root")]

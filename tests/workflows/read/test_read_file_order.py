@@ -25,6 +25,7 @@ COLUMNS = ("Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass", "Jet_btag")
 EVENTS = 60
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["nano_dy.root", "nano_tt_v12.root"])
 def test_positions_point_at_the_same_objects_whether_pt_is_read_or_not(shared_data, name):
     path = shared_data / "coffea" / name
@@ -112,6 +113,7 @@ def told(jets: Objects) -> dict[str, object]:
     }
 
 
+@pytest.mark.thorough
 def test_the_leading_object_is_the_same_in_any_order(folder):
     falling, stored = first_block(loaded(folder, "falling")), first_block(loaded(folder, "any"))
     assert falling.Jet.order is None

@@ -24,6 +24,8 @@ from hepgrad.workflows.reporting.subject import Subject
 from hepgrad.workflows.reporting.tables import html_table, label_html
 from hepgrad.workflows.results.observation import Observation
 
+pytestmark = pytest.mark.thorough
+
 # observed events with the starting and with the optimised cuts
 START, OPTIMUM = (900.0, 4.0, 30.0, 0.0), (700.0, 5.0, 20.0, 1.0)
 

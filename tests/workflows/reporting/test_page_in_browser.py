@@ -12,6 +12,8 @@ import pytest
 
 from hepgrad.workflows.reporting import remake_report
 
+pytestmark = pytest.mark.thorough
+
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
 
 # looks at the report from outside, in a frame as wide as a screen

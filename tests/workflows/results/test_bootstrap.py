@@ -34,6 +34,7 @@ def dataset(block_size=None):
     return Dataset.from_awkward(samples, weights, block_size=block_size), samples
 
 
+@pytest.mark.thorough
 def test_spread_is_that_of_error_propagation(x64):
     """For s / sqrt(b) of counts: relative variance 1 / n_s + 1 / (4 n_b)."""
     data, samples = dataset(block_size=500)
@@ -46,6 +47,7 @@ def test_spread_is_that_of_error_propagation(x64):
     assert values.std() == pytest.approx(s / np.sqrt(b) * relative, rel=0.06)
 
 
+@pytest.mark.thorough
 def test_replicas_depend_on_the_seed_only_and_shards_are_added(x64):
     data, _ = dataset()
     one, same, other = (bootstrap(ANALYSIS, data, CUTS, replicas=20, seed=seed) for seed in (1, 1, 2))

@@ -25,6 +25,8 @@ from hepgrad.workflows.results.inference_files import write_inference
 from hepgrad.workflows.results.observation import Observation
 from hepgrad.workflows.results.run_files import soft_cutflows, write_results
 
+pytestmark = pytest.mark.thorough
+
 CUTS = Parameters(met=Parameter(40.0, bounds=(0, 100), width=5.0))
 
 

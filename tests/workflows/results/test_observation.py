@@ -53,6 +53,7 @@ def test_simulation_alone_has_nothing_to_unblind(tiny, tiny_events, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.thorough
 def test_observed_events_are_read_only_to_unblind(tiny, tiny_events, tmp_path):
     source = Watched()
     workflow = dataclasses.replace(tiny.TINY, data=tiny_events, source=source, steps=1, replicas=2)
@@ -82,6 +83,7 @@ def test_observed_events_are_read_only_to_unblind(tiny, tiny_events, tmp_path):
     assert "Points are the observed events" in page
 
 
+@pytest.mark.thorough
 def test_a_fit_that_fails_does_not_lose_what_was_observed(finished, monkeypatch):
     workflow, result, _ = finished
     analysis = dataclasses.replace(workflow.analysis, model=TemplateModel(("signal",)))

@@ -59,6 +59,7 @@ def found(data, parameters):
     return robustness(ANALYSIS, data, parameters, points=5)
 
 
+@pytest.mark.thorough
 def test_profiles_are_the_objective_with_hard_cuts(data, parameters, found):
     assert [profile.name for profile in found.profiles] == ["x", "y[0]", "y[1]"]
     profile = found.profiles[0]
@@ -73,6 +74,7 @@ def test_profiles_are_the_objective_with_hard_cuts(data, parameters, found):
     assert profile.shifted(1.0)[0] == pytest.approx(profile.loss[np.isclose(profile.values, 2.4137)][0])
 
 
+@pytest.mark.thorough
 def test_the_uncertainty_of_a_loss_is_its_spread_over_replicas(data, parameters, found):
     """To first order, which is within the spread of 400 replicas here."""
     profile = found.profiles[0]
@@ -201,6 +203,7 @@ def test_a_cut_of_a_cross_fit_is_moved_in_all_folds(data):
     assert "spread" in str(found)
 
 
+@pytest.mark.thorough
 def test_all_options_of_a_choice_are_told(data, parameters):
     @stage(reads=("x", "y"))
     def tagged(events, cut):

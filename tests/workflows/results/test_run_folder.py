@@ -16,6 +16,8 @@ import uproot
 
 from hepgrad.workflows import InputError, RunFolder, read_histograms
 
+pytestmark = pytest.mark.thorough
+
 
 def names(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())

@@ -55,6 +55,7 @@ def data():
     return Split(sample(1), sample(2))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("method", "trials"), [("random", 150), ("grid", 101), ("optuna", 60)])
 def test_finds_the_best_cut(data, method, trials):
     found = search_cuts(ANALYSIS, data, START, method=method, trials=trials, seed=3)
@@ -101,6 +102,7 @@ def test_random_networks_have_the_spread_of_their_start():
         assert jnp.abs(jnp.mean(bias)) < 3 * (2 / len(weight) / len(bias)) ** 0.5
 
 
+@pytest.mark.thorough
 def test_a_study_is_searched_with_the_objective_that_it_reports(x64):
     """And a trial without a value never wins."""
     contest = dataclasses.replace(INFERNO, train_events=2000, test_events=3000).contest()

@@ -274,6 +274,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_intervals_hold_every_value(name):
     """Values at points inside lie between the bounds, and where both arguments are known the bounds are the value."""

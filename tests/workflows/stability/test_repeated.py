@@ -24,7 +24,7 @@ from hepgrad.analysis import (
 from hepgrad.analysis.optimisation import search
 from hepgrad.workflows.stability.repeated import RepeatedSearch, repeat_search
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.usefixtures("quick_compilation"), pytest.mark.thorough]
 
 HOW = {"optimizer": optax.adam(0.3), "steps": 30, "check_every": 10}
 

@@ -58,6 +58,7 @@ def found(data):
     return simpler(ANALYSIS, data, CUTS)
 
 
+@pytest.mark.thorough
 def test_what_a_cut_is_worth(data, found):
     first = found.left_out[0]
     assert (first.name, first.loosest, first.matters) == ("x", "0 GeV", True)

@@ -72,6 +72,7 @@ def whole(data):
     return optimize(ANALYSIS, data, parameters=CUTS, save=saved.append, **HOW), saved
 
 
+@pytest.mark.thorough
 def test_the_noise_is_there_and_depends_on_the_seed(data, whole):
     result, _ = whole
     quiet = optimize(ANALYSIS, data, parameters=CUTS, **{**HOW, "resample": None})

@@ -25,7 +25,7 @@ from hepgrad.analysis import (
 )
 from hepgrad.analysis.stages import EventSelection, Perceptron, Score
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [pytest.mark.usefixtures("quick_compilation"), pytest.mark.thorough]
 
 NETWORK = Perceptron([2, 6, 1])
 CUTS = Parameters(

@@ -141,6 +141,7 @@ def test_values_are_those_of_xgboost(objective, target, more, tmp_path):
     compared(BoostedTrees.from_xgboost, tmp_path / "model.json", booster.predict(matrix))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "objective, target, more",
     [

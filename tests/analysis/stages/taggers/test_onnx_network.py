@@ -44,6 +44,7 @@ def by_hand(x):
     return z / z.sum(axis=1, keepdims=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rows", ["rows", 1])
 def test_values_and_derivatives(rows, tmp_path):
     (tmp_path / "tagger.onnx").write_bytes(graph(*CLASSIFIER, rows=rows))

@@ -11,6 +11,8 @@ import pytest
 from hepgrad.analysis.stages.taggers.onnx_network import _evaluate, from_onnx
 from hepgrad.analysis.stages.taggers.operations import OPERATIONS
 
+pytestmark = pytest.mark.thorough
+
 # what needs randomness, second outputs that no tagger uses, other precisions, or has nothing to reduce
 LEFT_OUT = (
     "training_",

@@ -133,6 +133,7 @@ def test_yields_are_combines(x64):
         np.testing.assert_allclose(model.by_channel(model.expected_actualdata(point))["sr"], expected, rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_statistics_of_the_simulation_have_combines_profile_likelihood(x64):
     """One Gaussian a process and bin is worth what Combine's one a bin is, whose width goes with the rates."""
     workspace, codes = read()
@@ -190,6 +191,7 @@ def same_log_probability(before, after, renamed, codes_before, codes_after):
         assert float(other.logpdf(point[np.array(index)], other_data)) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("threshold", [-1, 0, 200, 1000])
 def test_writing_and_reading_combines_likelihood(x64, threshold):
     workspace, codes = read(threshold=threshold)

@@ -58,6 +58,7 @@ def point(model, x64):
     return parameters, model.data({"SR": [30.0, 42.0], "CR": [190.0, 350.0]})
 
 
+@pytest.mark.thorough
 def test_hessian(model, point):
     parameters, data = point
     result = compiled(model, *point)

@@ -75,6 +75,7 @@ def agc(shared_data):
     return json.loads((shared_data / AGC).read_text(encoding="utf-8"))
 
 
+@pytest.mark.thorough
 def test_agc_goldens(x64, agc):
     model, data = from_workspace(agc)
     result, mu = fit(model, data), model.index("ttbar_norm")
@@ -87,12 +88,14 @@ def test_agc_goldens(x64, agc):
     assert asimov.uncertainties[mu] == pytest.approx(0.119666, abs=5e-7)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fixed", [{}, {"ttbar_norm": 1.3}])
 def test_agc_fits_equal_minuit(x64, agc, fixed):
     model, data = from_workspace(agc)
     assert fit(model, data, fixed=fixed).nll == pytest.approx(minuit(agc, fixed).fval, abs=1e-6)
 
 
+@pytest.mark.thorough
 def test_random_models_equal_minuit(x64):
     rng = np.random.default_rng(7)
     for fixed in ({}, {"mu": 0.0}, {}, {"mu": 2.0}, {"shape": 1.0}):
@@ -148,6 +151,7 @@ def check_derivatives(function, *points):
     return forward(x)
 
 
+@pytest.mark.thorough
 def test_derivatives_with_respect_to_yields_and_data(x64):
     def fitted(signal, background, observed):
         shape = HistoSys("shape", hi=background * jnp.array([0.9, 1.1]), lo=background * jnp.array([1.05, 0.93]))
@@ -171,6 +175,7 @@ def test_derivatives_of_conditional_fits_and_of_uncertainties(x64):
     check_derivatives(fitted, (jnp.asarray(YIELDS), jnp.asarray(OBSERVED), jnp.asarray(0.4)))
 
 
+@pytest.mark.thorough
 def test_many_fits_at_once(x64):
     model, data = standard()
     counts = jax.random.poisson(jax.random.key(0), jnp.asarray(OBSERVED), (4, 4))
@@ -181,6 +186,7 @@ def test_many_fits_at_once(x64):
     np.testing.assert_allclose(together.parameters, one_by_one, atol=1e-8)
 
 
+@pytest.mark.thorough
 def test_degenerate_and_exact_parameters_do_not_hinder_the_others(x64):
     exact = StatError("mc", sumw2=[0.0, 1.0])
     signal = FitSample("s", [4.0, 8.0], [NormFactor("mu"), NormFactor("also mu"), exact])
@@ -194,6 +200,7 @@ def test_degenerate_and_exact_parameters_do_not_hinder_the_others(x64):
     assert not result.inner[model.parameter_names.index("mc[0]")]
 
 
+@pytest.mark.thorough
 def test_failures_name_what_is_to_blame(x64):
     model, data = standard()
     with pytest.raises(FitError, match=r"did not converge in 1 steps: the estimated distance .* along .*mu = 1"):
@@ -212,6 +219,7 @@ def test_failures_name_what_is_to_blame(x64):
         fit(model, model.data({"SR": [30.0, 1.0]}))
 
 
+@pytest.mark.thorough
 def test_single_precision():
     model = Model([FitChannel("SR", [FitSample("s", [4.0], [NormFactor("mu")]), FitSample("b", [10.0])])])
     result = fit(model, model.data({"SR": [16.0]}))

@@ -26,7 +26,7 @@ from hepgrad.analysis.statistics.histfactory import (
 from hepgrad.analysis.statistics.inference import pseudo_data
 from hepgrad.analysis.statistics.objectives import Discovery
 
-pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
+pytestmark = [pytest.mark.usefixtures("x64", "quick_compilation"), pytest.mark.thorough]
 
 # events in a bin, and how much the shapes of signal and background differ; correlations from -0.9997 to -0.999997
 CONFIGURATIONS = [(1e2, 0.03), (1e4, 0.03), (1e6, 0.03), (1e6, 0.003), (1e8, 0.03)]

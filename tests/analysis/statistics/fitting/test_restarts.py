@@ -49,6 +49,7 @@ def cases():
     return [np.array(part) for part in zip(*[SADDLE, *map(random_counts, SEEDS)], strict=True)]
 
 
+@pytest.mark.thorough
 def test_what_is_told_is_the_highest_maximum(cases, x64):
     def both(case):
         return Discovery().evaluate(build(*case)), Discovery().confirmed(build(*case))

@@ -40,6 +40,7 @@ def points(model, number, seed=0):
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("normsys_code, histosys_code", CODES)
 def test_every_modifier_equals_pyhf(x64, workspace, in_pyhf, normsys_code, histosys_code):
     settings = {"normsys": {"interpcode": normsys_code}, "histosys": {"interpcode": histosys_code}}
@@ -143,6 +144,7 @@ def log_probability(yields, pull):
     return model.logpdf(parameters, model.data({"bins": DATA}))
 
 
+@pytest.mark.thorough
 def test_derivatives_with_respect_to_traced_histograms(x64):
     check_grads(log_probability, (jnp.asarray(YIELDS), 0.4), order=1, rtol=1e-5)
 
@@ -246,6 +248,7 @@ def with_negative_yields():
     }
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
 def test_negative_yields_of_a_sample(x64, in_pyhf):
     workspace = with_negative_yields()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import jax
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hepgrad.analysis.statistics.histfactory import from_workspace, to_workspace
+
+pytestmark = pytest.mark.thorough
 
 YIELD = st.one_of(st.just(0.0), st.floats(0.1, 1e4))
 SHIFT = st.floats(-0.15, 0.15)

@@ -14,6 +14,7 @@ from hepgrad.analysis.statistics.inference import breakdown, correlation, covari
 pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
 
 
+@pytest.mark.thorough
 def test_grand_challenge(agc):
     model, data = from_workspace(agc)
     best, index = fit(model, data), model.index("ttbar_norm")
@@ -25,6 +26,7 @@ def test_grand_challenge(agc):
     np.testing.assert_allclose(q0(model, data).value, 5519.364191, rtol=1e-8)
 
 
+@pytest.mark.thorough
 def test_information_is_the_expected_hessian(search):
     model, _ = from_workspace(search(1))
     point = model.vector({"mu": 1.3, "jes": 0.4, "model": [0.9, 1.2], "mc": [1.1, 0.9, 1.0]})
@@ -48,6 +50,7 @@ def test_parameters_that_fits_hold_have_no_covariance(search):
     assert np.linalg.eigvalsh(np.delete(np.delete(matrix, held, 0), held, 1)).min() > 0
 
 
+@pytest.mark.thorough
 def test_impacts_are_those_of_fits_in_pyhf(search, in_pyhf):
     model, data = from_workspace(search(0))
     result = impacts(model, data)

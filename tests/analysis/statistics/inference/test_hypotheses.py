@@ -23,6 +23,7 @@ def in_pyhf_q(name, mu, model, data, lowest=0.0):
     return statistic(mu, data, model, model.config.suggested_init(), bounds, model.config.suggested_fixed())
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("x64")
 def test_numbers_of_the_pyhf_tutorial(tutorial):
     test = hypotest(1.0, *from_workspace(tutorial))
@@ -31,6 +32,7 @@ def test_numbers_of_the_pyhf_tutorial(tutorial):
     assert test.converged
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("seed", range(3))
 def test_random_searches(seed, search, in_pyhf):
@@ -62,6 +64,7 @@ def test_signal_strengths_below_zero(tutorial, in_pyhf):
     assert qmu(0.5, model, asimov_data(model, 1.0)).value == 0
 
 
+@pytest.mark.thorough
 def test_grand_challenge_in_search_of_tw_production(agc):
     for channel in agc["channels"]:
         (signal,) = (sample for sample in channel["samples"] if sample["name"] == "tW")
@@ -84,6 +87,7 @@ def test_discovery_equals_its_asimov_expectation(search):
     np.testing.assert_allclose(result.p0, 0.5 * (1 + jax.scipy.special.erf(-result.significance / 2**0.5)), rtol=1e-9)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("x64")
 def test_derivatives_with_respect_to_templates_and_data(tutorial):
     model, data = from_workspace(tutorial)

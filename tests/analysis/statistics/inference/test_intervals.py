@@ -10,7 +10,7 @@ import pytest
 from hepgrad.analysis.statistics.histfactory import from_workspace
 from hepgrad.analysis.statistics.inference import interval
 
-pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
+pytestmark = [pytest.mark.usefixtures("x64", "quick_compilation"), pytest.mark.thorough]
 
 
 @pytest.mark.parametrize("parameter", ["mu", "mc[1]"])

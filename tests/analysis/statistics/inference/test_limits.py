@@ -18,6 +18,7 @@ from hepgrad.analysis.statistics.inference import asimov_data, hypotest, upper_l
 pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
 
 
+@pytest.mark.thorough
 def test_pyhf_excludes_at_the_limit(tutorial, in_pyhf):
     model, data = from_workspace(tutorial)
     limit = upper_limit(model, data)
@@ -36,6 +37,7 @@ def test_without_unblinding_the_median_is_observed(tutorial):
     np.testing.assert_allclose(hypotest(limit.observed, model, asimov_data(model, 0.0)).CLs_obs, 0.1, rtol=1e-8)
 
 
+@pytest.mark.thorough
 def test_derivatives(tutorial):
     leaves, structure = jax.tree.flatten(from_workspace(tutorial))
     vector, unravel = ravel_pytree(leaves)

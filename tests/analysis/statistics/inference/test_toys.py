@@ -34,6 +34,7 @@ pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
 NUMBER = 4000
 
 
+@pytest.mark.thorough
 def test_pseudo_data_scatter_as_expected(search):
     model, _ = from_workspace(search(0))
     truth = model.vector({"mu": 2.0, "jes": 0.5, "model": [0.8, 1.1]})
@@ -47,6 +48,7 @@ def test_pseudo_data_scatter_as_expected(search):
     assert (data == pseudo_data(model, truth, jax.random.key(3), NUMBER)).all()
 
 
+@pytest.mark.thorough
 def test_asymptotics_describe_pseudo_experiments(tutorial):
     model, data = from_workspace(tutorial)
     formula = hypotest(1.0, model, data)
@@ -65,6 +67,7 @@ def test_asymptotics_describe_pseudo_experiments(tutorial):
         assert abs(fraction - (1 - quantile)) < 4 * np.sqrt(quantile * (1 - quantile) / NUMBER) + 0.01
 
 
+@pytest.mark.thorough
 def test_failed_pseudo_experiments_are_counted_and_stop_the_test(tutorial, monkeypatch):
     """Fits that may take one step only do not converge: what is left would be a biased sample."""
     model, data = from_workspace(tutorial)

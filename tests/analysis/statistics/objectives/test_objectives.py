@@ -39,7 +39,7 @@ from hepgrad.analysis.statistics.inference import (
 )
 from hepgrad.analysis.statistics.objectives import OBJECTIVES, CLs, Discovery, Limit, Sigma, objective
 
-pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
+pytestmark = [pytest.mark.usefixtures("x64", "quick_compilation"), pytest.mark.thorough]
 
 
 def search():

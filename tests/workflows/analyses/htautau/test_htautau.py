@@ -166,6 +166,7 @@ def test_transfer_factor_is_measured_where_nothing_is_hidden(branches):
     assert HTAUTAU.parameters.ranges()["iso_1"][1] < 0.2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("cuts", [START, TIGHT], ids=["baseline", "tight"])
 def test_hard_histograms_equal_numpy(split, branches, cuts):
     for remainder, half in enumerate((split.train, split.held_out)):
@@ -199,6 +200,7 @@ def test_prediction_agrees_with_the_data(split, observed):
         assert data / sum(float(counts.sumw.sum()) for counts in predicted.values()) == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", [InMemory(), OutOfCore(Path("cache"))])
 def test_cached_events_make_the_same_prediction(split, folder, backend, tmp_path, monkeypatch):
     """Read again from the cache, without the files, and with shards on disk."""
@@ -248,6 +250,7 @@ def test_files_without_a_substitute_are_not_skipped(folder, tmp_path, name, mess
         load_events(HTAUTAU, damaged(folder, tmp_path, name), skip_bad_files=True)
 
 
+@pytest.mark.thorough
 def test_both_periods_make_the_prediction_larger(folder, branches, split, tmp_path):
     """With a second file of data (here of the same events, which have no numbers) the luminosity is that of both."""
     for path in folder.iterdir():
@@ -314,6 +317,7 @@ def blinded(without_signal_data, tmp_path_factory):
     return result, output
 
 
+@pytest.mark.thorough
 def test_the_prediction_does_not_depend_on_the_observed_events(split, without_signal_data):
     """And an optimisation has no other input than the prediction; see also test_observation."""
     spoilt = load_events(HTAUTAU, find_samples(without_signal_data))

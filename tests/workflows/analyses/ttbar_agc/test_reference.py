@@ -30,6 +30,7 @@ SOURCES = {
 }
 
 
+@pytest.mark.thorough
 def test_statistical_half_on_the_challenges_histograms(shared_data, x64):
     """The numbers of the workspace that the challenge's tools make, but for our floor of the simulated statistics."""
     folder = shared_data / "agc"

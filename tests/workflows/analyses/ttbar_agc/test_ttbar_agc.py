@@ -22,6 +22,8 @@ from hepgrad.workflows.analyses.ttbar_agc.network import MEAN, SPREAD
 from hepgrad.workflows.analyses.ttbar_agc.systematics import SEED
 from hepgrad.workflows.results.bootstrap import Improvement
 
+pytestmark = pytest.mark.thorough
+
 vector.register_awkward()
 
 START = TTBAR_AGC.parameters.to_dict()

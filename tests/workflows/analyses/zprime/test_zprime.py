@@ -146,6 +146,7 @@ def network_by_numpy(muons, jets, fat, met, met_phi, network):
     return 1 / (1 + (1 - tag) / tag * np.exp(-correction - network["output_bias"]))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("values", [{}, TIGHT, LOOSE], ids=["start", "tight", "loose"])
 def test_hard_reading_equals_awkward_event_for_event(split, samples, values):
     network, cut = some_weights(seed=len(values)), {**CUTS, **values}
@@ -239,6 +240,7 @@ def test_starting_cuts_leave_enough_simulated_events(samples):
     assert effective["wjets", "w_control"] >= 300
 
 
+@pytest.mark.thorough
 def test_no_bin_is_empty_of_background_and_the_start_is_between_2_and_4(split):
     for half in (split.train, split.held_out):
         templates = QUICK.histograms(half, ZPRIME.parameters, Hard())
@@ -248,6 +250,7 @@ def test_no_bin_is_empty_of_background_and_the_start_is_between_2_and_4(split):
         assert 2 < float(QUICK.figure_of_merit(templates, half)) < 4
 
 
+@pytest.mark.thorough
 def test_network_starts_as_the_top_tag_itself(split):
     select = jax.jit(jax.vmap(lambda events: ZPRIME.analysis.select(events, ZPRIME.parameters, Hard())))
     selected = select(split.train.events)
@@ -306,6 +309,7 @@ def assert_better(result, best):
     assert result.optimum.hard_held_out.objective >= best
 
 
+@pytest.mark.thorough
 def test_optimised_selection_measures_better_on_events_never_seen(split):
     assert_better(optimised(QUICK, split, steps=25), best_of_random_points(QUICK, split, number=25))
 

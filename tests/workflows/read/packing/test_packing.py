@@ -47,6 +47,7 @@ def blocks_of(data):
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("block_size", [1, 7, 64, 10_000])
 def test_no_event_is_lost_or_changed(block_size):
     """Pieces of several files, two samples of one process, and what is asked for only."""

@@ -144,6 +144,7 @@ def test_unknown_benchmark():
         Inferno(benchmark="BM5")
 
 
+@pytest.mark.thorough
 def test_small_study_leaves_a_run_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small_study.py").write_text(

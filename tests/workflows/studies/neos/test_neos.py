@@ -44,6 +44,7 @@ def test_soft_histograms_become_hard():
     np.testing.assert_allclose(jnp.sum(soft_shapes(scores, edges, 0.3), axis=1), 1)
 
 
+@pytest.mark.thorough
 def test_pyhf_finds_the_same():
     shapes = classifier_shapes()
     signal, background, up, down = (np.asarray(shapes) * np.array(YIELDS)[:, None] + 1e-3).tolist()
@@ -66,6 +67,7 @@ def test_pyhf_finds_the_same():
     assert ours.p0 == pytest.approx(p0, rel=1e-4)
 
 
+@pytest.mark.thorough
 def test_fits_find_the_lowest_minimum():
     """The background's position can be mistaken in two ways: the likelihood without signal has two minima."""
     model = statistical_model(classifier_shapes())
@@ -82,6 +84,7 @@ def test_fits_find_the_lowest_minimum():
         assert fit(model, data, fixed={"mu": tested}).deviance.item() == pytest.approx(float(scan.min()), abs=1e-3)
 
 
+@pytest.mark.thorough
 def test_gradient_of_the_loss():
     events = jnp.asarray(draw(jax.random.key(0), 200), float)
     start = jax.tree.map(lambda x: jnp.asarray(x, float), Summary.initial(jax.random.key(1), (8,)))
@@ -96,6 +99,7 @@ def test_gradient_of_the_loss():
     np.testing.assert_allclose(along(0.0)[1], (along(h)[0] - along(-h)[0]) / (2 * h), rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_small_study_leaves_a_run_folder(tmp_path):
     small = dataclasses.replace(NEOS, steps=3, events=200)
     findings = small.run(output=tmp_path / "run", quiet=True)

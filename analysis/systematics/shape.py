@@ -22,6 +22,12 @@ class Treatment(Protocol):
         """
 
 
+def with_total_of(varied: jax.Array, smoothed: jax.Array) -> jax.Array:
+    """Return a smoothed template with the total yield of the one that it was made of."""
+    total = jnp.sum(smoothed)
+    return smoothed * jnp.where(total > 0, jnp.sum(varied) / jnp.where(total > 0, total, 1), 1)
+
+
 def mirrored(nominal: jax.Array, up: jax.Array) -> jax.Array:
     """Return the template opposite to a one-sided one, ``2 nominal - up``; negative yields become 0.
 
@@ -86,9 +92,7 @@ class Smoothing:
 
         def smooth(varied: jax.Array) -> jax.Array:
             ratio = jnp.where(some, (kernel @ varied) / jnp.where(some, norm, 1), 1)
-            smoothed = nominal * ratio
-            total = jnp.sum(smoothed)
-            return smoothed * jnp.where(total > 0, jnp.sum(varied) / jnp.where(total > 0, total, 1), 1)
+            return with_total_of(varied, nominal * ratio)
 
         return smooth(down), smooth(up)
 

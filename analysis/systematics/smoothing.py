@@ -8,6 +8,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from .shape import with_total_of
+
 
 @dataclasses.dataclass(frozen=True)
 class RunningMedians:
@@ -96,9 +98,7 @@ def of_effect(smooth: Callable[[jax.Array], jax.Array], nominal: jax.Array, vari
     """Return a template whose effect ``varied / nominal`` is smoothed, and whose total yield is kept."""
     some = nominal > 0
     effect = jnp.where(some, varied / jnp.where(some, nominal, 1), 1)
-    smoothed = jnp.maximum(nominal * smooth(effect), 0)
-    total = jnp.sum(smoothed)
-    return smoothed * jnp.where(total > 0, jnp.sum(varied) / jnp.where(total > 0, total, 1), 1)
+    return with_total_of(varied, jnp.maximum(nominal * smooth(effect), 0))
 
 
 def _353qh(x: jax.Array) -> jax.Array:

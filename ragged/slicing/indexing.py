@@ -113,7 +113,7 @@ def _standard(item: Any) -> Any:
         return regular(rows.count, content_of(item).shape[1], rows.length, content_of(item).reshape(-1))
     if isinstance(item, list) and any(map(is_traced, item)):
         item = jnp.stack(item)
-    if isinstance(item, list) and any(isinstance(part, list | np.ndarray) for part in item):
+    elif isinstance(item, list) and any(isinstance(part, list | np.ndarray) for part in item):
         item = ak.Array(item)
     if isinstance(item, ak.Array):
         from ..convert import from_awkward

@@ -34,8 +34,10 @@ def standard_slice(part: slice) -> slice:
 
 
 def _bound(given: Any) -> Any:
-    if given is None or isinstance(given, int) or concrete(given) is not None:
-        return None if given is None else operator.index(given)
+    if given is None:
+        return None
+    if isinstance(given, int) or concrete(given) is not None:
+        return operator.index(given)
     if given.ndim or not jnp.issubdtype(given.dtype, jnp.integer):
         raise TypeError(f"x[a:b]: a bound is one integer; got {given.dtype} of shape {given.shape}")
     return jnp.asarray(given, jnp.int32)
@@ -65,10 +67,9 @@ def slice_bounds(part: slice, counts: Any) -> tuple[Any, Any, int]:
     def place(given: Any, default: Any) -> Any:
         if given is None:
             return default
-        from_end = given + counts
         if isinstance(given, int):
-            return xp.clip(from_end if given < 0 else given + 0 * counts, low, high)
-        return jnp.clip(jnp.where(given < 0, from_end, given), low, high)
+            return xp.clip(given + counts if given < 0 else given + 0 * counts, low, high)
+        return jnp.clip(jnp.where(given < 0, given + counts, given), low, high)
 
     first, last = (low, high) if step > 0 else (high, low)
     start, stop = place(part.start, first), place(part.stop, last)
@@ -81,8 +82,9 @@ def slice_limit(part: slice, longest: int | None) -> int | None:
     start, stop, step = part.start, part.stop, 1 if part.step is None else part.step
     limit = _MANY if longest is None else longest
     if not is_static(part):
-        pass
-    elif step > 0:
+        # such bounds say nothing, only the step does
+        start = stop = None
+    if step > 0:
         if stop is not None and stop >= 0:
             limit = min(limit, stop if start is None or start < 0 else max(stop - start, 0))
         if start is not None and start < 0:

@@ -47,7 +47,8 @@ def by_axis(x: Any, axis: int | None, *, keepdims: bool, operation: str, index: 
         values, valid = _numbers(x, rows.valid)
         whole = Whole(valid, values.shape[0])
         shape = (1,) * depth if keepdims else ()
-        return whole, values, lambda result: with_length(result.reshape(shape), None)
+        # eagerly a reshape takes time, even where it changes nothing
+        return whole, values, lambda result: with_length(result.reshape(shape) if shape else result, None)
     axis = positive_axis(axis, depth, operation=operation)
     if axis == 0:
         return _top(x, rows, keepdims, index)
@@ -102,7 +103,7 @@ def _numbers(x: Content, valid: jax.Array | None) -> tuple[jax.Array, jax.Array 
     x = jnp.asarray(x)
     if x.ndim > 1 and valid is not None:
         valid = jnp.broadcast_to(valid.reshape(valid.shape + (1,) * (x.ndim - 1)), x.shape).reshape(-1)
-    return x.reshape(-1), valid
+    return x if x.ndim == 1 else x.reshape(-1), valid
 
 
 def _descend(x: Content, axis: int, keepdims: bool, index: bool) -> Grouped:

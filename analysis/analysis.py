@@ -78,7 +78,7 @@ class Analysis:
     @property
     def reads(self) -> tuple[str, ...]:
         """The branches that stages and systematic variations need, in order and without repetition."""
-        varied = (branch for source in self.model.systematics for branch in getattr(source, "reads", ()))
+        varied = (branch for source in self.model.systematics for branch in source.reads)
         return tuple(dict.fromkeys([*needed_branches(self.stages), *varied]))
 
     def insert(self, stage: AnyStage, *, before: str | None = None, after: str | None = None) -> Analysis:

@@ -17,9 +17,8 @@ from rich.table import Table
 from hepgrad.analysis import Analysis, Anneal, Channel, CountingModel, Dataset, Parameters, Weights
 from hepgrad.analysis.printing import as_html
 from hepgrad.analysis.stages.expression import parse
-from hepgrad.analysis.statistics import TemplateModel
 from hepgrad.analysis.systematics import Normalisation
-from hepgrad.analysis.systematics.sources import templates_only
+from hepgrad.analysis.systematics.contract import templates_only
 
 from .errors import InputError
 from .files.names import check_names, check_parameters
@@ -396,10 +395,8 @@ class ObservedSamples(EventSource):
             layout=workflow.layout,
             templates=templates_only(model.systematics),
         )
-        if isinstance(model, TemplateModel):
-            known = {source.name for source in model.systematics}
-            added = [source for source in _uncertainties(processes) if source.name not in known]
-            model = dataclasses.replace(model, systematics=(*model.systematics, *added))
+        known = {source.name for source in model.systematics}
+        model = model.with_sources([source for source in _uncertainties(processes) if source.name not in known])
         return dataclasses.replace(
             workflow, processes=processes, analysis=dataclasses.replace(workflow.analysis, model=model)
         )

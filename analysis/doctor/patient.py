@@ -22,7 +22,7 @@ from ..selection.cut import Hard, Soft
 from ..selection.cutflow import Cutflow
 from ..statistics.objectives import Evaluation
 from ..systematics import Templates
-from ..systematics.sources import templates_only
+from ..systematics.contract import templates_only
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-import jax
-import jax.numpy as jnp
-
-from ..systematics import Normalisation, WeightSet
-from ..systematics.shape import mirrored
-from ..systematics.sources import FreeNormalisation, acts_on, templates_only
+from ..statistics.effects import Effects
+from ..systematics import Nuisance, Source
+from ..systematics.contract import acts_on, templates_only
 from .diagnosis import Finding, Severity
 from .patient import Patient
 
@@ -22,22 +18,29 @@ NAMED = 4
 
 def examine_sources(patient: Patient) -> Iterator[Finding]:
     """Look for sources that change no template with hard cuts, and tell where a change is pruned."""
-    data, sources = patient.data, getattr(patient.analysis.model, "systematics", ())
-    only = templates_only(sources)
-    for source in sources:
+    data, model, channels = patient.data, patient.analysis.model, patient.analysis.channels
+    only = templates_only(model.systematics)
+    names = {*data.processes, *(channel.name for channel in channels)}
+    known = [source for source in model.systematics if _named(source) <= names]
+    for source in model.systematics:
+        if source not in known:
+            acts = f"it acts on processes {source.processes} in channels {source.channels}"
+            yield _does_nothing(source.name, f"{acts}; there are {', '.join(sorted(names))}")
+    if not known:
+        return
+    axes = {channel.name: channel.axis_at(patient.parameters) for channel in channels}
+    found = Effects.of(model.signal, known, patient.hard_templates, axes, data.processes)
+    for source in known:
         places = [
-            (channel, process)
-            for channel in patient.analysis.channels
+            (process, channel.name)
+            for channel in channels
             for process in data.processes
             if process not in only and acts_on(source, process, channel.name)
         ]
         if not places:
             yield _does_nothing(source.name, f"it acts on processes {source.processes} in channels {source.channels}")
-        elif not isinstance(source, Normalisation | FreeNormalisation):
-            effects = {
-                (channel.name, process): _effects(patient, source, channel, data.processes.index(process))
-                for channel, process in places
-            }
+        elif source.modifier == "histosys":
+            effects = {place: found.largest(source.name, *place) for place in places}
             if max(before for before, _ in effects.values()) <= NOTHING:
                 yield _does_nothing(source.name, "with hard cuts all of its templates are the nominal ones")
                 continue
@@ -45,7 +48,7 @@ def examine_sources(patient: Patient) -> Iterator[Finding]:
             if pruned:
                 largest = sorted(pruned, key=lambda place: -pruned[place])[:NAMED]
                 named = ", ".join(
-                    f"{process} in {channel} ({pruned[channel, process]:.2%})" for channel, process in largest
+                    f"{process} in {channel} ({pruned[process, channel]:.2%})" for process, channel in largest
                 )
                 yield Finding(
                     Severity.NOTE,
@@ -57,6 +60,13 @@ def examine_sources(patient: Patient) -> Iterator[Finding]:
                 )
 
 
+def _named(source: Source) -> set[str]:
+    """Return the processes and channels that a source names."""
+    parts: list[Source | Nuisance] = [source, *source.nuisances]
+    named = {name for part in parts for name in (*(part.processes or ()), *(part.channels or ()))}
+    return named.union(source.samples)
+
+
 def _does_nothing(name: str, told: str) -> Finding:
     return Finding(
         Severity.WARNING,
@@ -66,34 +76,3 @@ def _does_nothing(name: str, told: str) -> Finding:
         "the selection has looked at them, a name that is misspelt; or it is too small to move one simulated event",
         "correct it, or leave it out",
     )
-
-
-def _effects(patient: Patient, source: Any, channel: Any, process: int) -> tuple[float, float]:
-    """Return the largest relative change of a bin, before and after what is done to the templates."""
-    templates = patient.hard_templates
-
-    def yields(histograms: Any, of: int = process) -> jax.Array:
-        return jnp.maximum(jnp.asarray(channel.axis.select(histograms[channel.name].sumw[of])), 0)
-
-    nominal = yields(templates)
-    if isinstance(source, WeightSet):
-        sums = dict(source.sums).get(patient.data.processes[process], (1.0,) * len(source.rows))
-        members = jnp.stack([yields(templates.up[row]) / total for row, total in zip(source.rows, sums, strict=True)])
-        down, up = source.combined(nominal, members)
-    elif source.samples:
-        numbers = [patient.data.processes.index(name) for name in source.samples]
-        up, *others = (yields(templates, number) for number in numbers)
-        down = others[0] if others else mirrored(nominal, up)
-    else:
-        up = yields(templates.up[source.name])
-        below = templates.down.get(source.name)
-        down = mirrored(nominal, up) if below is None else yields(below)
-    treated = down, up
-    for treatment in source.shape:
-        treated = treatment(nominal, *treated)
-    return _largest(nominal, down, up), _largest(nominal, *treated)
-
-
-def _largest(nominal: jax.Array, down: jax.Array, up: jax.Array) -> float:
-    change = jnp.maximum(abs(up - nominal), abs(down - nominal))
-    return float(jnp.max(jnp.where(nominal > 0, change / jnp.where(nominal > 0, nominal, 1), change > 0), initial=0))

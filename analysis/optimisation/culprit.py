@@ -22,7 +22,7 @@ from ..selection.event_numbers import event_numbers
 from ..selection.events import Events
 from ..statistics import FitError
 from ..systematics import Templates
-from ..systematics.sources import templates_only
+from ..systematics.contract import templates_only
 from .goal import Goal
 from .programs.of_shards import Fill
 

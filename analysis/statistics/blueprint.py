@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..histogram import Axis
-from ..systematics import Normalisation, ShapeSource, Source, Treatment, WeightSet
-from ..systematics.sources import acts_on, nuisances_of, templates_only
+from ..systematics import Nuisance, Source, Treatment, mirrored
+from ..systematics.contract import acts_on, nuisances_of, templates_only
 from .histfactory import ParameterConfig
 from .histfactory.layout import ChannelLayout, ModelLayout, SampleLayout
 
@@ -53,7 +53,8 @@ class Blueprint:
 
     def __post_init__(self) -> None:
         named = {*self.signal, *templates_only(self.systematics)}
-        parts = [part for source in self.systematics for part in (source, *nuisances_of(source))]
+        parts: list[Source | Nuisance] = [*self.systematics]
+        parts += [nuisance for source in self.systematics for nuisance in nuisances_of(source)]
         named |= {process for part in parts for process in part.processes or ()}
         if missing := named - set(self.processes):
             raise ValueError(f"the model names the processes {sorted(missing)}; there are {list(self.processes)}")
@@ -151,10 +152,10 @@ class Blueprint:
         return (index[:, None] == np.arange(len(ordered))).astype(float)
 
     @functools.cached_property
-    def shapes(self) -> tuple[ShapeSource, ...]:
+    def shapes(self) -> tuple[Source, ...]:
         """The sources with templates, in the order of their parameters in the model."""
         order = list(self.layout.cells_of["histosys"])
-        sources = [s for s in self.systematics if isinstance(s, ShapeSource)]
+        sources = [source for source in self.systematics if source.modifier == "histosys"]
         places = {
             source.name: [order.index(each.name) for each in nuisances_of(source) if each.name in order]
             for source in sources
@@ -195,20 +196,22 @@ class Blueprint:
         return [(*key, counts) for key, counts in sorted(terms.items(), key=lambda item: item[0])]
 
     @functools.cached_property
-    def weight_sets(self) -> tuple[tuple[int, WeightSet, np.ndarray, np.ndarray], ...]:
+    def combinations(self) -> tuple[tuple[int, Source, np.ndarray, np.ndarray], ...]:
         """Sources that are combined of several templates: place among the shapes, the source, its rows, and factors.
 
-        The factors, shape (members, samples), take away what the members change before any selection.
+        The factors, shape (rows, samples), take away what is changed before any selection.
         """
         rows = {name: row for row, (name, _) in enumerate(self.rows, 1)}
-        found = []
-        for index, source in enumerate(self.shapes):
-            if isinstance(source, WeightSet):
-                sums = dict(source.sums)
-                ones = (1.0,) * len(source.members)
-                factors = 1 / np.array([sums.get(name, ones) for name in self.layout.sample_names]).T
-                found.append((index, source, np.array([rows[name] for name in source.rows], np.int32), factors))
-        return tuple(found)
+        return tuple(
+            (
+                index,
+                source,
+                np.array([rows[name] for name in source.combined_of], np.int32),
+                1 / source.unselected(self.layout.sample_names),
+            )
+            for index, source in enumerate(self.shapes)
+            if source.combined_of
+        )
 
     @functools.cached_property
     def templates_of_shapes(self) -> np.ndarray:
@@ -219,12 +222,12 @@ class Blueprint:
         number = len(self.processes)
         rows = {name: row * number for row, name in enumerate(self.rows, 1)}
 
-        def place(source: ShapeSource, side: int) -> Any:
+        def place(source: Source, side: int) -> Any:
             if source.samples:
                 name = source.samples[0 if side > 0 else -1]
                 return np.full(len(self.order), self.processes.index(name))
-            if isinstance(source, WeightSet):
-                return self.order  # made of several; see `weight_sets`
+            if source.combined_of:
+                return self.order  # made of several; see `combinations`
             return rows.get((source.name, side), rows[source.name, 1]) + self.order
 
         index = [[place(source, side) for source in self.shapes] for side in (-1, 1)]
@@ -234,7 +237,7 @@ class Blueprint:
     def is_one_sided(self) -> np.ndarray:
         """Which sources have no template below, shape (sources,), bool."""
         below = {name for name, side in self.rows if side < 0}
-        below |= {source.name for source in self.shapes if isinstance(source, WeightSet)}
+        below |= {source.name for source in self.shapes if source.combined_of}
         return np.array(
             [len(source.samples) == 1 if source.samples else source.name not in below for source in self.shapes], bool
         )
@@ -259,10 +262,10 @@ class Blueprint:
     def normalisations(self) -> np.ndarray:
         """The factors of the sources that only normalise, shape (2, sources, samples, channels): minus, then plus."""
         order = list(self.layout.cells_of["normsys"])
-        sources = [source for source in self.systematics if isinstance(source, Normalisation)]
+        sources = [source for source in self.systematics if source.modifier == "normsys"]
         made = np.ones((2, len(order), len(self.order), len(self.channels)))
         for parameter, source, counts in self._terms(sources, order):
-            for side, factor in enumerate(sources[source].factors):
+            for side, factor in enumerate(sources[source].factors_of_yields):
                 # opposite where the coefficient is negative
                 made[side, parameter] *= factor ** np.maximum(counts, 0)
                 made[1 - side, parameter] *= factor ** np.maximum(-counts, 0)
@@ -273,6 +276,21 @@ class Blueprint:
         """The place of each sample among the backgrounds, shape (samples,); -1 for the others."""
         names = self.layout.sample_names
         return np.array([self.backgrounds.index(n) if n in self.backgrounds else -1 for n in names], np.int32)
+
+    def sides(self, yields: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Return the nominal yields of the samples, and the templates of each source below and above.
+
+        ``yields`` has shape (rows, processes, bins). The nominal ones have shape (samples, bins), templates shape
+        (sources, samples, bins), before what sources ask for is done to them.
+        """
+        nominal = yields[0][self.order]
+        down, up = yields.reshape(-1, yields.shape[-1])[self.templates_of_shapes]
+        down = jnp.where(self.is_one_sided[:, None, None], mirrored(nominal, up), down)
+        for place, source, rows, factors in self.combinations:
+            members = yields[rows][:, self.order] * jnp.asarray(factors, yields.dtype)[:, :, None]
+            low, high = source.combined(nominal, members)
+            down, up = down.at[place].set(low), up.at[place].set(high)
+        return nominal, down, up
 
     def mixed(self, nominal: jax.Array, down: jax.Array, up: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return the templates of each parameter, to which the changes of its sources add up.

@@ -53,6 +53,16 @@ class CountingModel:
         """The sources that need histograms of their own: none."""
         return ()
 
+    def with_sources(self, sources: Sequence[Source]) -> CountingModel:
+        """Return the model as it is: the uncertainty of its background is one, and declared.
+
+        Parameters
+        ----------
+        sources
+            Of which it takes none.
+        """
+        return self
+
     def figure_of(self, objective: object) -> FigureOfMerit:
         """Return a figure of merit as a function of histograms, their axes, the processes and their typical weights.
 

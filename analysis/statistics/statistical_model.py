@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -69,6 +69,8 @@ class StatisticalModel(Protocol):
     ...     signal: tuple = ("signal",)
     ...     systematics: tuple = ()
     ...     likelihood: None = None
+    ...     def with_sources(self, sources):
+    ...         return self
     ...     def figure_of(self, objective):
     ...         return FigureOfMerit(Merit("Selected events", "events"), self.count)
     ...     def count(self, histograms, axes, processes, typical_weight):
@@ -87,6 +89,17 @@ class StatisticalModel(Protocol):
     @property
     def systematics(self) -> Sequence[Source]:
         """The sources of uncertainty; those that vary events have histograms of their own."""
+
+    def with_sources(self, sources: Sequence[Source]) -> Self:
+        """Return the model with sources of uncertainty more: those of backgrounds that are estimated from data.
+
+        A model that has none of its own, such as one with one uncertainty for the whole background, returns itself.
+
+        Parameters
+        ----------
+        sources
+            With names that the model does not know yet.
+        """
 
     def figure_of(self, objective: Any) -> FigureOfMerit:
         """Return the figure of merit for what `Analysis.objective` says.

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..histogram import Axis, Counts
-from ..systematics import Source, Templates, mirrored
+from ..systematics import Source, Templates
 from .blueprint import Blueprint
 from .counting_model import average_weight
 from .histfactory import Model, ModelTemplates
@@ -84,6 +84,21 @@ class TemplateModel:
                 f"signal_statistics names {list(self.signal_statistics)}, which are not all signal "
                 f"{list(self.signal)}; the background has the uncertainty of its statistics in any case"
             )
+
+    def with_sources(self, sources: Sequence[Source]) -> TemplateModel:
+        """Return the model with sources of uncertainty more.
+
+        Parameters
+        ----------
+        sources
+            With names of their own.
+
+        Raises
+        ------
+        ValueError
+            When the model has one of that name.
+        """
+        return dataclasses.replace(self, systematics=(*self.systematics, *sources))
 
     def figure_of(self, objective: Choice) -> FigureOfMerit:
         """Return a figure of merit as a function of templates, their axes, the processes and their typical weights.
@@ -165,13 +180,7 @@ def _packed(blueprint: Blueprint, counts: Counts, typical_weight: jax.Array) -> 
     is_largest = blueprint.background_of_samples[:, None] == largest
     extra, extra2 = jnp.where(is_largest, missing, 0), jnp.where(is_largest, missing2, 0)
 
-    nominal = yields[0][order]
-    down, up = yields.reshape(-1, layout.bins)[blueprint.templates_of_shapes]
-    down = jnp.where(blueprint.is_one_sided[:, None, None], mirrored(nominal, up), down)
-    for place, source, rows, factors in blueprint.weight_sets:
-        members = yields[rows][:, order] * jnp.asarray(factors, dtype)[:, :, None]
-        low, high = source.combined(nominal, members)
-        down, up = down.at[place].set(low), up.at[place].set(high)
+    nominal, down, up = blueprint.sides(yields)
     down, up = blueprint.mixed(nominal, *blueprint.treated(nominal, down, up))
     down_factors, up_factors = jnp.asarray(blueprint.normalisations, dtype)
     return ModelTemplates(

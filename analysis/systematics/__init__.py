@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .contract import Source
 from .energy import EnergyResolution, EnergyScale, scaled
 from .jet_energy import JES_SOURCES, HEMIssue, JetResolution, UnclusteredEnergy, jet_energy_sources
 from .missing_momentum import TypeOne
@@ -15,7 +16,6 @@ from .sources import (
     KinematicVariation,
     Normalisation,
     ShapeSource,
-    Source,
     WeightVariation,
 )
 from .templates import Histograms, Templates, fill_templates

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
-from ..selection.events import Events
-from .sources import Source, WeightVariation
-from .weight_sets import WeightSet
+from .contract import Source
 
 
 def confined(sources: Sequence[Source], process: jax.Array, processes: Sequence[str]) -> list[Source]:
@@ -34,25 +30,14 @@ def confined(sources: Sequence[Source], process: jax.Array, processes: Sequence[
     Array([1.1, 1. ], dtype=float32)
     """
     return [
-        _confined(each, process, processes) if isinstance(each, WeightVariation | WeightSet) else each
-        for each in sources
+        source.confined(_is_any(process, source.processes, processes))
+        if source.weighted and source.processes
+        else source
+        for source in sources
     ]
 
 
-def _confined(
-    source: WeightVariation | WeightSet, process: jax.Array, processes: Sequence[str]
-) -> WeightVariation | WeightSet:
-    if source.processes is None:
-        return source
-    numbers = [number for number, name in enumerate(processes) if name in source.processes]
-    mine = jnp.isin(process, jnp.asarray(numbers, process.dtype))
-
-    if isinstance(source, WeightSet):
-        whole = source.matrix
-        return dataclasses.replace(source, weights=lambda events: jnp.where(mine[:, None], whole(events), 1))
-
-    def only_mine(factor: Callable[[Events], Any]) -> Callable[[Events], jax.Array]:
-        return lambda events: jnp.where(mine, factor(events), 1)
-
-    down = None if source.down is None else only_mine(source.down)
-    return dataclasses.replace(source, up=only_mine(source.up), down=down)
+def _is_any(process: jax.Array, wanted: Sequence[str], processes: Sequence[str]) -> jax.Array:
+    """Return which events are of a wanted process."""
+    numbers = [number for number, name in enumerate(processes) if name in wanted]
+    return jnp.isin(process, jnp.asarray(numbers, process.dtype))

@@ -1,27 +1,28 @@
-"""Sources of systematic uncertainty: each is declared once and evaluated in every reading, within the gradient.
-
-A source says what it is in the likelihood (``modifier``, a type of HistFactory's), and which processes are nothing but
-its templates (``samples``).
-"""
+"""Sources of systematic uncertainty: each is declared once and evaluated in every reading, within the gradient."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Self, TypeAlias
 
 import jax
+import jax.numpy as jnp
 
 from hepgrad.ragged import FlatArray
 
 from ..selection.events import Events
+from .contract import Source, Variation
 from .nuisances import Nuisance
 from .shape import Treatment
 from .weight_sets import WeightSet
 
+# from selected events to the factor on the weight of each
+EventFactor: TypeAlias = Callable[[Events], jax.Array | FlatArray]
+
 
 @dataclasses.dataclass(frozen=True)
-class Normalisation:
+class Normalisation(Source):
     """An uncertainty of the expected number of events, the same in all bins: luminosity, a cross-section.
 
     Attributes
@@ -51,7 +52,6 @@ class Normalisation:
     """
 
     modifier: ClassVar[str] = "normsys"
-    samples: ClassVar[tuple[str, ...]] = ()
 
     name: str
     uncertainty: float | tuple[float, float]
@@ -72,9 +72,14 @@ class Normalisation:
             return 1 + down, 1 + up
         return 1 - self.uncertainty, 1 + self.uncertainty
 
+    @property
+    def factors_of_yields(self) -> tuple[float, float]:
+        """Those factors, as every source tells them."""
+        return self.factors
+
 
 @dataclasses.dataclass(frozen=True)
-class FreeNormalisation:
+class FreeNormalisation(Source):
     """A normalisation that nothing constrains but the data: of a background with a control region.
 
     Attributes
@@ -88,8 +93,6 @@ class FreeNormalisation:
     """
 
     modifier: ClassVar[str] = "normfactor"
-    samples: ClassVar[tuple[str, ...]] = ()
-    nuisances: ClassVar[tuple[Nuisance, ...]] = ()
 
     name: str
     processes: Sequence[str]
@@ -100,7 +103,7 @@ class FreeNormalisation:
 
 
 @dataclasses.dataclass(frozen=True)
-class WeightVariation:
+class WeightVariation(Source):
     """An uncertainty of event weights: scale factors, PDF sets, renormalisation scales.
 
     Attributes
@@ -124,11 +127,10 @@ class WeightVariation:
     """
 
     modifier: ClassVar[str] = "histosys"
-    samples: ClassVar[tuple[str, ...]] = ()
 
     name: str
-    up: Callable[[Events], jax.Array | FlatArray]
-    down: Callable[[Events], jax.Array | FlatArray] | None = None
+    up: EventFactor
+    down: EventFactor | None = None
     processes: Sequence[str] | None = None
     reads: Sequence[str] = ()
     shape: Sequence[Treatment] = ()
@@ -138,9 +140,40 @@ class WeightVariation:
     def __post_init__(self) -> None:
         _freeze(self)
 
+    @property
+    def weighted(self) -> tuple[Variation, ...]:
+        """Above, and below where there is a function for it."""
+        return ((self.name, 1),) if self.down is None else ((self.name, 1), (self.name, -1))
+
+    def factors_of_events(self, events: Events) -> jax.Array:
+        """Return what the functions return, shape (rows, events).
+
+        Parameters
+        ----------
+        events
+            Selected ones.
+        """
+        functions = [self.up] if self.down is None else [self.up, self.down]
+        return jnp.stack([jnp.broadcast_to(jnp.asarray(of(events)), events.weight.shape) for of in functions])
+
+    def confined(self, mine: jax.Array) -> Self:
+        """Return the source with functions that are 1 for all other events.
+
+        Parameters
+        ----------
+        mine
+            Which events are of a process that it acts on, shape (events,), bool.
+        """
+
+        def only_mine(factor: EventFactor) -> EventFactor:
+            return lambda events: jnp.where(mine, jnp.asarray(factor(events)), 1)
+
+        down = None if self.down is None else only_mine(self.down)
+        return dataclasses.replace(self, up=only_mine(self.up), down=down)
+
 
 @dataclasses.dataclass(frozen=True)
-class KinematicVariation:
+class KinematicVariation(Source):
     """An uncertainty of what was measured: the selection runs again on events with shifted objects.
 
     Attributes
@@ -167,7 +200,6 @@ class KinematicVariation:
     """
 
     modifier: ClassVar[str] = "histosys"
-    samples: ClassVar[tuple[str, ...]] = ()
 
     name: str
     shift: Callable[[Events, jax.Array | float], Events]
@@ -181,9 +213,26 @@ class KinematicVariation:
     def __post_init__(self) -> None:
         _freeze(self)
 
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Above, and below unless that is mirrored."""
+        return (1,) if self.one_sided else (1, -1)
+
+    def shifted(self, events: Events, alpha: jax.Array | float) -> Events:
+        """Return what ``shift`` makes of events.
+
+        Parameters
+        ----------
+        events
+            Before any selection.
+        alpha
+            A number; the float 0.0 for the nominal point.
+        """
+        return self.shift(events, alpha)
+
 
 @dataclasses.dataclass(frozen=True)
-class AlternativeSample:
+class AlternativeSample(Source):
     """An uncertainty of the simulation: other samples of a process, read as processes of their own.
 
     Attributes
@@ -213,14 +262,12 @@ class AlternativeSample:
     shape: Sequence[Treatment] = ()
     channels: Sequence[str] | None = None
     nuisances: Sequence[Nuisance] = ()
+    # the process, as the other sources name theirs
+    processes: Sequence[str] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "processes", (self.process,))
         _freeze(self)
-
-    @property
-    def processes(self) -> tuple[str, ...]:
-        """The process, as the other sources name theirs."""
-        return (self.process,)
 
     @property
     def samples(self) -> tuple[str, ...]:
@@ -229,22 +276,6 @@ class AlternativeSample:
 
 
 ShapeSource: TypeAlias = WeightVariation | WeightSet | KinematicVariation | AlternativeSample
-Source: TypeAlias = Normalisation | FreeNormalisation | ShapeSource
-
-
-def nuisances_of(source: Source) -> tuple[Nuisance, ...]:
-    """Return the parameters that a source moves with: one of its own name unless it says others."""
-    return tuple(source.nuisances) or (Nuisance(source.name),)
-
-
-def templates_only(sources: Iterable[Source]) -> frozenset[str]:
-    """Return the processes that are nothing but templates of other ones, neither signal nor background."""
-    return frozenset(name for source in sources for name in source.samples)
-
-
-def acts_on(source: Source, process: str, channel: str) -> bool:
-    """Tell whether a source acts on a process in a channel."""
-    return Nuisance(source.name, 1.0, source.processes, source.channels).acts_on(process, channel)
 
 
 def _freeze(source: object) -> None:

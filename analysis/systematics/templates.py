@@ -12,9 +12,8 @@ import jax.numpy as jnp
 
 from ..histogram import Counts
 from ..selection.events import Events
-from .sources import Source, WeightVariation
-from .variations import Variation, vary
-from .weight_sets import WeightSet
+from .contract import Source, Variation
+from .variations import vary
 
 Histograms = dict[str, Counts]
 
@@ -171,17 +170,13 @@ def fill_templates(
     else:
         nominal = select(varied.events)
         filled = jax.tree.map(lambda x: x[None], fill(nominal))
-    sources = [s for s in systematics if isinstance(s, WeightVariation)]
-    sides = [((s.name, 1), s.up) for s in sources] + [((s.name, -1), s.down) for s in sources if s.down is not None]
-    sets = [s for s in systematics if isinstance(s, WeightSet)]
-    weights = [*(name for name, _ in sides), *((row, 1) for source in sets for row in source.rows)]
-    if weights:
+    sources = [source for source in systematics if source.weighted]
+    if sources:
         # one filling with a vector of weights, however many there are
-        single = [jnp.broadcast_to(jnp.asarray(factor(nominal)), nominal.weight.shape) for _, factor in sides]
-        factors = jnp.concatenate([*([jnp.stack(single)] if single else []), *(s.factors(nominal) for s in sets)])
+        factors = jnp.concatenate([source.factors_of_events(nominal) for source in sources])
         more = jax.vmap(lambda f: fill(dataclasses.replace(nominal, weight=nominal.weight * f)))(factors)
         filled = jax.tree.map(lambda *parts: jnp.concatenate(parts), filled, more)
-        names = (*names, *weights)
+        names = (*names, *(row for source in sources for row in source.weighted))
     return Templates.packed(filled, channels, names)
 
 

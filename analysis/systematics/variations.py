@@ -10,13 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from ..selection.events import Events
-from .sources import KinematicVariation, Source
+from .contract import Source, Variation
 
 T = TypeVar("T")
 Leaves = list[Any]
 Structure = Any
-# the source, and +1 or -1 standard deviation
-Variation = tuple[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,10 +78,9 @@ def vary(systematics: Sequence[Source], events: Events) -> Varied:
     groups: list[_Group] = []
     names: list[Variation] = []
     for source in systematics:
-        if isinstance(source, KinematicVariation):
-            sides = (1,) if source.one_sided else (1, -1)
-            names += [(source.name, side) for side in sides]
-            nominal, structure, groups = _with_source(source, sides, nominal, structure, groups)
+        if source.sides:
+            names += [(source.name, side) for side in source.sides]
+            nominal, structure, groups = _with_source(source, nominal, structure, groups)
     if not groups:
         return Varied(structure.unflatten(nominal), None, ())
     whole = _joined(groups, nominal)
@@ -96,36 +93,38 @@ def vary(systematics: Sequence[Source], events: Events) -> Varied:
 
 
 def _with_source(
-    source: KinematicVariation, sides: tuple[int, ...], nominal: Leaves, structure: Structure, groups: list[_Group]
+    source: Source, nominal: Leaves, structure: Structure, groups: list[_Group]
 ) -> tuple[Leaves, Structure, list[_Group]]:
     """Return nominal events and rows with one source more."""
     before = structure.unflatten(nominal)
-    alphas = jnp.asarray(sides, before.weight.dtype)
-    own, shifted = _mapped(lambda alpha: source.shift(before, alpha), alphas, nominal, structure)
+    alphas = jnp.asarray(source.sides, before.weight.dtype)
+    own, shifted = _mapped(lambda alpha: source.shifted(before, alpha), alphas, nominal, structure)
     zero: Any = 0.0
-    corrected, kept = _flat(source.shift(before, zero))
+    corrected, kept = _flat(source.shifted(before, zero))
     if kept != shifted:
         # events get columns, or their objects other bounds, when they are shifted: then in all rows
         zero = jnp.zeros((), alphas.dtype)
-        corrected, kept = _flat(source.shift(before, zero))
+        corrected, kept = _flat(source.shifted(before, zero))
     same = _same(corrected, kept, nominal, structure)
     if not all(same):
         if groups:
             groups = [_corrected(source, zero, _joined(groups, nominal), nominal, structure, same)]
         own = [
-            jnp.broadcast_to(nominal[i], (len(sides), *nominal[i].shape)) if leaf is None and not same[i] else leaf
+            jnp.broadcast_to(nominal[i], (len(source.sides), *nominal[i].shape))
+            if leaf is None and not same[i]
+            else leaf
             for i, leaf in enumerate(own)
         ]
-    return corrected, kept, [*groups, _Group(len(sides), own)]
+    return corrected, kept, [*groups, _Group(len(source.sides), own)]
 
 
 def _corrected(
-    source: KinematicVariation, zero: Any, rows: _Group, nominal: Leaves, structure: Structure, same: list[bool]
+    source: Source, zero: Any, rows: _Group, nominal: Leaves, structure: Structure, same: list[bool]
 ) -> _Group:
     """Return rows of other sources after what a source does to all events."""
     leaves = [base if leaf is None else leaf for base, leaf in zip(nominal, rows.leaves, strict=True)]
     axes = [None if leaf is None else 0 for leaf in rows.leaves]
-    new = jax.vmap(lambda row: jax.tree.leaves(source.shift(structure.unflatten(row), zero)), in_axes=(axes,))(leaves)
+    new = jax.vmap(lambda row: jax.tree.leaves(source.shifted(structure.unflatten(row), zero)), in_axes=(axes,))(leaves)
     return _Group(rows.rows, [rows.leaves[i] if same[i] else leaf for i, leaf in enumerate(new)])
 
 

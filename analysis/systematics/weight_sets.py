@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from hepgrad.ragged.checks.check import check
 from ..data.dataset import Dataset
 from ..kinematics import safe_sqrt
 from ..selection.events import Events
+from .contract import Source, Variation
 from .nuisances import Nuisance
 from .shape import Treatment
 
@@ -59,7 +60,7 @@ COMBINATIONS: Mapping[str, Combination] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class WeightSet:
+class WeightSet(Source):
     r"""An uncertainty that is told by many weights of each event, combined in each bin into one nuisance parameter.
 
     All members are filled at once, with a vector of weights. With the yield :math:`n` of a bin and :math:`n_k` of
@@ -115,7 +116,6 @@ class WeightSet:
     """
 
     modifier: ClassVar[str] = "histosys"
-    samples: ClassVar[tuple[str, ...]] = ()
 
     name: str
     weights: str | Callable[[Events], jax.Array]
@@ -159,6 +159,16 @@ class WeightSet:
     def rows(self) -> tuple[str, ...]:
         """The names of the templates of the members."""
         return tuple(f"{self.name}[{member}]" for member in self.members)
+
+    @property
+    def combined_of(self) -> tuple[str, ...]:
+        """The templates of the members."""
+        return self.rows
+
+    @property
+    def weighted(self) -> tuple[Variation, ...]:
+        """The templates of the members, as rows of a filling."""
+        return tuple((row, 1) for row in self.rows)
 
     def matrix(self, events: Events) -> jax.Array:
         """Return the weights of each event up to the last one that is asked for, NaN where it has fewer.
@@ -208,6 +218,42 @@ class WeightSet:
         count = check(facts[0], facts[0] > 0, facts, fail)
         varied = jnp.where(count < 0, jnp.nan, weights[np.array(self.members)])
         return varied if self.reference is None else varied / weights[self.reference]
+
+    def factors_of_events(self, events: Events) -> jax.Array:
+        """Return `factors`, as every source that weighs events calls them.
+
+        Parameters
+        ----------
+        events
+            With the column of weights.
+        """
+        return self.factors(events)
+
+    def confined(self, mine: jax.Array) -> Self:
+        """Return the source with weights of 1 for all other events.
+
+        Parameters
+        ----------
+        mine
+            Which events are of a process that it acts on, shape (events,), bool.
+        """
+        return dataclasses.replace(self, weights=lambda events: jnp.where(mine[:, None], self.matrix(events), 1))
+
+    def unselected(self, processes: Sequence[str]) -> np.ndarray:
+        """Return the ``sums``, 1 for processes without.
+
+        Parameters
+        ----------
+        processes
+            Their names.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (members, processes).
+        """
+        sums, ones = dict(self.sums), (1.0,) * len(self.members)
+        return np.array([sums.get(name, ones) for name in processes]).T
 
     def combined(self, nominal: jax.Array, members: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return the templates at minus and at plus one standard deviation.

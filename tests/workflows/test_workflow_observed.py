@@ -8,12 +8,13 @@ import json
 import types
 
 import awkward as ak
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from hepgrad.analysis import Channel, Regular
 from hepgrad.analysis.statistics import TemplateModel
-from hepgrad.analysis.systematics import Normalisation
+from hepgrad.analysis.systematics import Normalisation, WeightSet, decorrelated
 from hepgrad.workflows import InputError, Process, run
 from hepgrad.workflows.execution import load_events, located
 from hepgrad.workflows.results.control import CONTROL_COLUMNS, control_rows
@@ -76,8 +77,16 @@ def chosen(table, column, **wanted):
 
 
 def test_the_band_is_statistics_and_all_sources(workflow):
-    """20 % of top, and 10 % of everything; nothing is observed."""
-    model = TemplateModel(["signal"], [Normalisation("top_norm", 0.2, ["top"]), Normalisation("lumi", 0.1)])
+    """20 % of top where the fit counts, half of an envelope of 30 % of it, 10 % of everything; nothing is observed."""
+    (channel,) = workflow.analysis.channels
+    sources = [
+        decorrelated(Normalisation("top_norm", 0.2, ["top"]), channels=[channel.name]),
+        WeightSet(
+            "scale", lambda events: 1.3 * jnp.ones((*events.weight.shape, 1)), [0], "envelope", processes=["top"]
+        ),
+        Normalisation("lumi", 0.1),
+    ]
+    model = TemplateModel(["signal"], sources)
     found, fileset = located(
         dataclasses.replace(workflow, analysis=dataclasses.replace(workflow.analysis, model=model), plots=PLOTS[:1])
     )
@@ -90,7 +99,7 @@ def test_the_band_is_statistics_and_all_sources(workflow):
     for step in steps.steps:
         top = chosen(table, "events", step=step, process="top")
         whole, systematic = (chosen(table, name, step=step, kind="prediction") for name in ("events", "systematic"))
-        np.testing.assert_allclose(systematic, np.hypot(0.2 * top, 0.1 * whole), rtol=1e-5)
+        np.testing.assert_allclose(systematic, np.hypot(np.hypot(0.2, 0.15) * top, 0.1 * whole), rtol=1e-5)
         parts = [chosen(table, "statistical", step=step, process=process.name) for process in workflow.processes]
         together = chosen(table, "statistical", step=step, kind="prediction")
         np.testing.assert_allclose(together, np.sqrt(np.sum(np.square(parts), axis=0)), rtol=1e-5)

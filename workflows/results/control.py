@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -16,7 +16,8 @@ from hepgrad.analysis.data.judged import Judged
 from hepgrad.analysis.data.split import Part
 from hepgrad.analysis.optimisation.programs.of_shards import Fill
 from hepgrad.analysis.stages.expression import parse
-from hepgrad.analysis.systematics import AlternativeSample, Normalisation, Templates
+from hepgrad.analysis.statistics.effects import Effects
+from hepgrad.analysis.systematics import Source, Templates
 
 from ..errors import InputError
 from ..workflow import Workflow
@@ -73,8 +74,9 @@ def control_rows(
     """Return what ``control.csv`` holds: for each plot, step and process the content of each bin, and its uncertainty.
 
     Cuts are hard, at their optimised values. The systematic uncertainty of a process is the sum in quadrature over the
-    sources of half the difference between one standard deviation up and down; that of the whole prediction is the same
-    of the sums over the processes.
+    nuisance parameters of half the difference between one standard deviation up and down, of templates that are neither
+    smoothed nor pruned; that of the whole prediction is the same of the sums over the processes. A source counts in
+    every plot, also when it acts in some channels only.
 
     Events of the prediction are held out, or in folds of a cross-fit; so are observed events, which are None while they
     are blinded.
@@ -103,55 +105,44 @@ def _rows(
     everywhere = dataclasses.replace(analysis, stages=[*analysis.stages, every_step], channels=channels)
     judged = Judged.of(held_out, *result.judging)
     filled: Templates = judged.total(Fill(everywhere), Hard())
+    axes = {channel.name: channel.axis_at(parameters) for channel in channels}
+    sources = list(map(_anywhere, analysis.model.systematics))
+    effects = Effects.of(analysis.model.signal, sources, filled, axes, judged.about.processes)
+    layout = effects.blueprint.layout
+    order = [layout.sample_names.index(name) for name in predicted]
+    shifts = np.stack([np.zeros_like(effects.nominal), *effects.shifts().values()])[:, order]
     seen = {} if observed is None else count(everywhere, observed, *result.judging)
     names = list(judged.about.processes)
     rows = [names.index(name) for name in predicted]
     for plot in plots:
-        axis = plot.axis_at(parameters)
         for number, step in enumerate(steps):
             name = f"{plot.name}/{number}"
+            axis = axes[name]
             bins = list(zip(axis.edges[:-1].tolist(), axis.edges[1:].tolist(), strict=True))
             nominal = jax.tree.map(np.asarray, axis.select(filled[name]))
-            shifts = _shifts(everywhere, filled, name, axis, names, nominal)
+            here = shifts[..., layout.channel_slices[name]]
             whole = Counts(nominal.sumw[rows].sum(axis=0), nominal.sumw2[rows].sum(axis=0))
-            for process, row in zip(predicted, rows, strict=True):
+            for place, (process, row) in enumerate(zip(predicted, rows, strict=True)):
                 each = Counts(nominal.sumw[row], nominal.sumw2[row])
-                yield from _lines(plot.name, step, (PROCESS, process), bins, each, [shift[row] for shift in shifts])
-            yield from _lines(plot.name, step, (TOTAL, ""), bins, whole, [shift[rows].sum(axis=0) for shift in shifts])
+                yield from _lines(plot.name, step, (PROCESS, process), bins, each, here[:, place])
+            yield from _lines(plot.name, step, (TOTAL, ""), bins, whole, here.sum(axis=1))
             if name in seen:
                 data = jax.tree.map(np.asarray, axis.select(seen[name]))
-                yield from _lines(plot.name, step, (OBSERVED, ""), bins, data, [])
+                yield from _lines(plot.name, step, (OBSERVED, ""), bins, data, np.zeros((1, len(bins))))
 
 
 def _lines(
-    plot: str, step: str, of: tuple[str, str], bins: Any, counts: Counts, shifts: Sequence[np.ndarray]
+    plot: str, step: str, of: tuple[str, str], bins: Any, counts: Counts, shifts: np.ndarray
 ) -> Iterator[tuple[Any, ...]]:
     sumw, spread = np.asarray(counts.sumw, float), np.sqrt(np.asarray(counts.sumw2, float))
-    systematic = np.sqrt(np.sum([shift**2 for shift in shifts], axis=0)) if shifts else np.zeros_like(sumw)
+    systematic = np.sqrt(np.sum(shifts**2, axis=0))
     for (low, high), *numbers in zip(bins, sumw.tolist(), spread.tolist(), systematic.tolist(), strict=True):
         yield plot, step, *of, low, high, *numbers
 
 
-def _shifts(
-    analysis: Analysis, filled: Templates, channel: str, axis: Any, names: Sequence[str], nominal: Counts
-) -> list[np.ndarray]:
-    """Return by source what one standard deviation does to each process and bin, shape (processes, bins)."""
-    found: list[np.ndarray] = []
-    content = np.asarray(nominal.sumw)
-    for source in analysis.model.systematics:
-        concerned = np.isin(names, source.processes if source.processes is not None else names)[:, None]
-        if isinstance(source, Normalisation):
-            lower, upper = source.factors
-            found.append(concerned * content * (upper - lower) / 2)
-        elif isinstance(source, AlternativeSample):
-            here = names.index(source.process)
-            sides = [content[names.index(side)] for side in (source.up, source.down) if side is not None]
-            shift = np.zeros_like(content)
-            shift[here] = (sides[0] - (sides[1] if len(sides) > 1 else content[here])) / len(sides)
-            found.append(shift)
-        elif (name := source.name) in filled.up:
-            up = np.asarray(axis.select(filled.up[name][channel]).sumw)
-            both: Mapping[str, Any] = filled.down
-            down = np.asarray(axis.select(both[name][channel]).sumw) if name in both else 2 * content - up
-            found.append(concerned * (up - down) / 2)
-    return found
+def _anywhere(source: Any) -> Source:
+    """Return a source that acts in all channels, with one parameter where it had one for each group of channels."""
+    apart = any(nuisance.channels is not None for nuisance in source.nuisances)
+    if source.channels is None and not apart:
+        return source
+    return dataclasses.replace(source, channels=None, **({"nuisances": ()} if apart else {}))

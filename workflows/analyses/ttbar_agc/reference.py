@@ -13,7 +13,7 @@ import numpy as np
 
 from hepgrad.analysis import Counts, FitChannel, HistoSys, Model, NormSys, Sample
 from hepgrad.analysis.histogram import Axis
-from hepgrad.analysis.systematics import AlternativeSample, KinematicVariation, Templates, WeightVariation
+from hepgrad.analysis.systematics import Templates
 
 from ...errors import InputError
 from ...files.stored_files import read_text
@@ -66,7 +66,7 @@ def reference_likelihood(histograms: str | Path, inputs: str | Path) -> tuple[Mo
     def everywhere(suffix: str = "") -> dict[str, Counts]:
         return {channel.name: counts(channel.name, channel.axis, suffix) for channel in channels}
 
-    up = [s.name for s in MODEL_OPEN_DATA.systematics if isinstance(s, KinematicVariation | WeightVariation)]
+    up = [s.name for s in MODEL_OPEN_DATA.systematics if s.sides or s.weighted]
     # the others are one-sided
     down = [name for name in up if f"{channels[0].name}_{workflow.predicted[0].name}_{name}_down" in filled]
     templates = Templates(
@@ -76,7 +76,7 @@ def reference_likelihood(histograms: str | Path, inputs: str | Path) -> tuple[Mo
     )
     axes = {channel.name: channel.axis for channel in channels}
     likelihood = MODEL_OPEN_DATA.build(templates, axes, [process.name for process in workflow.processes], weights)
-    two_sided = {*down, *(s.name for s in MODEL_OPEN_DATA.systematics if isinstance(s, AlternativeSample) and s.down)}
+    two_sided = {*down, *(s.name for s in MODEL_OPEN_DATA.systematics if len(s.samples) == 2)}
     separate = [
         FitChannel(c.name, [_rates_apart(sample, two_sided) for sample in c.samples]) for c in likelihood.channels
     ]

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..systematics import Normalisation, WeightSet
+from ..systematics import ABCD, Normalisation, WeightSet
 from ..systematics.shape import mirrored
 from ..systematics.sources import FreeNormalisation, acts_on, templates_only
 from .diagnosis import Finding, Severity
@@ -33,7 +33,7 @@ def examine_sources(patient: Patient) -> Iterator[Finding]:
         ]
         if not places:
             yield _does_nothing(source.name, f"it acts on processes {source.processes} in channels {source.channels}")
-        elif not isinstance(source, Normalisation | FreeNormalisation):
+        elif not isinstance(source, Normalisation | FreeNormalisation | ABCD):
             effects = {
                 (channel.name, process): _effects(patient, source, channel, data.processes.index(process))
                 for channel, process in places

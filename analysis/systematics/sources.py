@@ -15,6 +15,7 @@ import jax
 from hepgrad.ragged import FlatArray
 
 from ..selection.events import Events
+from .abcd import ABCD
 from .nuisances import Nuisance
 from .shape import Treatment
 from .weight_sets import WeightSet
@@ -85,18 +86,35 @@ class FreeNormalisation:
         Those it scales.
     channels
         Those it acts in; all of them by default.
+    by_bin
+        Whether each bin has a factor of its own (HistFactory's ``shapefactor``), which channels with equally many bins
+        share: a background whose shape is that of the data in a control region.
+    bounds
+        (lowest, highest) value in a fit; (0, 10) by default.
+
+    Examples
+    --------
+    >>> from hepgrad.analysis.systematics import FreeNormalisation
+    >>> FreeNormalisation("top_norm", ["top"]).modifier
+    'normfactor'
     """
 
-    modifier: ClassVar[str] = "normfactor"
     samples: ClassVar[tuple[str, ...]] = ()
     nuisances: ClassVar[tuple[Nuisance, ...]] = ()
 
     name: str
     processes: Sequence[str]
     channels: Sequence[str] | None = None
+    by_bin: bool = False
+    bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         _freeze(self)
+
+    @property
+    def modifier(self) -> str:
+        """What it is in the likelihood."""
+        return "shapefactor" if self.by_bin else "normfactor"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,7 +247,7 @@ class AlternativeSample:
 
 
 ShapeSource: TypeAlias = WeightVariation | WeightSet | KinematicVariation | AlternativeSample
-Source: TypeAlias = Normalisation | FreeNormalisation | ShapeSource
+Source: TypeAlias = Normalisation | FreeNormalisation | ABCD | ShapeSource
 
 
 def nuisances_of(source: Source) -> tuple[Nuisance, ...]:

@@ -89,6 +89,7 @@ def test_the_regions_share_their_factors(x64, single):
     assert modifiers == {"multijet", "multijet_first", "multijet_second"}
 
 
+@pytest.mark.thorough
 def test_the_significance_is_that_of_a_table_of_two_by_two(x64):
     """Without signal, four regions with free factors are a table of independent rows and columns."""
     rng = np.random.default_rng(5)
@@ -109,6 +110,7 @@ def test_the_significance_is_that_of_a_table_of_two_by_two(x64):
         assert float(Discovery(floor=1e-9)(model)) == pytest.approx(z, rel=1e-6)
 
 
+@pytest.mark.thorough
 def test_closure_is_measured_in_channels_that_are_not_fitted(x64):
     source = ABCD("multijet", closure=[VALIDATION], uncertainty=0.05)
     declared = TemplateModel(["signal"], [LUMI, source])
@@ -294,6 +296,7 @@ def test_the_best_boundaries_of_a_toy_are_found_and_close(x64):
         assert abs(closure.factor - 1) < 2 * closure.uncertainty < 0.5
 
 
+@pytest.mark.thorough
 def test_correlated_variables_cost(x64):
     """Where the two variables are correlated the method does not close, and the objective and a penalty know."""
     source = ABCD("multijet", closure=[VALIDATION])

@@ -31,23 +31,26 @@ def signal(name, scale, called):
     return FitSample(called, yields, [NormFactor("mu"), NormSys("theory", hi=1.1, lo=0.9), shift])
 
 
-def background(channel, scale=1.0):
+def background(channel, scale=1.0, free=False):
     yields = scale * np.array([80.0, 25.0])
     modifiers = [
         NormSys("xsec", hi=1.1, lo=0.92),
         StatError(f"mc_{channel}", sumw2=0.2 * yields),
         HistoSys("jes", hi=yields * [1.05, 0.97], lo=yields * [0.96, 1.02]),
         ShapeSys(f"model_{channel}", uncertainties=0.05 * yields),
+        *([NormFactor(f"free_{channel}")] if free else []),
     ]
     return FitSample("background", yields, modifiers)
 
 
-def model(names=NAMES, channels=("one", "two")):
+def model(names=NAMES, channels=("one", "two"), *, free=False):
     scales = {"one": 1.0, "two": 0.3}
     # alone all are called the same, so that they share a program
     called = dict(zip(names, names if len(names) > 1 else ["signal"], strict=True))
     made = [
-        FitChannel(c, [*(signal(name, scales[c], called[name]) for name in names), background(c, 0.5 * scales[c])])
+        FitChannel(
+            c, [*(signal(name, scales[c], called[name]) for name in names), background(c, 0.5 * scales[c], free)]
+        )
         for c in channels
     ]
     return Model(made, parameter_of_interest="mu")
@@ -66,11 +69,13 @@ def test_figures_are_those_of_models_of_one_signal(objective):
         assert float(found[name].value) == pytest.approx(float(expected[name].value), rel=1e-7)
 
 
-def test_signals_in_channels_of_their_own():
+@pytest.mark.parametrize("free", [False, True], ids=["", "with free factors of each channel"])
+def test_signals_in_channels_of_their_own(free):
     places = {"m1": ("one",), "m2": ("one", "two"), "m3": ("two",)}
-    found = Several(signals=NAMES, channels=list(places.values())).figures(model())
+    found = Several(signals=NAMES, channels=list(places.values())).figures(model(free=free))
     for name, channels in places.items():
-        expected = Discovery().confirmed(model((name,), channels))
+        expected = Discovery().confirmed(model((name,), channels, free=free))
+        assert found[name].converged and expected.converged
         assert float(found[name].value) == pytest.approx(float(expected.value), rel=1e-7)
 
 

@@ -76,8 +76,8 @@ class Several(Objective):
     ...     model = Model([FitChannel("SR", samples)], parameter_of_interest="mu")
     ...     for combination in ("mean", "geometric", "worst"):
     ...         print(f"{combination}: {Several(Discovery(), combination).confirmed(model).value:.3f}")
-    mean: 1.922
-    geometric: 1.678
+    mean: 1.925
+    geometric: 1.679
     worst: 0.984
     """
 

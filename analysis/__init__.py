@@ -16,6 +16,7 @@ from .optimisation import (
     Folds,
     MaximumChange,
     MinimumYield,
+    NonClosure,
     Outcome,
     Penalty,
     Point,
@@ -68,6 +69,7 @@ from .statistics import (
     to_workspace,
 )
 from .systematics import (
+    ABCD,
     AlternativeSample,
     FreeNormalisation,
     KinematicVariation,
@@ -77,6 +79,7 @@ from .systematics import (
 )
 
 __all__ = [
+    "ABCD",
     "AlternativeSample",
     "Analysis",
     "Anneal",
@@ -109,6 +112,7 @@ __all__ = [
     "MaximumChange",
     "MinimumYield",
     "Model",
+    "NonClosure",
     "NormFactor",
     "NormSys",
     "Normalisation",

@@ -19,7 +19,7 @@ PYTHON = re.compile(r"^```python\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 NEEDS = {"pyhf_and_cabinetry.md": "pyhf", "tmva_and_optuna.md": "optuna", "hand_over.md": "pyhf"}
 # pages that compile an optimisation or a fit
 LONG = {
-    *("edges", "hand_over", "masses", "own_pieces", "regions", "reproducibility", "run_folder"),
+    *("data_driven", "edges", "hand_over", "masses", "own_pieces", "regions", "reproducibility", "run_folder"),
     *("awkward_names", "neos_relaxed_evermore", "pyhf_and_cabinetry", "tmva_and_optuna", "first_cut"),
 }
 

@@ -21,6 +21,7 @@ from .read import load as load
 from .read import read_events as read_events
 from .read.estimates import FakeRate as FakeRate
 from .read.estimates import SameSign as SameSign
+from .read.estimates import Sidebands as Sidebands
 from .read.process import Process as Process
 from .reporting import remake_report as remake_report
 from .reporting import report as report

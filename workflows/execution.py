@@ -266,7 +266,7 @@ def _found(
         check_plots(workflow, about)
         with progress(console, workflow.steps, workflow.analysis.merit) as watchers:
             how["begin"] = functools.partial(_best_draw, workflow)
-            result = cross_fit(workflow.analysis, judging, watchers=watchers, **how).whole
+            result = cross_fit(workflow.analysis, judging, watchers=watchers, shared=workflow.shared, **how).whole
     else:
         with watching(console) as watch:
             events = load_events(workflow, fileset, watch=watch, **reading)

@@ -103,6 +103,8 @@ class Workflow:
         each, on all events but those of that part, and judge every event by the cuts that never saw it. The result then
         stands on all simulated events, and observed ones get the cuts of their number. With 1, the default, cuts are
         optimised once, on one half of the events, and judged by the other half.
+    shared
+        Names of parameters that are the same in all folds, see `hepgrad.analysis.cross_fit`.
     skim
         Drops events and objects of a file that no cut values could accept, when they are read; ``"loosest"`` derives
         from the analysis which events these are (see `hepgrad.workflows.skim.Loosest`).
@@ -148,6 +150,7 @@ class Workflow:
     eras: Mapping[str, Era] = dataclasses.field(default_factory=dict)
     replicas: int = 100
     folds: int = 1
+    shared: Sequence[str] = ()
     skim: Callable[[ak.Array], ak.Array] | Literal["loosest"] | None = None
     not_finite: NotFinite = "refuse"
     plots: Sequence[Channel] = ()
@@ -184,6 +187,12 @@ class Workflow:
         check_names("the workflow", "workflow", [self.name])
         check_parameters(where, self.parameters)
         check_names(where, "channel", [channel.name for channel in self.analysis.channels])
+        object.__setattr__(self, "shared", tuple(self.shared))
+        if unknown := [name for name in self.shared if name not in self.parameters.free]:
+            raise ValueError(
+                f"workflow {self.name!r}: there is no free parameter {unknown[0]!r} to share between folds; there are "
+                f"{self.parameters.free}"
+            )
         object.__setattr__(self, "plots", tuple(self.plots))
         check_names(where, "control plot", [plot.name for plot in self.plots])
         for plot in self.plots:

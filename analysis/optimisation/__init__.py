@@ -10,7 +10,7 @@ from .cross_fitting import CrossFit, cross_fit
 from .fingerprints import differences, fingerprint
 from .gradient_descent import optimize
 from .loop import Watcher
-from .penalty import MaximumChange, MinimumYield, Penalty
+from .penalty import MaximumChange, MinimumYield, NonClosure, Penalty
 from .programs.averaged import averaged
 from .result import EVALUATIONS, Fold, Outcome, Point, Result
 from .schedule import Anneal, Schedule
@@ -28,6 +28,7 @@ __all__ = [
     "Folds",
     "MaximumChange",
     "MinimumYield",
+    "NonClosure",
     "Outcome",
     "Penalty",
     "Point",

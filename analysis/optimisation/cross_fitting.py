@@ -20,6 +20,7 @@ from ..parameters.parameters import Parameters
 from ..printing import as_text
 from ..selection.cut import Hard, Reading
 from ..statistics.objectives import Merit
+from .attempt import Attempt, best_of
 from .checkpoint import Checkpoint
 from .loop import Watcher
 from .programs.of_shards import Count, Fill
@@ -115,6 +116,7 @@ def cross_fit(
     watchers: Sequence[Watcher] = (),
     save: Callable[[Checkpoint], None] | None = None,
     resume: Checkpoint | None = None,
+    shared: Sequence[str] = (),
     **how: Any,
 ) -> CrossFit:
     """Optimise once for each fold, on the events of all others, and judge each event by the cuts that never saw it.
@@ -133,6 +135,11 @@ def cross_fit(
         As for `optimize`, for every fold.
     begin
         From the events of a fold to where its first descent begins; by default the parameters.
+    shared
+        Names of parameters that are the same in all folds, such as cuts that are published as one number beside
+        networks that are trained for each fold. They are the mean of what the folds find (of choices and weights that
+        of the fold closest to all others), and all other parameters are optimised a second time with these. Every event
+        had a part in choosing them. Only the first time is saved, so that what is resumed repeats the second.
     **how
         The other arguments of `optimize`: ``optimizer``, ``steps``, ``check_every``, ...
 
@@ -144,7 +151,7 @@ def cross_fit(
     Raises
     ------
     FloatingPointError, FitError, ValueError
-        As `optimize`.
+        As `optimize`; a `ValueError` also when there is no free parameter of a shared name.
 
     Examples
     --------
@@ -167,7 +174,44 @@ def cross_fit(
     >>> len(fitted.parameters), fitted.gain > 1.5
     (2, True)
     """
+    if unknown := [name for name in shared if name not in parameters.free]:
+        raise ValueError(f"there is no free parameter {unknown[0]!r} to share; there are {parameters.free}")
     search = Search.of(analysis, parameters, **how)
+    results = _of_folds(search, folds, begin=begin, starts=starts, watchers=watchers, save=save, resume=resume)
+    if shared:
+        tied = _tied(parameters, [result.optimum.parameters for result in results], shared)
+        if tied.free:
+
+            def begin_tied(data: Split) -> Parameters | None:
+                first = None if begin is None else begin(data)
+                return None if first is None else _moved(tied, first)
+
+            more = [_moved(tied, start) for start in starts]
+            again = Search.of(analysis, tied, **how)
+            results = _of_folds(again, folds, begin=begin_tied, starts=more, watchers=watchers)
+        else:
+            # nothing else moves: the ends of the descents are there
+            steps_on = search.steps_on(next(iter(folds)).train)
+            results = [
+                search.run(data, steps_on, attempts=(_ending(result, tied, shared),))
+                for data, result in zip(folds, results, strict=True)
+            ]
+    return CrossFit(
+        tuple(results), _together(analysis, folds, parameters, results, search.plan.reading(search.plan.steps - 1))
+    )
+
+
+def _of_folds(
+    search: Search,
+    folds: Folds,
+    *,
+    begin: Callable[[Split], Parameters | None] | None,
+    starts: Sequence[Parameters],
+    watchers: Sequence[Watcher],
+    save: Callable[[Checkpoint], None] | None = None,
+    resume: Checkpoint | None = None,
+) -> list[Result]:
+    """Return the optimisation of each fold, one after the other with one compiled program; see `cross_fit`."""
     finished = () if resume is None else resume.folds
     results: list[Result] = []
     steps_on = None
@@ -192,9 +236,31 @@ def cross_fit(
                 attempts=finished[fold] if fold < len(finished) else (),
             )
         )
-    return CrossFit(
-        tuple(results), _together(analysis, folds, parameters, results, search.plan.reading(search.plan.steps - 1))
-    )
+    return results
+
+
+def _tied(parameters: Parameters, optima: Sequence[Parameters], shared: Sequence[str]) -> Parameters:
+    """Return parameters of which the shared ones are frozen at what the folds found, in the mean."""
+    middle = optima[middle_of(optima)]
+    specs: dict[str, Any] = dict(parameters.specs)
+    values = {name: parameters.stored(name) for name in parameters}
+    for name in shared:
+        specs[name] = dataclasses.replace(specs[name], frozen=True)
+        found = [at.stored(name) for at in optima]
+        is_number = isinstance(specs[name], Parameter)
+        values[name] = np.mean(np.asarray(found, float), axis=0) if is_number else middle.stored(name)
+    return Parameters(**specs).replace(**values)
+
+
+def _moved(tied: Parameters, to: Parameters) -> Parameters:
+    """Return parameters whose free values are those of other ones."""
+    return tied.replace(**{name: to.stored(name) for name in tied.free})
+
+
+def _ending(result: Result, tied: Parameters, shared: Sequence[str]) -> Attempt:
+    """Return the best descent of a fold as if it had ended at the shared values."""
+    best = best_of(result.attempts)
+    return dataclasses.replace(best, best=best.best.replace(**{name: tied.stored(name) for name in shared}))
 
 
 def _together(analysis: Analysis, folds: Folds, start: Parameters, results: Sequence[Result], soft: Reading) -> Result:

@@ -13,12 +13,14 @@ import numpy as np
 from ..analysis import Analysis
 from ..histogram import Counts
 from ..parameters.parameters import Parameters
+from ..systematics import ABCD
 
 
 class Penalty(Protocol):
     """What `optimize` subtracts from the objective, in the soft reading as in the hard one.
 
-    `MinimumYield` and `MaximumChange` are two; any function of this form that JAX can differentiate is another.
+    `MinimumYield`, `MaximumChange` and `NonClosure` are three; any function of this form that JAX can differentiate is
+    another.
     """
 
     def __call__(
@@ -143,6 +145,56 @@ class MaximumChange:
         changes = {name: jnp.abs(parameters[name] / jnp.asarray(value) - 1) for name, value in self.values.items()}
         beyond = (jnp.maximum(0, change / self.share - 1) for change in changes.values())
         return self.strength * sum((jnp.sum(excess**2) for excess in beyond), jnp.zeros(()))
+
+
+@dataclasses.dataclass(frozen=True)
+class NonClosure:
+    r"""Keep the cuts where a background can be foretold from its control regions.
+
+    .. math:: \text{strength} \sum \max\left(0, \frac{|A D / (B C) - 1|}{\text{share}} - 1\right)^2
+
+    over the fours of channels in which the closure of the background is measured.
+
+    Attributes
+    ----------
+    source
+        The background, with `ABCD.closure`.
+    share
+        The largest relative non-closure that costs nothing, positive: 0.1 is 10 %.
+    strength
+        What twice that costs, in units of the objective.
+
+    Raises
+    ------
+    ValueError
+        When a number is not positive, or the closure is measured nowhere.
+
+    Examples
+    --------
+    >>> from hepgrad.analysis import ABCD
+    >>> from hepgrad.analysis.optimisation import NonClosure
+    >>> NonClosure(ABCD("multijet", closure=[("VA", "VB", "VC", "VD")]), share=0.2).strength
+    10.0
+    """
+
+    source: ABCD
+    _: dataclasses.KW_ONLY
+    share: float = 0.1
+    strength: float = 10.0
+
+    def __post_init__(self) -> None:
+        _check_positive(share=self.share, strength=self.strength)
+        if not self.source.closure:
+            raise ValueError(f"{self.source.name}: say in which channels its closure is measured, in `closure`")
+
+    def __call__(
+        self, analysis: Analysis, processes: Sequence[str], histograms: Mapping[str, Counts], parameters: Parameters
+    ) -> jax.Array:
+        """Return the penalty; the arguments are those of `Penalty`."""
+        axes = {channel.name: channel.axis for channel in analysis.channels}
+        factors = [each.factor for each in self.source.measured(histograms, axes, processes)]
+        beyond = jnp.maximum(0, jnp.abs(jnp.stack(factors) - 1) / self.share - 1)
+        return self.strength * jnp.sum(beyond**2)
 
 
 def _check_positive(**numbers: float) -> None:

@@ -183,6 +183,53 @@ class Events:
             raise ValueError(f"there is a region {known[0]!r} already; the regions are {list(self.regions)}")
         return dataclasses.replace(self, regions={**self.regions, **regions})
 
+    def quadrants(
+        self,
+        first: Pass | jax.Array,
+        second: Pass | jax.Array,
+        *,
+        names: tuple[str, str, str, str] = ("A", "B", "C", "D"),
+        within: Pass | jax.Array | None = None,
+    ) -> Events:
+        """Return the events with the four regions that two cuts make: those of the ABCD method.
+
+        A passes both cuts, B only the first, C only the second, D none. Their probabilities add up to that of
+        ``within``.
+
+        Parameters
+        ----------
+        first, second
+            A `Pass` per event, or booleans of shape (events,), each.
+        names
+            Of the regions A, B, C and D.
+        within
+            A third pass, of all four: control regions are divided again to see how well the method closes.
+
+        Raises
+        ------
+        TypeError
+            When a pass is one per object.
+        ValueError
+            When a name is given twice.
+
+        Examples
+        --------
+        >>> import jax.numpy as jnp
+        >>> import hepgrad.ragged as rg
+        >>> from hepgrad.analysis import Events
+        >>> columns = {"met": jnp.array([90.0, 90.0, 20.0, 20.0]), "iso": jnp.array([0.1, 0.9, 0.1, 0.9])}
+        >>> events = Events.of(rg.RecordArray(columns), jnp.ones(4))
+        >>> events = events.quadrants(events.met > 50, events.iso < 0.2)
+        >>> {name: events.in_region(name).probability.tolist() for name in "ABCD"}
+        {'A': [1.0, 0.0, 0.0, 0.0], 'B': [0.0, 1.0, 0.0, 0.0], 'C': [0.0, 0.0, 1.0, 0.0], 'D': [0.0, 0.0, 0.0, 1.0]}
+        """
+        p, q = self._per_event(first), self._per_event(second)
+        inside = 1 if within is None else self._per_event(within)
+        regions = dict(zip(names, (p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)), strict=True))
+        if len(regions) < 4 or set(regions) & set(self.regions):
+            raise ValueError(f"four regions need names of their own, got {names}; there are {list(self.regions)}")
+        return dataclasses.replace(self, regions={**self.regions, **{k: v * inside for k, v in regions.items()}})
+
     def in_region(self, name: str) -> Events:
         """Return the events with each one's probability multiplied by that of belonging to a region.
 

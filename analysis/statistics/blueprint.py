@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..histogram import Axis
-from ..systematics import Nuisance, Source, Treatment, mirrored
+from ..systematics import ABCD, Nuisance, Source, Treatment, mirrored
 from ..systematics.contract import acts_on, nuisances_of, templates_only
+from .control_regions import parts_of
 from .histfactory import ParameterConfig
 from .histfactory.layout import ChannelLayout, ModelLayout, SampleLayout
 
@@ -59,10 +60,14 @@ class Blueprint:
         if missing := named - set(self.processes):
             raise ValueError(f"the model names the processes {sorted(missing)}; there are {list(self.processes)}")
         channels = {name for name, _ in self.channels}
-        if unknown := {channel for part in parts for channel in part.channels or ()} - channels:
+        validation = {channel for source in self.foretold for channel in source.validation}
+        if unknown := validation.union(*(part.channels or () for part in parts)) - channels:
             raise ValueError(f"the sources name the channels {sorted(unknown)}; there are {sorted(channels)}")
         if not self.backgrounds:
             raise ValueError(f"the model needs a background besides its signal {list(self.signal)}")
+        for source in self.foretold:
+            if source.process not in self.backgrounds:
+                raise ValueError(f"{source.name}: {source.process!r} is no background; there are {self.backgrounds}")
 
     @functools.cached_property
     def backgrounds(self) -> tuple[str, ...]:
@@ -71,15 +76,43 @@ class Blueprint:
         return tuple(name for name in self.processes if name not in others)
 
     @functools.cached_property
+    def foretold(self) -> tuple[ABCD, ...]:
+        """The backgrounds that are taken from control regions."""
+        return tuple(source for source in self.systematics if isinstance(source, ABCD))
+
+    @functools.cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The sources, and what backgrounds from control regions are in the likelihood."""
+        bins = {name: len(axis.edges) - 1 for name, axis in self.channels}
+        simple = tuple(source for source in self.systematics if source not in self.foretold)
+        return (*simple, *(part for source in self.foretold for part in parts_of(source, bins)))
+
+    @functools.cached_property
+    def fitted(self) -> tuple[tuple[str, Axis], ...]:
+        """Name and axis of the channels that are in the likelihood: not those in which only closure is measured."""
+        validation = {channel for source in self.foretold for channel in source.validation}
+        return tuple((name, axis) for name, axis in self.channels if name not in validation)
+
+    def acts_on(self, source: Source, process: str, channel: str) -> bool:
+        """Tell whether a source acts on a process in a channel; one from control regions it has to name."""
+        free = source.processes is None and any(process == s.process and channel in s.channels for s in self.foretold)
+        return acts_on(source, process, channel) and not free
+
+    @functools.cached_property
     def layout(self) -> ModelLayout:
         """The structure of the likelihood."""
 
+        def has_statistics(channel: str, process: str) -> bool:
+            if any(process == source.process and channel in source.channels for source in self.foretold):
+                return False
+            return process in self.backgrounds or process in self.signal_statistics
+
         def modifiers(channel: str, process: str) -> tuple[tuple[str, str], ...]:
             found = [("normfactor", self.parameter_of_interest)] if process in self.signal else []
-            if process in self.backgrounds or process in self.signal_statistics:
+            if has_statistics(channel, process):
                 found.append(("staterror", f"staterror_{channel}"))
-            for source in self.systematics:
-                if acts_on(source, process, channel):
+            for source in self.sources:
+                if self.acts_on(source, process, channel):
                     found += [
                         (source.modifier, nuisance.name)
                         for nuisance in nuisances_of(source)
@@ -89,14 +122,20 @@ class Blueprint:
 
         names = [*self.signal, *self.backgrounds]
         strength = ParameterConfig(self.parameter_of_interest, bounds=self.bounds)
+        bins = {name: len(axis.edges) - 1 for name, axis in self.fitted}
         wide = [
-            ParameterConfig(f"staterror_{name}", bounds=[STATERROR_BOUNDS] * (len(axis.edges) - 1))
-            for name, axis in self.channels
+            ParameterConfig(f"staterror_{name}", bounds=[STATERROR_BOUNDS] * bins[name])
+            for name in bins
+            if any(has_statistics(name, process) for process in names)
         ]
+        for source in self.sources:
+            if source.bounds is not None:
+                size = bins[min(source.channels or bins)] if source.modifier == "shapefactor" else 1
+                wide.append(ParameterConfig(source.name, bounds=[source.bounds] * size))
         return ModelLayout(
             channels=tuple(
                 ChannelLayout(c, len(axis.edges) - 1, tuple(SampleLayout(name, modifiers(c, name)) for name in names))
-                for c, axis in self.channels
+                for c, axis in self.fitted
             ),
             parameter_of_interest=self.parameter_of_interest,
             configs=(strength, *wide),
@@ -129,12 +168,14 @@ class Blueprint:
         counts = np.zeros(cells.shape, bool)
         start = 0
         for name, axis in self.channels:
-            here, bins = self.layout.channel_slices[name], len(axis.edges) - 1
-            cells[:, here] = np.arange(start + 1, start + 1 + bins)
-            counts[0, here] = True
-            if axis.flow == "fold":
-                cells[1, here.start], cells[2, here.stop - 1] = start, start + bins + 1
-                counts[1, here.start] = counts[2, here.stop - 1] = True
+            bins = len(axis.edges) - 1
+            if (name, axis) in self.fitted:
+                here = self.layout.channel_slices[name]
+                cells[:, here] = np.arange(start + 1, start + 1 + bins)
+                counts[0, here] = True
+                if axis.flow == "fold":
+                    cells[1, here.start], cells[2, here.stop - 1] = start, start + bins + 1
+                    counts[1, here.start] = counts[2, here.stop - 1] = True
             start += bins + 2
         return cells, counts
 
@@ -148,14 +189,15 @@ class Blueprint:
     def channel_of_cells(self) -> np.ndarray:
         """Matrix of 0 and 1, shape (cells, channels): which channel, in the order of the model, a cell is of."""
         ordered = [channel.name for channel in self.layout.ordered_channels]
-        index = np.repeat([ordered.index(name) for name, _ in self.cells], [cells for _, cells in self.cells])
+        places = [ordered.index(name) if name in ordered else -1 for name, _ in self.cells]
+        index = np.repeat(places, [cells for _, cells in self.cells])
         return (index[:, None] == np.arange(len(ordered))).astype(float)
 
     @functools.cached_property
     def shapes(self) -> tuple[Source, ...]:
         """The sources with templates, in the order of their parameters in the model."""
         order = list(self.layout.cells_of["histosys"])
-        sources = [source for source in self.systematics if source.modifier == "histosys"]
+        sources = [source for source in self.sources if source.modifier == "histosys"]
         places = {
             source.name: [order.index(each.name) for each in nuisances_of(source) if each.name in order]
             for source in sources
@@ -191,7 +233,7 @@ class Blueprint:
                 counts = terms.setdefault(key, np.zeros((len(names), len(channels))))
                 for i, process in enumerate(names):
                     for j, channel in enumerate(channels):
-                        if acts_on(source, process, channel) and nuisance.acts_on(process, channel):
+                        if self.acts_on(source, process, channel) and nuisance.acts_on(process, channel):
                             counts[i, j] += nuisance.coefficient
         return [(*key, counts) for key, counts in sorted(terms.items(), key=lambda item: item[0])]
 
@@ -262,8 +304,8 @@ class Blueprint:
     def normalisations(self) -> np.ndarray:
         """The factors of the sources that only normalise, shape (2, sources, samples, channels): minus, then plus."""
         order = list(self.layout.cells_of["normsys"])
-        sources = [source for source in self.systematics if source.modifier == "normsys"]
-        made = np.ones((2, len(order), len(self.order), len(self.channels)))
+        sources = [source for source in self.sources if source.modifier == "normsys"]
+        made = np.ones((2, len(order), len(self.order), len(self.layout.channels)))
         for parameter, source, counts in self._terms(sources, order):
             for side, factor in enumerate(sources[source].factors_of_yields):
                 # opposite where the coefficient is negative

@@ -13,6 +13,7 @@ import numpy as np
 from ..histogram import Axis, Counts
 from ..systematics import Source, Templates
 from .blueprint import Blueprint
+from .control_regions import taken_from_regions, with_closures
 from .counting_model import average_weight
 from .histfactory import Model, ModelTemplates
 from .objectives import Choice
@@ -156,13 +157,16 @@ class TemplateModel:
         channels = tuple((name, axes[name]) for name, _ in templates.channels)
         declared = (self.signal, self.signal_statistics, self.systematics, self.parameter_of_interest, self.bounds)
         blueprint = _blueprint(*declared, tuple(processes), channels, templates.names)
-        return Model.packed(blueprint.layout, _packed(blueprint, templates.counts, typical_weight))
+        closures = [source.error(templates, axes, processes) for source in blueprint.foretold]
+        return Model.packed(blueprint.layout, _packed(blueprint, templates.counts, typical_weight, closures))
 
 
 _blueprint = functools.lru_cache(maxsize=64)(Blueprint)
 
 
-def _packed(blueprint: Blueprint, counts: Counts, typical_weight: jax.Array) -> ModelTemplates:
+def _packed(
+    blueprint: Blueprint, counts: Counts, typical_weight: jax.Array, closures: Sequence[jax.Array | float]
+) -> ModelTemplates:
     """Return the numbers of the likelihood; everything at once for all samples, sources, channels and bins."""
     sumw, sumw2 = counts.sumw, counts.sumw2[0]
     layout, order, dtype = blueprint.layout, blueprint.order, sumw.dtype
@@ -174,7 +178,9 @@ def _packed(blueprint: Blueprint, counts: Counts, typical_weight: jax.Array) -> 
     sums, sums2 = (_dot(x, blueprint.channel_of_cells.astype(dtype)) for x in (sumw[0], sumw2))
     background, background2 = (jnp.sum(x, axis=0, where=is_background) for x in (sums, sums2))
     event2 = (average_weight(background, background2, heaviest) ** 2)[layout.channel_of_bin]
-    missing = jnp.maximum(EMPTY_BIN * jnp.sqrt(event2) - jnp.sum(yields[0], axis=0, where=is_background), 0)
+    least = EMPTY_BIN * jnp.sqrt(event2)
+    yields = taken_from_regions(blueprint.foretold, layout, blueprint.processes, yields, least)
+    missing = jnp.maximum(least - jnp.sum(yields[0], axis=0, where=is_background), 0)
     missing2 = jnp.maximum(event2 - jnp.sum(variances, axis=0, where=is_background), 0)
     largest = jnp.argmax(sums[blueprint.is_background], axis=0)[layout.channel_of_bin]
     is_largest = blueprint.background_of_samples[:, None] == largest
@@ -182,7 +188,8 @@ def _packed(blueprint: Blueprint, counts: Counts, typical_weight: jax.Array) -> 
 
     nominal, down, up = blueprint.sides(yields)
     down, up = blueprint.mixed(nominal, *blueprint.treated(nominal, down, up))
-    down_factors, up_factors = jnp.asarray(blueprint.normalisations, dtype)
+    normalisations = jnp.asarray(blueprint.normalisations, dtype)
+    down_factors, up_factors = with_closures(blueprint.foretold, layout, normalisations, closures)
     return ModelTemplates(
         nominal=nominal + extra,
         histosys_hi=up + extra,

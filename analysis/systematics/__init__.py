@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .abcd import ABCD, Closure
 from .contract import Source
 from .energy import EnergyResolution, EnergyScale, scaled
 from .jet_energy import JES_SOURCES, HEMIssue, JetResolution, UnclusteredEnergy, jet_energy_sources
@@ -23,9 +24,11 @@ from .variations import Varied, vary
 from .weight_sets import SEVEN_POINTS, WeightSet, varied_sums
 
 __all__ = [
+    "ABCD",
     "JES_SOURCES",
     "SEVEN_POINTS",
     "AlternativeSample",
+    "Closure",
     "EnergyResolution",
     "EnergyScale",
     "FreeNormalisation",

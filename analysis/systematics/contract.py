@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -22,9 +22,6 @@ class Source:
 
     Attributes
     ----------
-    modifier
-        What it is in the likelihood, a type of HistFactory's: ``"normsys"``, ``"normfactor"``, or ``"histosys"`` for
-        all that have templates.
     name
         Of its nuisance parameter.
     processes, channels
@@ -35,9 +32,9 @@ class Source:
         The branches that it needs.
     shape
         What is done to its templates, in order.
+    bounds
+        (lowest, highest) value of its parameter in a fit; those that HistFactory has by default.
     """
-
-    modifier: ClassVar[str]
 
     name: str
     processes: Sequence[str] | None
@@ -45,6 +42,12 @@ class Source:
     nuisances: Sequence[Nuisance] = ()
     reads: Sequence[str] = ()
     shape: Sequence[Treatment] = ()
+    bounds: tuple[float, float] | None = None
+
+    @property
+    def modifier(self) -> str:
+        """What it is in the likelihood, a type of HistFactory's: ``"histosys"`` for all that have templates."""
+        return "histosys"
 
     @property
     def samples(self) -> tuple[str, ...]:

@@ -90,16 +90,32 @@ class FreeNormalisation(Source):
         Those it scales.
     channels
         Those it acts in; all of them by default.
-    """
+    by_bin
+        Whether each bin has a factor of its own (HistFactory's ``shapefactor``), which channels with equally many bins
+        share: a background whose shape is that of the data in a control region.
+    bounds
+        (lowest, highest) value in a fit; (0, 10) by default.
 
-    modifier: ClassVar[str] = "normfactor"
+    Examples
+    --------
+    >>> from hepgrad.analysis.systematics import FreeNormalisation
+    >>> FreeNormalisation("top_norm", ["top"]).modifier
+    'normfactor'
+    """
 
     name: str
     processes: Sequence[str]
     channels: Sequence[str] | None = None
+    by_bin: bool = False
+    bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         _freeze(self)
+
+    @property
+    def modifier(self) -> str:
+        """What it is in the likelihood."""
+        return "shapefactor" if self.by_bin else "normfactor"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,8 +141,6 @@ class WeightVariation(Source):
         The parameters that it moves with, when that is not one of its own name; see `shared`, `decorrelated` and
         `partially_correlated`.
     """
-
-    modifier: ClassVar[str] = "histosys"
 
     name: str
     up: EventFactor
@@ -199,8 +213,6 @@ class KinematicVariation(Source):
         `partially_correlated`.
     """
 
-    modifier: ClassVar[str] = "histosys"
-
     name: str
     shift: Callable[[Events, jax.Array | float], Events]
     processes: Sequence[str] | None = None
@@ -252,8 +264,6 @@ class AlternativeSample(Source):
         The parameters that it moves with, when that is not one of its own name; see `shared`, `decorrelated` and
         `partially_correlated`.
     """
-
-    modifier: ClassVar[str] = "histosys"
 
     name: str
     process: str

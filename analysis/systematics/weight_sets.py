@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -114,8 +114,6 @@ class WeightSet(Source):
     >>> WeightSet("scale", "LHEScaleWeight", SEVEN_POINTS, "envelope").members
     (0, 1, 3, 5, 7, 8)
     """
-
-    modifier: ClassVar[str] = "histosys"
 
     name: str
     weights: str | Callable[[Events], jax.Array]

@@ -32,8 +32,8 @@ class Process:
         Whether its samples are collision data: no part of the prediction, but what is compared with it. They are not
         looked at before the run is told to unblind.
     estimate
-        How collision data estimate it, where simulation does not: `SameSign` or `FakeRate`. Its samples are then those
-        of the observed processes, and those of the processes that are taken off.
+        How collision data estimate it, where simulation does not: `SameSign`, `FakeRate` or `Sidebands`. Its samples
+        are then those of the observed processes, and those of the processes that are taken off.
     cross_section_of
         Name of the sample whose cross-section it is normalised to; by default each of its samples has its own. For an
         alternative simulation of a process whose rate is measured, not predicted.

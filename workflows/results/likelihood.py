@@ -24,6 +24,7 @@ def model_at(point: Point, analysis: Analysis, about: Dataset) -> Model:
 def observed_data(model: Model, analysis: Analysis, counts: Mapping[str, Counts]) -> jax.Array:
     """Return observed events as the data of a likelihood.
 
-    Counts are by channel, of shape (bins + 2,).
+    Counts are by channel, of shape (bins + 2,); those of channels that are not fitted are left out.
     """
-    return model.data({channel.name: channel.axis.select(counts[channel.name].sumw) for channel in analysis.channels})
+    fitted = model.layout.channel_slices
+    return model.data({c.name: c.axis.select(counts[c.name].sumw) for c in analysis.channels if c.name in fitted})

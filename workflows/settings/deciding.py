@@ -55,6 +55,7 @@ def settings(workflow: Workflow, fileset: Fileset) -> dict[str, Any]:
         "skim": digest(getattr(workflow.skim, "key", None) or description(workflow.skim)),
         "not_finite": workflow.not_finite,
         "split": HALVES if workflow.folds == 1 else FOLDED,
+        **({"shared": list(workflow.shared)} if workflow.shared else {}),
         **fingerprint(workflow.analysis, workflow.parameters),
         "start": workflow.parameters.to_dict(),
         "precision": {"events": "that of the files", "statistics": jnp.result_type(float).name},

@@ -6,8 +6,10 @@ from .cls import CLs, Limit
 from .contract import Evaluation, Judgement, Objective, UserObjective
 from .discovery import Discovery
 from .event_counts import AsimovZ, SOverSqrtB, SOverSqrtBPlusVariance, SOverSqrtSPlusB
+from .luminosity import Luminosity
 from .presentation import NO_FIT, Merit
 from .registry import OBJECTIVES, Choice, merit, objective
+from .several import Several
 from .sigma import Sigma
 
 __all__ = [
@@ -20,11 +22,13 @@ __all__ = [
     "Evaluation",
     "Judgement",
     "Limit",
+    "Luminosity",
     "Merit",
     "Objective",
     "SOverSqrtB",
     "SOverSqrtBPlusVariance",
     "SOverSqrtSPlusB",
+    "Several",
     "Sigma",
     "UserObjective",
     "merit",

@@ -92,6 +92,16 @@ class Limit(Objective):
         Fluctuation of the background in standard deviations, upward positive; 0 is the median.
     floor
         Lowest background of a bin, in expected events, positive.
+    cross_section
+        Of the signal with strength 1, in ``unit``: the limit is then one on the cross-section, not on the strength.
+        Leave its theoretical uncertainties out of the sources.
+    unit
+        Of the cross-section.
+
+    Raises
+    ------
+    ValueError
+        When the level is not between 0 and 1, or the cross-section not positive.
 
     Notes
     -----
@@ -112,16 +122,22 @@ class Limit(Objective):
     level: float = 0.05
     band: float = 0.0
     floor: float = FLOOR
+    cross_section: float | None = None
+    unit: str = "pb"
 
     def __post_init__(self) -> None:
         if not 0 < self.level < 1:
             raise ValueError(f"level must lie between 0 and 1 (0.05 for 95 % confidence), got {self.level}")
+        if self.cross_section is not None and not self.cross_section > 0:
+            raise ValueError(f"the cross-section must be positive, got {self.cross_section}")
 
     @property
     def merit(self) -> Merit:
         """How people are told the value."""
-        title = f"Expected upper limit on the signal strength ({1 - self.level:.0%} CL)"
-        return Merit(title, "upper limit", logarithmic=True)
+        confidence = f"({1 - self.level:.0%} CL)"
+        if self.cross_section is None:
+            return Merit(f"Expected upper limit on the signal strength {confidence}", "upper limit", logarithmic=True)
+        return Merit(f"Expected upper limit on the cross-section {confidence} [{self.unit}]", "upper limit", True)
 
     def evaluate(self, model: Model) -> Evaluation:
         """Return minus the logarithm of the limit and whether the fits converged."""
@@ -132,4 +148,5 @@ class Limit(Objective):
         threshold = jnp.asarray(expected_threshold(self.level, [-self.band])[0], asimov.dtype)
         limit = crossing(expected_excess, model, asimov[None], background, threshold, threshold, empty_bins=False)
         sensible = limit.reached & (limit.value < _WORST)
-        return Evaluation(-jnp.log(jnp.where(sensible, limit.value, _WORST)), limit.converged)
+        value = jnp.where(sensible, limit.value, _WORST) * (self.cross_section or 1.0)
+        return Evaluation(-jnp.log(value), limit.converged)

@@ -11,6 +11,7 @@ from .cls import CLs, Limit
 from .contract import Judgement, Objective, UserObjective
 from .discovery import Discovery
 from .event_counts import AsimovZ, SOverSqrtB, SOverSqrtBPlusVariance, SOverSqrtSPlusB
+from .luminosity import Luminosity
 from .presentation import Merit
 from .sigma import Sigma
 
@@ -22,6 +23,7 @@ OBJECTIVES = MappingProxyType(
         "discovery": Discovery(),
         "limit": Limit(),
         "cls": CLs(),
+        "luminosity": Luminosity(),
         "sigma_mu": Sigma(),
         "asimov_z": AsimovZ(),
         "s_over_sqrt_b": SOverSqrtB(),

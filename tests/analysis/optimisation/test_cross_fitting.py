@@ -143,3 +143,32 @@ def test_the_result_holds_on_new_events():
 def folds_of(seed: int):
     samples, weights, numbers = drawn(seed, 1500)
     return folds(samples, weights, numbers=numbers, k=K, block_size=512)
+
+
+@stage(reads=("x", "y"))
+def select_two(events, cut):
+    return events.select((events.x > cut.x) & (events.y > cut.y))
+
+
+def test_shared_cuts_are_the_same_in_all_folds(given):
+    samples, weights, numbers = given
+    rng = np.random.default_rng(5)
+    both = {name: ak.with_field(each, rng.normal(1, 1, len(each)), "y") for name, each in samples.items()}
+    two = folds(both, weights, numbers=numbers, k=2, block_size=512)
+    cuts = Parameters(x=CUTS.specs["x"], y=Parameter(0.0, bounds=(-2, 2), scale=0.5, width=0.3))
+    analysis = Analysis([select_two], ANALYSIS.channels, ANALYSIS.model)
+    alone = cross_fit(analysis, two, parameters=cuts, **HOW)
+    tied = cross_fit(analysis, two, parameters=cuts, shared=["x"], **HOW)
+    found = [float(at["x"]) for at in alone.parameters]
+    assert abs(found[0] - found[1]) > 1e-3
+    assert [float(at["x"]) for at in tied.parameters] == pytest.approx([np.mean(found)] * 2, rel=1e-6)
+    # the other one was found again, for each fold by itself
+    values = [float(at["y"]) for at in tied.parameters]
+    assert abs(values[0] - values[1]) > 1e-3
+    # and where all are shared nothing is left to find
+    one = cross_fit(analysis, two, parameters=cuts, shared=["x", "y"], **HOW)
+    assert [dict(at.numbers()) for at in one.parameters] == [dict(one.parameters[0].numbers())] * 2
+    hard = analysis.histograms(two.data, one.parameters[0], Hard())
+    np.testing.assert_allclose(one.optimum.histograms["all"].sumw, hard["all"].sumw, rtol=1e-5)
+    with pytest.raises(ValueError, match="there is no free parameter 'z' to share"):
+        cross_fit(analysis, two, parameters=cuts, shared=["z"], **HOW)

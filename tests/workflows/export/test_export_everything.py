@@ -63,21 +63,25 @@ def objects(events, cut):
     pairs = pairs.select(abs(delta_phi(pairs.first.phi, pairs.second.phi)) > EDGES[1])
     both = Objects.concatenate([muons, clean], fields=["pt", "eta", "phi", "mass"]).ordered_by("pt")
     named = clean.with_field(charge=jets.btag * 2, count=jets.eta)
-    return events.with_field(
-        Clean=named,
-        Both=both,
-        multiplicity=pairs.count() + clean.count() * 10 + tagged.count() / 10 + clean.leading_first().capacity * 0,
-        objects=clean.leading("btag", fill_value=-1.0)
-        + clean.subleading("pt", fill_value=0.0) / 50
-        + named.max("count", fill_value=0.0)
-        + named.min("charge", fill_value=0.0)
-        + clean.mean("pt", fill_value=7.0) / 50
-        + both.nth("pt", 3, fill_value=0.0) / 50
-        + clean.nth("eta", 1, by="btag", fill_value=0.0),
-    ).categorise(
-        many=clean.at_least(4) & clean.any(clean.btag > 0.5),
-        few=clean.at_most(2) | clean.exactly(3) & ~clean.all(clean.eta > 0),
-        rest="others",
+    return (
+        events.with_field(
+            Clean=named,
+            Both=both,
+            multiplicity=pairs.count() + clean.count() * 10 + tagged.count() / 10 + clean.leading_first().capacity * 0,
+            objects=clean.leading("btag", fill_value=-1.0)
+            + clean.subleading("pt", fill_value=0.0) / 50
+            + named.max("count", fill_value=0.0)
+            + named.min("charge", fill_value=0.0)
+            + clean.mean("pt", fill_value=7.0) / 50
+            + both.nth("pt", 3, fill_value=0.0) / 50
+            + clean.nth("eta", 1, by="btag", fill_value=0.0),
+        )
+        .categorise(
+            many=clean.at_least(4) & clean.any(clean.btag > 0.5),
+            few=clean.at_most(2) | clean.exactly(3) & ~clean.all(clean.eta > 0),
+            rest="others",
+        )
+        .quadrants(clean.at_least(3), muons.at_least(1), names=("a", "b", "c", "d"), within=clean.at_least(1))
     )
 
 
@@ -159,7 +163,7 @@ def workflow(tmp_path_factory):
         analysis=Analysis(
             [objects, kinematic],
             [Channel(name, name, Regular(20, -10.0, 100.0, flow="fold")) for name in QUANTITIES]
-            + [Channel("many", "multiplicity", Regular(10, 0.0, 100.0), region="many")],
+            + [Channel(name, "multiplicity", Regular(10, 0.0, 100.0), region=name) for name in ("many", "a", "b")],
             CountingModel(["s"], 0.1),
         ),
         parameters=Parameters(
@@ -217,7 +221,7 @@ def test_every_function_and_method_is_there():
 def test_all_of_it_fills_the_same_bins(workflow, point, tmp_path):
     told = exported(workflow, point, tmp_path / "run")
     assert told.agrees, told.told
-    assert "run on 400 held-out events, it fills all 288 bins" in told.told
+    assert "run on 400 held-out events, it fills all 336 bins" in told.told
     assert "rounding" not in told.told
     for channel in workflow.analysis.channels:
         assert np.count_nonzero(point.hard_held_out.histograms[channel.name].sumw) > 4

@@ -179,6 +179,12 @@ class Events:
             left = left & ~regions[name]
         return self._with(regions={**self.regions, **regions, rest: left})
 
+    def quadrants(self, first, second, *, names=("A", "B", "C", "D"), within=None):
+        p, q = ak.to_numpy(first), ak.to_numpy(second)
+        inside = np.ones(len(self.weight), bool) if within is None else ak.to_numpy(within)
+        four = [each & inside for each in (p & q, p & ~q, ~p & q, ~p & ~q)]
+        return self._with(regions={**self.regions, **dict(zip(names, four, strict=True))})
+
     def weighted(self, factor):
         return self._with(weight=self.weight * ak.to_numpy(factor))
 

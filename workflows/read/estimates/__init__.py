@@ -5,8 +5,9 @@ from __future__ import annotations
 from .contract import Estimate
 from .fake_rate import FakeRate
 from .same_sign import SameSign
+from .sidebands import Sidebands
 
-__all__ = ["Estimate", "FakeRate", "SameSign"]
+__all__ = ["Estimate", "FakeRate", "SameSign", "Sidebands"]
 
 
 def __dir__() -> list[str]:

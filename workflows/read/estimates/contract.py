@@ -25,11 +25,11 @@ class Written(Protocol):
 
 
 class Estimate(abc.ABC):
-    """A background that is estimated from collision data beside the selection: `SameSign`, `FakeRate`.
+    """A background that is estimated from collision data beside the selection: `SameSign`, `FakeRate`, `Sidebands`.
 
     The data are those of the observed processes of the workflow. Of these the estimate takes events that no other
-    process and no observed event of the selection has, so that it unblinds nothing. Simulated processes are taken off
-    it, as they are there too.
+    process and no observed event of the selection has, so that it unblinds nothing; `Sidebands` takes those of the
+    control regions. Simulated processes are taken off it, as they are there too.
 
     Attributes
     ----------

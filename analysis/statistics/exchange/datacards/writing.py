@@ -11,6 +11,7 @@ import numpy as np
 
 from ...histfactory.specification import check_observations, check_workspace
 from ..operations import rename
+from .by_bin import bin_by_bin
 from .card import Column, Datacard, MCStatistics, Nuisance, RateParameter, Shapes
 from .reading import SIGNAL_STRENGTH, Histogram
 from .statistics import prefix, threshold_of
@@ -26,7 +27,8 @@ def to_datacard(workspace: Mapping[str, Any], *, file: str = "shapes.root") -> t
     `from_datacard` with the interpretation ``"histfactory"`` gives the log-probability of the workspace back, as a
     function of the same parameters (the parameter of interest is ``r``). What Combine makes of the card differs where
     its likelihood differs from HistFactory's (see `from_datacard`), and notes at its top say so. Under- and overflow
-    bins are written as 0: they are no part of the likelihood. Empty bins stay empty, and a note names them.
+    bins are written as 0: they are no part of the likelihood. Empty bins stay empty, and a note names them. Channels
+    with a ``shapefactor`` are written as one channel for each bin.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ def to_datacard(workspace: Mapping[str, Any], *, file: str = "shapes.root") -> t
     Raises
     ------
     ValueError
-        When a card cannot express it: a ``shapefactor``, a parameter of interest that is no ``normfactor`` of whole
+        When a card cannot express it: a parameter of interest that is no ``normfactor`` of whole
         processes, several measurements.
 
     Examples
@@ -64,6 +66,7 @@ def to_datacard(workspace: Mapping[str, Any], *, file: str = "shapes.root") -> t
     check_observations(workspace)
     if len(workspace["measurements"]) > 1:
         raise ValueError("a datacard has one measurement: choose one by `configured`")
+    workspace, divided = bin_by_bin(workspace)
     _check_modifiers(workspace)
     workspace, renamed = _safe(workspace)
     config = workspace["measurements"][0]["config"]
@@ -95,7 +98,7 @@ def to_datacard(workspace: Mapping[str, Any], *, file: str = "shapes.root") -> t
         rate_parameters=tuple(_rate_parameters(columns, config)),
         mc_statistics=tuple(entry for entry in found if entry is not None),
         constraints=_luminosities(columns, config),
-        notes=(*_notes(workspace, columns, config), *renamed),
+        notes=(*_notes(workspace, columns, config), *divided, *renamed),
     )
     return card, histograms
 

@@ -265,10 +265,6 @@ def test_what_a_card_cannot_express_is_told(search):
     workspace = configured(search, measurement="search")
     with pytest.raises(ValueError, match="a datacard has one measurement"):
         to_datacard(search)
-    free = copy.deepcopy(workspace)
-    free["channels"][0]["samples"][0]["modifiers"].append({"name": "f", "type": "shapefactor", "data": None})
-    with pytest.raises(ValueError, match="a datacard cannot express the shapefactor 'f'"):
-        to_datacard(free)
     with pytest.raises(ValueError, match="no process is scaled by the parameter of interest"):
         to_datacard(prune(workspace, samples=["signal"]))
     mixed = copy.deepcopy(workspace)

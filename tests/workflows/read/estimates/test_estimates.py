@@ -7,12 +7,13 @@ import json
 import runpy
 
 import awkward as ak
+import jax
 import numpy as np
 import pytest
 
-from hepgrad.analysis import Analysis, Channel, CountingModel, Hard, Parameter, Parameters, Regular, stage
+from hepgrad.analysis import ABCD, Analysis, Channel, CountingModel, Hard, Parameter, Parameters, Regular, stage
 from hepgrad.analysis.statistics import TemplateModel
-from hepgrad.workflows import FakeRate, InputError, Process, SameSign, Workflow
+from hepgrad.workflows import FakeRate, InputError, Process, SameSign, Sidebands, Workflow
 from hepgrad.workflows.execution import load_events, located
 from hepgrad.workflows.export import selection_script
 
@@ -195,6 +196,50 @@ def test_same_sign_closes(tiny, tmp_path):
     assert filled["n", "fakes"].sum().value == pytest.approx(30, rel=1e-6)
     # the statistics are those of 25 data events and 4 simulated ones that are taken off
     assert filled["n", "fakes"].sum().variance == pytest.approx(1.44 * (25 + 2 + 4 / 4), rel=1e-6)
+
+
+def blinded(events):
+    return (events.MET.pt > 5) & (events.sign < 0)
+
+
+@stage(reads=("MET_pt", "sign"))
+def four(events, cut):
+    return events.quadrants(events.MET.pt > cut.met, events.sign < 0).with_field(number=0 * events.MET.pt)
+
+
+def test_sidebands_are_what_a_fit_takes_a_background_from(tiny, tmp_path):
+    """Of mistaken leptons 20, 12 and 40 are in the control regions, so that there are 6 in the signal region."""
+    leptons = [(HIGH, True)]
+    mistaken = [(6, leptons, 50.0, -1.0), (20, leptons, 50.0, 1.0), (12, leptons, 2.0, -1.0), (40, leptons, 2.0, 1.0)]
+    prompt = [(16, leptons, 50.0, -1.0), (4, leptons, 50.0, 1.0)]
+    folder = write(tiny, tmp_path / "events", muons_of(*mistaken, *prompt), muons_of(*prompt, *prompt), 0.5)
+    axis = Regular(1, -1, 1)
+    channels = [Channel(name, "number", axis, region=name) for name in "ABCD"]
+    analysis = Analysis([four], channels, TemplateModel(["s"], [ABCD("fakes")]))
+    cuts = Parameters(met=Parameter(10.0, bounds=(5, 60), width=5.0))
+    estimate = Sidebands(blinded, reads=["MET_pt", "sign"])
+    found, fileset = located(workflow_of(folder, estimate, analysis=analysis, parameters=cuts))
+    assert [source.name for source in found.analysis.model.systematics] == ["fakes"]
+    events = load_events(found, fileset)
+    halves = [found.analysis.histograms(half, found.parameters, Hard()) for half in (events.train, events.held_out)]
+    both = jax.tree.map(lambda *x: sum(x) / 2, *halves)
+    names = list(events.train.processes)
+    expected = {"A": (0, 16), "B": (20, 4), "C": (12, 0), "D": (40, 0)}
+    for name, yields_of in expected.items():
+        sums = [float(both[name].sumw[names.index(process)].sum()) for process in ("fakes", "prompt")]
+        assert sums == pytest.approx(yields_of, abs=1e-5)
+    typical = (events.train.typical_weight + events.held_out.typical_weight) / 2
+    model = found.analysis.model.build(both, dict.fromkeys("ABCD", axis), names, typical)
+    fakes = model.expected_samples(model.initial)[model.layout.sample_names.index("fakes")]
+    np.testing.assert_allclose([model.by_channel(fakes)[name][0] for name in "ABCD"], [6, 20, 12, 40], rtol=1e-5)
+    # the observed events are everywhere
+    assert observed(found, fileset).numbers == {"data": 78 + 20}
+    (tmp_path / "selection.py").write_text(selection_script(found, found.parameters, fileset))
+    filled = runpy.run_path(str(tmp_path / "selection.py"))["histograms"](fileset.source)
+    assert filled["B", "fakes"].sum().value == pytest.approx(20, rel=1e-6)
+    # the statistics are those of 24 data events and 8 simulated ones that are taken off
+    assert filled["B", "fakes"].sum().variance == pytest.approx(24 + 8 / 4, rel=1e-6)
+    assert filled["A", "prompt"].sum().value == pytest.approx(16, rel=1e-6)
 
 
 def test_what_cannot_be_estimated(leptons):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,11 @@ from .blueprint import Blueprint
 
 # of a blueprint whose likelihood nobody builds; no source has this name
 _STRENGTH = "the strength of the signal"
+
+
+def with_deviations(sources: Iterable[Source]) -> tuple[Source, ...]:
+    """Return the sources with standard deviations: not those that are free."""
+    return tuple(source for source in sources if source.modifier in ("histosys", "normsys"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +52,13 @@ class Effects:
         axes: Mapping[str, Axis],
         processes: Sequence[str],
     ) -> Effects:
-        """Return the effects of sources on the templates that they made, whose rows are the processes."""
+        """Return the effects of sources on the templates that they made, whose rows are the processes.
+
+        Free normalisations, and backgrounds from control regions, are left out.
+        """
         channels = tuple((name, axes[name]) for name, _ in templates.channels)
         where = tuple(processes), channels, templates.names
-        blueprint = Blueprint(tuple(signal), (), tuple(sources), _STRENGTH, None, *where)
+        blueprint = Blueprint(tuple(signal), (), with_deviations(sources), _STRENGTH, None, *where)
 
         @jax.jit
         def evaluated(sumw: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:

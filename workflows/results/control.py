@@ -16,7 +16,7 @@ from hepgrad.analysis.data.judged import Judged
 from hepgrad.analysis.data.split import Part
 from hepgrad.analysis.optimisation.programs.of_shards import Fill
 from hepgrad.analysis.stages.expression import parse
-from hepgrad.analysis.statistics.effects import Effects
+from hepgrad.analysis.statistics.effects import Effects, with_deviations
 from hepgrad.analysis.systematics import Source, Templates
 
 from ..errors import InputError
@@ -106,7 +106,7 @@ def _rows(
     judged = Judged.of(held_out, *result.judging)
     filled: Templates = judged.total(Fill(everywhere), Hard())
     axes = {channel.name: channel.axis_at(parameters) for channel in channels}
-    sources = list(map(_anywhere, analysis.model.systematics))
+    sources = list(map(_anywhere, with_deviations(analysis.model.systematics)))
     effects = Effects.of(analysis.model.signal, sources, filled, axes, judged.about.processes)
     layout = effects.blueprint.layout
     order = [layout.sample_names.index(name) for name in predicted]

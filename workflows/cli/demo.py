@@ -1,0 +1,14 @@
+"""``hepgrad demo``: a search on the events that come with hepgrad."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import run
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("demo", help="optimise the search `zprime` on events that come with hepgrad")
+    run.add_options(parser)
+    parser.set_defaults(carry_out=run.carry_out, workflow="zprime")

@@ -5,9 +5,9 @@ all cuts ("value + gradient"; the first two queries have no cut). Rivals fill th
 formulas on plain arrays, ``coffea`` with its vectors where a query has systems or distances, both with NumPy's
 histograms. Everybody gets the events in memory, in the form that is theirs.
 
-Two more are for a GPU: the position of the smallest number in each of 5,000,000 lists, and the mass of all pairs of muons,
-beside the figures that were published for ``cuda.compute`` (on an RTX PRO 6000: another machine, and other lists, so that they
-are only told). On a CPU there are fewer lists.
+Two more are for a GPU: the position of the smallest number in each of 5,000,000 lists, and the mass of all pairs of
+muons, beside the figures that were published for ``cuda.compute`` (on an RTX PRO 6000: another machine, and other
+lists, so that they are only told). On a CPU there are fewer lists.
 """
 
 from __future__ import annotations

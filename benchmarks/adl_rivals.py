@@ -26,6 +26,10 @@ def system(*particles):
     return np.sqrt(px**2 + py**2), np.sqrt(np.maximum(energy**2 - px**2 - py**2 - pz**2, 0))
 
 
+def masses_of_pairs(muons):
+    return system(*ak.unzip(ak.combinations(muons, 2)))[1]
+
+
 def distance(first, second):
     """Return delta R."""
     dphi = (first.phi - second.phi + np.pi) % (2 * np.pi) - np.pi

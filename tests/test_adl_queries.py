@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 
 import awkward as ak
 import jax
@@ -41,7 +42,7 @@ def selected(name, data, cuts):
     """Return the numbers that are plotted, by axis, in the order of events and objects."""
     found = {}
     for block in range(data.blocks):
-        columns, weight, process = jax.tree.map(lambda x: x[block], (data.columns, data.weight, data.process))
+        columns, weight, process = jax.tree.map(operator.itemgetter(block), (data.columns, data.weight, data.process))
         number = int(np.sum(process == 0))
         values, passed = read_hard(name, columns, weight, cuts)
         for axis, x in values.items():

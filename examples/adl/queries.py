@@ -15,8 +15,8 @@ from hepgrad.analysis.kinematics import transverse_mass
 from hepgrad.analysis.reconstruction import joint_systems, nearest_in_mass, systems
 
 Z_MASS, TOP_MASS = 91.2, 172.5
-# per event, on average over a block: with room for all that there could be a block would take several times as long
-TRIOS, PAIRS = 48, 16
+# of a block for each of its jets, or leptons: room for all that there could be would take several times as long
+TRIOS, PAIRS, OTHERS = 8, 4, 16
 
 PARTICLE = ("pt", "eta", "phi", "mass")
 LEPTON = (*PARTICLE, "charge")
@@ -45,7 +45,7 @@ def query4(events, cut):
 
 def query5(events, cut):
     """Return the missing transverse momentum of events with muons of opposite charge and a mass of 60 to 120 GeV."""
-    pairs = systems(events.Muon, 2, capacity=PAIRS * len(events))
+    pairs = systems(events.Muon, 2, capacity=PAIRS * events.Muon.capacity)
     pairs = pairs.select(pairs.first.charge != pairs.second.charge)
     return {"met": events.MET.pt}, pairs.select(window(pairs.mass, cut.low, cut.high)).at_least(1)
 
@@ -53,7 +53,7 @@ def query5(events, cut):
 def query6(events, cut):
     """Return pT and largest b tag of the three jets whose mass is closest to 172.5 GeV."""
     jets = events.Jet.select(events.Jet.pt > cut.any_jet_pt)
-    trios = systems(jets, 3, capacity=TRIOS * len(events))
+    trios = systems(jets, 3, capacity=TRIOS * jets.capacity)
     btag = np.maximum(np.maximum(trios.first.btag, trios.second.btag), trios.third.btag)
     trios = nearest_in_mass(trios.with_field(btag=btag), TOP_MASS)
     return {"pt": trios.leading("pt"), "btag": trios.leading("btag")}, jets.at_least(3)
@@ -64,7 +64,7 @@ def query7(events, cut):
     jets = events.Jet.select(events.Jet.pt > cut.clean_jet_pt)
     for leptons in (events.Electron, events.Muon):
         near = leptons.select(leptons.pt > cut.lepton_pt)
-        jets = jets.without_overlap(near, cut.radius, capacity=PAIRS * len(events))
+        jets = jets.without_overlap(near, cut.radius, capacity=PAIRS * jets.capacity)
     return {"ht": jets.sum("pt")}, EVERY
 
 
@@ -75,9 +75,9 @@ def query8(events, cut):
     leptons = Objects.concatenate([electrons, muons.with_field(kind=13 * muons.charge)], fields=[*PARTICLE, "kind"])
     leptons = leptons.select(leptons.pt > cut.any_lepton_pt).ordered_by("pt")
     leptons = leptons.with_field(place=rg.local_index(leptons.pt))
-    pairs = systems(leptons, 2, capacity=PAIRS * len(events))
+    pairs = systems(leptons, 2, capacity=PAIRS * leptons.capacity)
     pairs = pairs.select(pairs.first.kind == -pairs.second.kind)
-    others = joint_systems(pairs, leptons, capacity=TRIOS * len(events))
+    others = joint_systems(pairs, leptons, capacity=OTHERS * leptons.capacity)
     pair, other = others.first, others.second
     others = others.select((other.place != pair.first.place) & (other.place != pair.second.place))
     # of pairs with the same distance from the mass, the harder lepton comes first, as it did in its collection

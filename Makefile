@@ -18,7 +18,7 @@ help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 demo: $(VENV)/.installed  ## optimise a small Z' -> tt analysis and write its report to hepgrad-runs/zprime
-	$(BIN)/hepgrad run zprime --output hepgrad-runs/zprime --overwrite
+	$(BIN)/hepgrad demo --output hepgrad-runs/zprime --overwrite
 	@printf '\nThe report is %s\n' "$(CURDIR)/hepgrad-runs/zprime/report.html"
 
 install: $(VENV)/.installed-test  ## create the virtual environment with everything the tests need

@@ -53,7 +53,7 @@ tests/analysis/test_analysis.py tests/analysis/systematics"
 timeout "$tests" "$python" -m pytest -q -x -p no:cacheprovider $chosen || [ $? -eq 124 ]
 
 left() { echo $((total - (SECONDS - started))); }
-for benchmark in "gradient_step --size full" "ragged_ops --size quick"; do
+for benchmark in "gradient_step --size full" "ragged_ops --size quick" "adl --size quick"; do
     timeout "$(left)" "$python" -m benchmarks $benchmark --append benchmarks/RESULTS.md || echo "$benchmark did not finish"
 done
 timeout "$(left)" "$python" - <<'MEMORY' | tee -a benchmarks/RESULTS.md

@@ -30,7 +30,7 @@ include_patterns = [
 exclude_patterns = [".*", "build", "hepgrad-runs", "venv"]
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx_design",
@@ -44,6 +44,13 @@ myst_heading_anchors = 3
 suppress_warnings = [
     "myst.header",  # a document may begin with headings of another level, as forges allow
 ]
+
+# notebooks: pages of Markdown with cells, run in a folder of their own in every build
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_output_stderr = "remove"  # progress
 
 # reference
 default_role = "py:obj"
@@ -59,6 +66,8 @@ html_theme = "pydata_sphinx_theme"
 html_title = "hepgrad"
 html_math_renderer = "mathml"
 templates_path = ["_templates"]
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_additional_pages = {"index": "to_front_page.html"}
 html_copy_source = False
 html_show_sourcelink = False

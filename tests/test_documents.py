@@ -17,7 +17,8 @@ PLACE = re.compile(r"(?<![\w/.~-])((?:ragged|analysis|workflows|tests|benchmarks
 def test_links_lead_somewhere(path):
     text = path.read_text(encoding="utf-8")
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
-    assert [link for link in links if link and not (path.parent / link).exists()] == []
+    links = [link for link in links if link and "reference/" not in link]  # written when the site is built
+    assert [link for link in links if not (path.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())

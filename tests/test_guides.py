@@ -14,12 +14,19 @@ import pytest
 pytestmark = pytest.mark.thorough
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PYTHON = re.compile(r"^```python\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+PYTHON = re.compile(r"^```(?:python|\{code-cell\})\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 # what only this page needs; where it is not installed the page cannot be tried
-NEEDS = {"pyhf_and_cabinetry.md": "pyhf", "tmva_and_optuna.md": "optuna", "hand_over.md": "pyhf"}
+NEEDS = {
+    "pyhf_and_cabinetry.md": "pyhf",
+    "tmva_and_optuna.md": "optuna",
+    "hand_over.md": "pyhf",
+    "likelihoods.md": "pyhf",
+}
+NEEDS |= {"taggers.md": "onnx"}
 # pages that compile an optimisation or a fit
 LONG = {
-    *("data_driven", "edges", "hand_over", "masses", "own_pieces", "regions", "reproducibility", "run_folder"),
+    *("choices", "data_driven", "edges", "hand_over", "masses", "own_pieces", "regions", "reproducibility"),
+    *("run_folder", "likelihoods", "own_parts", "scaling_out", "search", "uncertainties"),
     *("awkward_names", "neos_relaxed_evermore", "pyhf_and_cabinetry", "tmva_and_optuna", "first_cut"),
 }
 

@@ -146,6 +146,19 @@ for folder in ("ragged", "analysis", "workflows"):
     assert files == [str(wheel / "hepgrad" / folder / "__init__.py") for folder in FOLDERS]
 
 
+@pytest.mark.slow
+def test_the_demonstration_needs_nothing_but_the_wheel(wheel, tmp_path):
+    """Its events are inside; what it leaves is a whole run folder."""
+    code = """
+import sys
+sys.path[:0] = sys.argv[1:]
+from hepgrad.workflows.cli import main
+sys.exit(main(["demo", "--steps", "2", "--set", "replicas=2"]))
+"""
+    assert "significance" in isolated_python(code, wheel, *INSTALLED, beside=tmp_path)
+    assert (tmp_path / "hepgrad-runs" / "zprime" / "report.html").is_file()
+
+
 def test_editable_installation_finds_the_folders(source, editable):
     code = """
 import importlib.util, site, sys

@@ -6,14 +6,26 @@ import importlib
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted(path for path in DOCS.glob("**/*.md"))
 TABLES = re.compile(r"```\{toctree\}\n(.*?)```", flags=re.DOTALL)
+
+
+# pages that are notebooks say so before their title
+NOTEBOOK = re.compile(r"\A---\nfile_format: mystnb\n.*?^---\n\n", flags=re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"^```(?:python|py|\{code-cell\})\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+GUIDES = [DOCS / "quickstart.md", DOCS / "first_analysis.md", *DOCS.glob("howto/*.md"), *DOCS.glob("tutorials/*.md")]
+# whose names users write
+TAUGHT_PACKAGES = [
+    *("ragged", "analysis", "analysis.kinematics", "analysis.reconstruction", "analysis.stages", "workflows"),
+]
 
 
 def name(path: Path) -> str:
@@ -41,7 +53,7 @@ def test_tables_of_contents_name_pages_that_exist(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_pages_say_something(page):
-    text = TABLES.sub("", page.read_text("utf-8"))
+    text = TABLES.sub("", NOTEBOOK.sub("", page.read_text("utf-8")))
     title, _, body = text.partition("\n")
     assert re.fullmatch(r"# \S.*", title)
     assert len(re.sub(r"[^A-Za-z]", "", body)) > 60
@@ -71,16 +83,36 @@ def test_links_lead_to_a_file_and_a_heading(page):
     assert broken == []
 
 
+def words(pages: Iterable[Path]) -> set[str]:
+    """Return the names that pages use in Python, or write between backticks."""
+    found = set()
+    for page in pages:
+        text = page.read_text("utf-8")
+        prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+        found.update(re.findall(r"\w+", " ".join([*CODE.findall(text), *re.findall(r"`([^`]+)`", prose)])))
+    return found
+
+
 @pytest.mark.parametrize("package", ["ragged", "analysis", "workflows"])
 def test_every_public_name_is_used_or_explained_on_a_page(package):
-    """Whoever works from the site alone meets each name, in Python or between backticks, beside the reference."""
-    code = set()
-    for page in PAGES:
-        text = page.read_text("utf-8")
-        pieces = re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
-        prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
-        code.update(re.findall(r"\w+", " ".join([*pieces, *re.findall(r"`([^`]+)`", prose)])))
-    assert [name for name in importlib.import_module(f"hepgrad.{package}").__all__ if name not in code] == []
+    """Whoever works from the site alone meets each name beside the reference."""
+    known = words(PAGES)
+    assert [name for name in importlib.import_module(f"hepgrad.{package}").__all__ if name not in known] == []
+
+
+@pytest.mark.parametrize("package", TAUGHT_PACKAGES)
+def test_every_name_that_users_write_is_in_a_guide_or_a_tutorial(package):
+    """Of NumPy's functions, which are there by NumPy's names, one sentence tells."""
+    known = words(GUIDES)
+    public = importlib.import_module(f"hepgrad.{package}").__all__
+    assert [name for name in public if name not in known and not hasattr(np, name)] == []
+
+
+def test_notebooks_are_tutorials_and_the_others_are_not():
+    notebooks = {page for page in PAGES if NOTEBOOK.match(page.read_text("utf-8"))}
+    assert notebooks == {page for page in PAGES if page.parent.name == "tutorials" and page.name != "index.md"}
+    for page in notebooks:
+        assert "```python" not in page.read_text("utf-8"), "what stands in a notebook runs"
 
 
 @pytest.mark.slow

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 def add_workflow(parser: argparse.ArgumentParser) -> None:
     """Declare the options that say what is run, and on what."""
     parser.add_argument("workflow", help="its name, for instance zprime, or module:object for your own")
+    add_settings(parser)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that say on what a workflow is run, and with which settings."""
     parser.add_argument("--data", metavar="DIR", type=Path, help="folder with a fileset.json (default: its own)")
     parser.add_argument("--config", metavar="FILE", type=Path, help="TOML file with settings, as a run folder has one")
     parser.add_argument(

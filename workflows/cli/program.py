@@ -19,9 +19,9 @@ import shtab
 from ..compile_cache import compile_cache
 from ..errors import CLOSED, EXIT_CODES, INTERRUPTED, InputWarning
 from ..messages.failure import Failure, failure
-from . import cache, check, convert, fit, listing, new, report, run, scan
+from . import cache, check, convert, demo, fit, listing, new, report, run, scan
 
-COMMANDS = (listing, new, check, run, report, scan, fit, convert, cache)
+COMMANDS = (demo, listing, new, check, run, report, scan, fit, convert, cache)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

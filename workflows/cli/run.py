@@ -35,6 +35,11 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_workflow(parser)
+    add_options(parser)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what can be said of a run, besides what is run and on what."""
     parser.add_argument("--output", metavar="DIR", type=Path, help="the run folder (default: hepgrad-runs/WORKFLOW)")
     add_overwrite(parser, "run")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run of the same settings")

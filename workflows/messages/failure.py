@@ -17,6 +17,7 @@ ADVICE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room, or choose another folder"),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "change the permissions, or choose another place"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more open files with `ulimit -n`"),
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "look whether the folder is there, or choose another place"),
     errno.ENAMETOOLONG: "choose a shorter name",
 }
 # a note of exceptions that interrupt a run; on the command line, the command itself stands in its place

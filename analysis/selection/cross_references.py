@@ -1,4 +1,4 @@
-"""Columns that point at objects: what stays of them where nothing is pointed at, and what coffea calls such references."""
+"""Columns that point at objects: where they point when nothing is there, and what coffea calls such references."""
 
 from __future__ import annotations
 

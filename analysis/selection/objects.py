@@ -104,6 +104,11 @@ class Objects(Counting, Expectations):
         return getattr(self.array, name)
 
     def __getitem__(self, name: str) -> rg.RaggedArray:
+        if not isinstance(name, str):
+            raise TypeError(
+                "objects are not picked by masks or numbers: write `jets.select(...)` for `jets[...]`, "
+                "`jets.leading('pt')` for the first one, and the same for all where you would loop"
+            )
         return self.__getattr__(name)
 
     def with_field(self, **fields: Any) -> Objects:

@@ -111,7 +111,8 @@ class Fileset:
                 f"{source} is not JSON: {error}; it has to say which ROOT files hold which sample, as fileset.json does"
             ) from error
         if not isinstance(content, dict) or not content:
-            raise InputError(f"{source}: expected an object with one entry per sample, got {type(content).__name__}")
+            told = "an empty one" if content == {} else type(content).__name__
+            raise InputError(f"{source}: expected an object with one entry per sample, got {told}")
         samples: dict[str, Sample] = {}
         extensions = []
         for name, written in as_entries(content).items():

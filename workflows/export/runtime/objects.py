@@ -157,6 +157,9 @@ class Events:
             raise AttributeError(f"no column {name!r}; the columns are {list(columns)}")
         return self.columns[name]
 
+    def __getitem__(self, name):
+        return self.columns[name]
+
     def _with(self, **changes):
         other = copy.copy(self)
         other.__dict__.update(changes)

@@ -5,6 +5,14 @@ silently drops a sub-package that somebody adds later.
 """
 
 from setuptools import find_packages, setup
+from setuptools.command import editable_wheel
+
+# An editable installation finds its packages last, after any folder of the same name beside the script, such as a clone
+# of the repository; it is to find them first. Where setuptools words this otherwise, nothing changes.
+if text := getattr(editable_wheel, "_FINDER_TEMPLATE", ""):
+    editable_wheel._FINDER_TEMPLATE = text.replace(
+        "meta_path.append(_EditableFinder)", "meta_path.insert(0, _EditableFinder)"
+    )
 
 FOLDERS = ("ragged", "analysis", "workflows")
 

@@ -17,6 +17,7 @@ from .channel import Channel, fill_channels
 from .data.dataset import Dataset
 from .data.precision import precise
 from .histogram import Counts
+from .kinds import listed
 from .parameters.parameters import Parameters
 from .printing import as_html
 from .selection.cut import Hard, Reading
@@ -34,6 +35,10 @@ from .systematics.confined import confined
 Block: TypeAlias = tuple[rg.RecordArray, jax.Array, jax.Array]
 
 HARD = Hard()
+# what every stage has, and how lists are written
+STAGE = ("name", "reads", "parameters", "makes", "__call__")
+STAGES = "stages=[select], where `select` is made by `@stage`"
+CHANNELS = 'channels=[Channel("signal region", "ht", Regular(10, 0, 1000))]'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +72,8 @@ class Analysis:
     frozen: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stages", tuple(self.stages))
-        object.__setattr__(self, "channels", tuple(self.channels))
+        object.__setattr__(self, "stages", listed("stages", self.stages, STAGE, STAGES))
+        object.__setattr__(self, "channels", listed("channels", self.channels, Channel, CHANNELS))
         for kind, parts in (("stage", self.stages), ("channel", self.channels)):
             names = [part.name for part in parts]
             if not names or len(set(names)) < len(names):

@@ -132,11 +132,11 @@ class Channel:
 
     def _observed(self, events: Events) -> tuple[jax.Array, jax.Array]:
         """Return what is filled of each event, and the probability that it is."""
-        events = events if self.region is None else events.in_region(self.region)
         try:
+            events = events if self.region is None else events.in_region(self.region)
             values = getattr(events, self.observable)
-        except AttributeError as error:
-            raise AttributeError(f"channel {self.name!r}: {error}") from None
+        except (AttributeError, KeyError) as error:
+            raise type(error)(f"channel {self.name!r}: {error.args[0]}") from None
         if isinstance(values, Objects | rg.RaggedArray | rg.RecordArray):
             raise TypeError(
                 f"channel {self.name!r} needs one number for each event, and {self.observable!r} is none: take that of "

@@ -58,6 +58,18 @@ def _html_table(table: Table) -> str:
     return f"<table>{title}<thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
+def as_names(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Return names as a tuple: one text is one name, and not its letters.
+
+    Examples
+    --------
+    >>> from hepgrad.analysis.printing import as_names
+    >>> as_names("zprime"), as_names(["ttbar", "wjets"])
+    (('zprime',), ('ttbar', 'wjets'))
+    """
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
 def meant(name: str, known: Iterable[str]) -> str:
     """Return a question about a name that there is not, after one that there is; nothing where none is like it.
 

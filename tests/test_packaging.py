@@ -111,10 +111,17 @@ def test_a_folder_of_the_same_name_beside_the_script_hides_nothing(wheel, tmp_pa
     assert files == [str(wheel / "hepgrad" / folder / "__init__.py") for folder in FOLDERS]
 
 
-def test_a_folder_of_the_same_name_leaves_an_editable_installation_alone(source, editable, tmp_path):
-    (tmp_path / "hepgrad" / "results").mkdir(parents=True)
+@pytest.mark.parametrize("folders", [("results",), FOLDERS], ids=["results", "a clone"])
+def test_a_folder_of_the_same_name_leaves_an_editable_installation_alone(source, editable, tmp_path, folders):
+    for folder in folders:
+        (tmp_path / "hepgrad" / folder).mkdir(parents=True)
+        (tmp_path / "hepgrad" / folder / "__init__.py").touch()
     files = isolated_python(FIND, editable, *INSTALLED, beside=tmp_path)
     assert files == [str(source / folder / "__init__.py") for folder in FOLDERS]
+    # also for whoever imports no more than its name
+    code = f"{FIND}\nimport hepgrad\nprint(hepgrad.__file__, hepgrad.analysis.__file__)"
+    *_, package, analysis = isolated_python(code, editable, *INSTALLED, beside=tmp_path)
+    assert (package, analysis) == (str(source / "package" / "__init__.py"), str(source / "analysis" / "__init__.py"))
 
 
 def test_its_packages_are_imported_when_they_are_first_used(wheel):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
-from .messages.failure import place_of
+from .messages.failure import described, place_of
 
 if TYPE_CHECKING:
     from .studies.study import Study
@@ -120,4 +120,4 @@ def _only_workflow(content: dict[str, Any], script: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, SyntaxError) else f"{type(error).__name__}: {error}{place_of(error)}"
+    return str(error) if isinstance(error, SyntaxError) else f"{described(error)}{place_of(error)}"

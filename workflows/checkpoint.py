@@ -84,7 +84,9 @@ class CheckpointFile:
         when there is none, it cannot be read, or it belongs to a run of other settings (names them).
         """
         if not self.path.exists():
-            raise InputError(f"there is no interrupted run to go on with: {self.path} does not exist")
+            raise InputError(
+                f"there is no interrupted run to go on with: {self.path} does not exist; begin without --resume"
+            )
         with blaming(f"start again with --overwrite, the checkpoint {self.path} cannot be read"):
             saved, told, arrays = self._read()
             other = differences(json.loads(json.dumps(self.settings)), saved)

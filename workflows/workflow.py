@@ -30,6 +30,7 @@ from .read.process import Process as Process
 from .read.reader import Request
 from .read.trust.agreement import NOT_FINITE, NotFinite
 from .read.trust.overlap import check_overlap
+from .settings.parts import check_parts
 from .settings.ranges import RANGES
 
 # the process of the observed events
@@ -156,6 +157,8 @@ class Workflow:
     plots: Sequence[Channel] = ()
 
     def __post_init__(self) -> None:
+        for name, found in check_parts(f"workflow {self.name!r}", vars(self)).items():
+            object.__setattr__(self, name, found)
         seen = tuple(process for process in self.processes if process.observed)
         object.__setattr__(self, "processes", tuple(process for process in self.processes if not process.observed))
         if seen and self.source is not None:
@@ -193,7 +196,6 @@ class Workflow:
                 f"workflow {self.name!r}: there is no free parameter {unknown[0]!r} to share between folds; there are "
                 f"{self.parameters.free}"
             )
-        object.__setattr__(self, "plots", tuple(self.plots))
         check_names(where, "control plot", [plot.name for plot in self.plots])
         for plot in self.plots:
             parse(plot.observable)  # an error now, and not after the optimisation
@@ -218,7 +220,7 @@ class Workflow:
         if marked != expected:
             raise ValueError(
                 f"workflow {self.name!r}: the processes marked as signal are {marked}, but the statistical model's "
-                f"signal is {expected}"
+                f"signal is {expected}; mark the same ones: Process(..., signal=True)"
             )
 
     def table(self) -> Table:

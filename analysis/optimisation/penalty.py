@@ -13,6 +13,7 @@ import numpy as np
 from ..analysis import Analysis
 from ..histogram import Counts
 from ..parameters.parameters import Parameters
+from ..printing import as_names
 from ..systematics import ABCD
 
 
@@ -77,7 +78,7 @@ class MinimumYield:
     strength: float = 10.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "processes", tuple(self.processes))
+        object.__setattr__(self, "processes", as_names(self.processes))
         _check_positive(minimum=self.minimum, strength=self.strength)
 
     def __call__(

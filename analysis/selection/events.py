@@ -20,6 +20,8 @@ from .cut import Pass, as_probability
 from .objects import Objects
 
 # of columns, steps of the cutflow, regions and selections
+# what to do about a column that nobody has
+UNREAD = "; a stage has to read it (`reads`), or an earlier one to make it (`with_field`)"
 Names: TypeAlias = tuple[tuple[str, ...], ...]
 
 
@@ -81,9 +83,14 @@ class Events:
         if name.startswith("__") or name not in self.__dict__["columns"]:
             raise AttributeError(
                 f"no column {name!r} in these events; the columns are {list(self.__dict__['columns'])}"
-                f"{meant(name, [*self.__dict__['columns'], *dir(type(self))])}"
+                f"{meant(name, [*self.__dict__['columns'], *dir(type(self))]) or UNREAD}"
             )
         return self.columns[name]
+
+    def __getitem__(self, name: str) -> Any:
+        if not isinstance(name, str):
+            raise TypeError("events are not picked by masks or numbers: write `events.select(...)`, which takes a pass")
+        return self.__getattr__(name)
 
     def __len__(self) -> int:
         return len(self.weight)

@@ -15,6 +15,7 @@ from hepgrad import ragged as rg
 
 from ..printing import meant
 from .counting import Counting
+from .cross_references import NOWHERE, instead_of, points
 from .cut import Pass, as_probability
 from .expectations import Expectations
 from .ranking import RANKING, in_order
@@ -94,14 +95,20 @@ class Objects(Counting, Expectations):
         return self.array.capacity
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name not in self.__dict__["array"].fields:
+        fields = self.__dict__["array"].fields
+        if name.startswith("__") or name not in fields:
             raise AttributeError(
-                f"no field {name!r} in this collection; the fields are {self.__dict__['array'].fields}"
-                f"{meant(name, [*self.__dict__['array'].fields, *dir(type(self))])}"
+                f"no field {name!r} in this collection; the fields are {fields}"
+                f"{instead_of(name, fields) or meant(name, [*fields, *dir(type(self))])}"
             )
         return getattr(self.array, name)
 
     def __getitem__(self, name: str) -> rg.RaggedArray:
+        if not isinstance(name, str):
+            raise TypeError(
+                "objects are not picked by masks or numbers: write `jets.select(...)` for `jets[...]`, "
+                "`jets.leading('pt')` for the first one, and the same for all where you would loop"
+            )
         return self.__getattr__(name)
 
     def with_field(self, **fields: Any) -> Objects:
@@ -208,7 +215,9 @@ class Objects(Counting, Expectations):
     def at(self, positions: rg.RaggedArray, *, fill_value: float = 0) -> Objects:
         """Return the objects that positions point at, such as the jet of each muon: ``jets.at(muons.jetIdx)``.
 
-        Selecting the other collection with them is plain: ``muons.select(jets.at(muons.jetIdx).btag < 0.2)``.
+        Selecting the other collection with them is plain: ``muons.select(jets.at(muons.jetIdx).btag < 0.2)``. Of what
+        was found, positions point into the same collections as before: the grandparent of a particle is
+        ``particles.at(particles.at(particles.genPartIdxMother).genPartIdxMother)``.
 
         Parameters
         ----------
@@ -216,7 +225,8 @@ class Objects(Counting, Expectations):
             Ragged integers, counted in the order of the file. A negative one, or one beyond the last object, points
             nowhere.
         fill_value
-            What all fields have where nothing is pointed at.
+            What all fields have where nothing is pointed at, but those with positions (whose name has ``Idx`` in it, as
+            in NanoAOD): they point nowhere, -1.
 
         Returns
         -------
@@ -246,8 +256,12 @@ class Objects(Counting, Expectations):
             fill = jnp.asarray(otherwise, leaf.dtype)
             return jnp.where(there, leaf[places], fill) if most else jnp.full(places.shape, fill)
 
-        array = positions.with_content(jax.tree.map(lambda leaf: taken(leaf, fill_value), self.array.content))
-        return Objects(array, positions.with_content(taken(passed, 0)))
+        content: Any = self.array.content
+        found = {}
+        for name, column in content.columns.items():
+            fill = NOWHERE if points(name) else fill_value
+            found[name] = jax.tree.map(functools.partial(taken, otherwise=fill), column)
+        return Objects(positions.with_content(rg.RecordArray(found)), positions.with_content(taken(passed, 0)))
 
     def combinations(self, n: int, *, fields: Sequence[str] | None = None, capacity: int | None = None) -> Objects:
         """Return every choice of ``n`` objects of an event, selected with the product of their probabilities.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 import traceback
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from hepgrad.ragged.functions.foreign import TRACED
 LIBRARY = str(Path(__file__).resolve().parents[2])
 # the note that Awkward adds to what goes wrong in one of its functions
 _AWKWARD = re.compile(r"while calling\s+ak\.(\w+)")
+# what Python's `math` and `float` make of a column
+_SCALAR = "Only scalar arrays can be converted to Python scalars"
 OPAQUE = (*TRACED, TracedError)
 
 
@@ -36,21 +39,26 @@ def no_black_boxes(stage: str) -> Iterator[None]:
     """
     try:
         yield
-    except (*OPAQUE, TypeError) as error:
+    except (*OPAQUE, TypeError, dataclasses.FrozenInstanceError) as error:
         about = f"stage {stage!r}{_place(error)}"
         if called := _AWKWARD.search("\n".join(getattr(error, "__notes__", ()))):
             raise TypeError(
                 f"{about} calls ak.{called[1]}, and the columns of events in a stage are no arrays of Awkward: write "
                 f"rg.{called[1]}, with `from hepgrad import ragged as rg`"
             ) from None
-        if not isinstance(error, OPAQUE):
+        if isinstance(error, dataclasses.FrozenInstanceError):
+            raise TypeError(
+                f"{about} changes what it was given ({error}); a stage returns new events: "
+                "`events = events.with_field(name=...)`, and the same for objects"
+            ) from None
+        if not isinstance(error, OPAQUE) and _SCALAR not in str(error):
             raise
         raise TypeError(
             f"{about} asks for the numbers of a column while the program is compiled, when there are none yet: "
-            "Python's `if`, plain NumPy on arrays of JAX and on numbers such as rg.sum(x), correctionlib and boosted "
-            "trees do. Write it with jax.numpy and hepgrad.ragged (rg.where for `if`, rg.sqrt for np.sqrt), take a "
-            "correction from its file (hepgrad.analysis.corrections) and a tagger from its own (from_onnx, "
-            "BoostedTrees), or compute it before (scored_once) and read it as a column"
+            "Python's `if`, `math` and `float`, plain NumPy on arrays of JAX and on numbers such as rg.sum(x), "
+            "correctionlib and boosted trees do. Write it with jax.numpy and hepgrad.ragged (rg.where for `if`, rg.sqrt"
+            " for np.sqrt), take a correction from its file (hepgrad.analysis.corrections) and a tagger from its own "
+            "(from_onnx, BoostedTrees), or compute it before (scored_once) and read it as a column"
         ) from None
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from ..printing import as_names
 from ..selection.events import Events
 from ..selection.threshold import Cuts
 
@@ -99,7 +101,7 @@ class Stage:
 
 
 def stage(
-    *,
+    *undeclared: StageFunction,
     reads: Sequence[str] = (),
     parameters: Sequence[str] = (),
     makes: Sequence[str] = (),
@@ -109,6 +111,8 @@ def stage(
 
     Parameters
     ----------
+    *undeclared
+        Nothing: a decorator that is told nothing, ``@stage``, is refused, because a stage without branches reads none.
     reads
         The branches it needs, for instance ``["Jet_pt", "MET_pt"]``.
     parameters
@@ -117,6 +121,11 @@ def stage(
         The columns and collections that it adds and that later stages read, for instance ``["ht"]``.
     name
         Name of the stage; the function's own by default.
+
+    Raises
+    ------
+    TypeError
+        When the function does not take events and cuts, or nothing was declared.
 
     Examples
     --------
@@ -127,10 +136,23 @@ def stage(
     >>> missing_momentum.name, missing_momentum.reads
     ('missing_momentum', ('MET_pt',))
     """
+    if undeclared:
+        raise TypeError(
+            f"a stage says what it reads: write `@stage(reads=[...])` above {undeclared[0]!r}, with the branches that "
+            "it uses, for instance 'Jet_pt'"
+        )
 
     def decorate(function: StageFunction) -> Stage:
-        made = tuple((column, "") for column in makes)
-        return Stage(name or function.__name__, function, tuple(reads), tuple(parameters), made)
+        called = name or function.__name__
+        try:
+            inspect.signature(function).bind(None, None)
+        except TypeError:
+            raise TypeError(
+                f"stage {called!r}{_place(function)} is called with the events and the cuts: write "
+                f"`def {function.__name__}(events, cut):`"
+            ) from None
+        made = tuple((column, "") for column in as_names(makes))
+        return Stage(called, function, as_names(reads), as_names(parameters), made)
 
     return decorate
 

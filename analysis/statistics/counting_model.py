@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..histogram import Axis, Counts
+from ..printing import as_names
 from ..systematics import Source
 from .asimov import background_only_fit
 from .objectives import Discovery, Evaluation
@@ -44,7 +45,7 @@ class CountingModel:
     background_uncertainty: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "signal", tuple(self.signal))
+        object.__setattr__(self, "signal", as_names(self.signal))
         if not self.background_uncertainty >= 0:
             raise ValueError(f"background_uncertainty must not be negative, got {self.background_uncertainty}")
 

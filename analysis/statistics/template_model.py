@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..histogram import Axis, Counts
+from ..printing import as_names
 from ..systematics import Source, Templates
 from .blueprint import Blueprint
 from .control_regions import taken_from_regions, with_closures
@@ -72,9 +73,9 @@ class TemplateModel:
     signal_statistics: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "signal", tuple(self.signal))
+        object.__setattr__(self, "signal", as_names(self.signal))
         object.__setattr__(self, "systematics", tuple(self.systematics))
-        object.__setattr__(self, "signal_statistics", tuple(self.signal_statistics))
+        object.__setattr__(self, "signal_statistics", as_names(self.signal_statistics))
         names = [source.name for source in self.systematics]
         if len(set(names)) < len(names):
             raise ValueError(f"every source of uncertainty needs a name of its own, got {names}")

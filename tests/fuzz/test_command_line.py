@@ -240,7 +240,9 @@ def test_debug_shows_the_traceback(command, capsys):
 
     assert main(["report", "nowhere", "--debug"]) == main(["--debug", "report", "nowhere"]) == 2
     assert capsys.readouterr().err.count("Traceback (most recent call last)") == 2
-    assert command("report", "nowhere").message == "hepgrad: there is no run folder nowhere"
+    assert command("report", "nowhere").message.startswith(
+        "hepgrad: there is no run folder nowhere; `hepgrad run` writes one"
+    )
 
 
 def test_an_error_of_the_user_s_own_says_where(tmp_path, monkeypatch, command):

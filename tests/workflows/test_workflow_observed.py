@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import re
+import shutil
 import types
 
 import awkward as ak
@@ -112,6 +114,39 @@ def test_a_plot_of_what_there_is_not_is_found_before_anything_is_optimised(workf
     told = r"control plot of 'leading\(Jet\.ptt\)' cannot be filled: no field 'ptt' .* did you mean 'pt'\?"
     with pytest.raises(InputError, match=told):
         run(dataclasses.replace(workflow, plots=plots), output=tmp_path / "run", quiet=True)
+
+
+def files_of(folder):
+    """The files of a run, without what says when it was made and with which files."""
+    told = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix != ".root":  # ROOT files hold the time; their numbers are those of the JSON
+            text = path.read_bytes()
+            for pattern in (
+                rb'"(finished|seconds)[^\n]*',
+                rb"&quot;(finished|seconds)[^\n]*",
+                rb'<p class="facts">[^\n]*',
+            ):
+                text = re.sub(pattern, b"", text)
+            told[path.relative_to(folder).as_posix()] = text
+    return told
+
+
+@pytest.mark.thorough
+def test_while_they_are_blinded_no_file_of_a_run_depends_on_them(workflow, tiny, tmp_path):
+    """To the bit: report, plots, tables, workspace and all others are the same whatever was observed."""
+    told, branches = [], {name: values for name, values in tiny.draw("top").items() if name != "genWeight"}
+    folder = tmp_path / "events"
+    shutil.copytree(workflow.data, folder)
+    for number, kept in enumerate((1, 3)):
+        (folder / "run_b.root").unlink()
+        tiny.write_tree(folder / "run_b.root", {name: values[::kept] for name, values in branches.items()})
+        run(dataclasses.replace(workflow, data=folder), output=tmp_path / "run", quiet=True, overwrite=number > 0)
+        told.append(files_of(tmp_path / "run"))
+    assert list(told[0]) == list(told[1])
+    assert [name for name in told[0] if told[0][name] != told[1][name]] == []
+    assert {"report.html", "control.csv", "histograms.json", "result.json", "cutflow.csv"} <= set(told[0])
+    assert not any("observed" in name for name in told[0])
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from ..cache import Cache
 from ..defaults import CACHE
 from ..errors import InputError
 from ..read import Fileset
-from ..read.collect import Recipe
+from ..read.collect import EVENT, Recipe
 from ..read.reader import ReadWatcher, Request
 from ..skim import Loosest
 from ..workflow import Workflow
@@ -57,7 +57,15 @@ def load_folds(
             "cross-fitting keeps all events in the memory of one device, and this is to be done by "
             f"{type(backend).__name__}: choose --backend in-memory, or a held-out half (folds=1)"
         )
-    return backend.load_folds(recipe, workflow.folds, block_size=workflow.block_size, watch=watch)
+    try:
+        return backend.load_folds(recipe, workflow.folds, block_size=workflow.block_size, watch=watch)
+    except InputError as error:
+        if f"has no branch {workflow.layout.branch(EVENT)!r}" in str(error):
+            error.add_note(
+                f"cross-fitting divides events by their numbers, the column {EVENT!r}; say in the layout which branch "
+                "that is, or run without folds"
+            )
+        raise
 
 
 def _prepared(

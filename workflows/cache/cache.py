@@ -209,4 +209,7 @@ def _writable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"the cache {folder} cannot be written: {error}") from error
+        raise InputError(
+            f"the cache {folder} cannot be written: {error.strerror or error}; choose another folder with --cache, or "
+            "run without one"
+        ) from error

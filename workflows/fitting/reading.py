@@ -207,7 +207,8 @@ def read_bytes(path: str | Path, what: str) -> bytes:
     except FileNotFoundError as error:
         if isinstance(error.__cause__, TimeoutError):  # which fsspec tells as a missing file
             raise InputError(f"{path} cannot be read: the server does not answer (timeout)") from None
-        raise InputError(f"{path} is no {what}: there is no such file") from None
+        where = "no such file on the server, or no such server" if is_remote(str(path)) else "no such file"
+        raise InputError(f"{path} is no {what}: there is {where}") from None
     except ImportError as error:
         extra = "; install hepgrad with its extra `remote`" if is_remote(str(path)) else ""
         raise InputError(f"{path} cannot be read: {error}{extra}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import inspect
 import re
 import sys
 import traceback
@@ -17,11 +18,14 @@ ADVICE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room, or choose another folder"),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "change the permissions, or choose another place"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more open files with `ulimit -n`"),
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "look whether the folder is there, or choose another place"),
     errno.ENAMETOOLONG: "choose a shorter name",
 }
 # a note of exceptions that interrupt a run; on the command line, the command itself stands in its place
 GO_ON = "go on with resume=True (--resume)"
 FOREIGN_NOTES = ("-----", "This error occurred while calling")
+# what Python says of a call with a name that no argument has
+UNEXPECTED = re.compile(r"(?P<name>\w+)(\.__init__)?\(\) got an unexpected keyword argument '(?P<given>\w+)'")
 NO_MEMORY = "there is not enough memory; try --backend out-of-core, or a smaller block_size"
 
 
@@ -70,7 +74,32 @@ def failure(error: Exception) -> Failure:
         return Failure(MACHINE, NO_MEMORY, notes)
     if isinstance(error, OSError):
         return Failure(MACHINE, _of_the_system(error), notes)
-    return Failure(UNFORESEEN, f"{type(error).__name__}: {error}{place_of(error)}; --debug shows the traceback", notes)
+    return Failure(UNFORESEEN, f"{described(error)}{place_of(error)}; --debug shows the traceback", notes)
+
+
+def described(error: Exception) -> str:
+    """Return the kind and the text of an error; a `KeyError` shows a sentence in quotes, like a key."""
+    (text, *_) = (*error.args, "")
+    is_sentence = isinstance(error, KeyError) and isinstance(text, str) and " " in text
+    return f"{type(error).__name__}: {text if is_sentence else error}{_arguments(str(error))}"
+
+
+def _arguments(text: str) -> str:
+    """Return which argument of hepgrad was meant by one that there is not; nothing for other texts."""
+    if not (found := UNEXPECTED.match(text)):
+        return ""
+    # these import JAX, which the command line must not do before it says how much JAX may print
+    from hepgrad import analysis, workflows
+    from hepgrad.analysis.printing import meant
+
+    called = next(
+        (getattr(room, found["name"]) for room in (analysis, workflows) if hasattr(room, found["name"])), None
+    )
+    try:
+        names = list(inspect.signature(called).parameters) if callable(called) else []
+    except (TypeError, ValueError):
+        return ""
+    return meant(found["given"], names) or (f"; it takes {', '.join(names)}" if names else "")
 
 
 def _of_the_system(error: OSError) -> str:
@@ -95,7 +124,8 @@ def place_of(error: Exception) -> str:
         for frame in frames
         if not frame.filename.startswith((*library, "<")) and "site-packages" not in frame.filename
     ]
-    if not own and isinstance(error, AttributeError | TypeError | ValueError):
+    is_told = isinstance(error, AttributeError | TypeError | ValueError) or " " in str(error)
+    if not own and is_told:
         return ""
     frame = (own or frames)[-1] if frames else None
     return "" if frame is None else f" ({Path(frame.filename).name}, line {frame.lineno})"

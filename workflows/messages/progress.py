@@ -1,8 +1,9 @@
-"""Progress of an optimisation, as a bar on a terminal and as a few lines elsewhere."""
+"""Progress of an optimisation, as a bar on a terminal and in a notebook, and as a few lines elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
+import html
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,8 @@ from .compilations import Compilations, compilations
 
 # how many lines a whole run prints when there is no terminal
 LINES = 10
+# seconds between two pictures of a bar in a notebook
+PAUSE = 0.2
 
 
 class ProgressBar:
@@ -78,24 +81,58 @@ class ProgressLines:
     """
 
     def __init__(self, console: Console, merit: Merit) -> None:
-        self._console, self._merit = console, merit
-        self._first, self._began, self._last = 0, 0.0, math.inf
+        self._console, self._merit, self._clock = console, merit, _Clock()
 
     def __call__(self, record: StepRecord, steps: int) -> None:
         """Print a line, or not; the arguments are those of a watcher of `optimize`."""
-        done = record.step + 1
-        if record.step <= self._last:
-            # a descent begins, or a resumed one goes on; what came before its first step is mostly compilation
-            self._first, self._began = record.step, time.monotonic()
-        self._last = record.step
+        done, left = record.step + 1, self._clock.left(record.step, steps)
         # a line where the share of finished steps passes a multiple of a tenth
         if done < steps and done * LINES // steps == record.step * LINES // steps:
             return
-        left = (time.monotonic() - self._began) / max(record.step - self._first, 1) * (steps - done)
         self._console.print(
-            f"step {done} of {steps}  {_status(record, self._merit)}  {left:.0f} s left",
-            highlight=False,
+            f"step {done} of {steps}  {_status(record, self._merit)}  {left:.0f} s left", highlight=False
         )
+
+
+class NotebookBar:
+    """A watcher of `optimize` that draws a bar below the cell of a notebook, and draws over it from then on."""
+
+    def __init__(self, steps: int, merit: Merit) -> None:
+        from IPython.display import display
+
+        self._merit, self._steps, self._clock, self._drawn, self._done = merit, steps, _Clock(), -math.inf, 0
+        self._handle = display(self._picture("evaluating the start"), raw=True, display_id=True)
+
+    def __call__(self, record: StepRecord, steps: int) -> None:
+        """Advance to a step; the arguments are those of a watcher of `optimize`."""
+        self._done, self._steps, left = record.step + 1, steps, self._clock.left(record.step, steps)
+        if self._done < steps and time.monotonic() - self._drawn < PAUSE:
+            return
+        self.tell(f"step {self._done} of {steps}  {_status(record, self._merit)}  {left:.0f} s left")
+
+    def tell(self, text: str) -> None:
+        """Write a text beside the bar."""
+        self._drawn = time.monotonic()
+        self._handle.update(self._picture(text), raw=True)
+
+    def _picture(self, text: str) -> dict[str, str]:
+        bar = f'<progress style="width: 20em" max="{self._steps}" value="{self._done}"></progress>'
+        return {"text/plain": text, "text/html": f"{bar} {html.escape(text)}"}
+
+
+class _Clock:
+    """How long the steps take; what comes before the first of them is mostly compilation."""
+
+    def __init__(self) -> None:
+        self._first, self._began, self._last = 0, 0.0, math.inf
+
+    def left(self, step: int, steps: int) -> float:
+        """Return how many seconds there are left after a step."""
+        if step <= self._last:
+            # a descent begins, or a resumed one goes on
+            self._first, self._began = step, time.monotonic()
+        self._last = step
+        return (time.monotonic() - self._began) / max(step - self._first, 1) * (steps - step - 1)
 
 
 def _status(record: StepRecord, merit: Merit) -> str:
@@ -103,13 +140,19 @@ def _status(record: StepRecord, merit: Merit) -> str:
 
 
 @contextlib.contextmanager
-def progress(console: Console, steps: int, merit: Merit) -> Iterator[Sequence[ProgressBar | ProgressLines]]:
+def progress(
+    console: Console, steps: int, merit: Merit
+) -> Iterator[Sequence[ProgressBar | NotebookBar | ProgressLines]]:
     """Yield the watchers that show the progress on a console: none when it is quiet.
 
-    There is a bar when it is a terminal. Both tell of programs that are compiled in between.
+    There is a bar when it is a terminal or a notebook. All tell of programs that are compiled in between.
     """
     if console.quiet:
         yield ()
+    elif console.is_jupyter:
+        below = NotebookBar(steps, merit)
+        with compilations(below.tell):
+            yield (below,)
     elif not console.is_terminal:
         with compilations(lambda line: console.print(line, highlight=False)):
             yield (ProgressLines(console, merit),)

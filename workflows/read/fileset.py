@@ -107,9 +107,12 @@ class Fileset:
         except (OSError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"{source} cannot be read: {error}") from error
         except ValueError as error:  # also for a number of thousands of digits
-            raise InputError(f"{source} is not JSON: {error}") from error
+            raise InputError(
+                f"{source} is not JSON: {error}; it has to say which ROOT files hold which sample, as fileset.json does"
+            ) from error
         if not isinstance(content, dict) or not content:
-            raise InputError(f"{source}: expected an object with one entry per sample, got {type(content).__name__}")
+            told = "an empty one" if content == {} else type(content).__name__
+            raise InputError(f"{source}: expected an object with one entry per sample, got {told}")
         samples: dict[str, Sample] = {}
         extensions = []
         for name, written in as_entries(content).items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from hepgrad.analysis.printing import as_names
+
 from .estimates.contract import Estimate
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ class Process:
     estimate: Estimate | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "datasets", tuple(self.datasets) or (self.name,))
+        object.__setattr__(self, "datasets", as_names(self.datasets) or (self.name,))
         if twice := [name for name in dict.fromkeys(self.datasets) if self.datasets.count(name) > 1]:
             raise ValueError(f"process {self.name!r} has the sample {twice[0]!r} twice; its events would count twice")
         if self.observed and self.signal:

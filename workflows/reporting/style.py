@@ -23,6 +23,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from ..messages.terminal import visible
 from ..results.run_folder import RunFolder
+from .legends import clear_legends
 from .subject import Subject
 
 START_COLOR, OPTIMUM_COLOR, SOFT_COLOR = "#717581", "#bd1f01", "#3f90da"
@@ -146,6 +147,7 @@ class Plot:
             # laid out once, and not again for each format
             figure.draw_without_rendering()
             figure.set_layout_engine("none")
+            clear_legends(figure)
             figure.dpi = RESOLUTION
             # `Figure.savefig` draws each twice, the first time for a layout of its own
             with folder.writing(f"plots/{self.name}.png") as path:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from hepgrad.analysis.printing import as_html
 
+from ..defaults import RUNS
 from ..errors import InputError
 from ..files.lock import beside
 from ..files.replacing import leftovers, replacing
@@ -192,7 +193,7 @@ class RunFolder:
         """
         path = Path(path)
         if not path.is_dir():
-            raise InputError(f"there is no run folder {path}")
+            raise InputError(f"there is no run folder {path}; `hepgrad run` writes one, by default in {RUNS}")
         facts = _facts(path)
         if facts is None:
             raise InputError(

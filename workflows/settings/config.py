@@ -35,7 +35,7 @@ def read_settings(path: str | Path) -> Settings:
     try:
         return _spelt_out(tomllib.loads(read_text(Path(path))))
     except FileNotFoundError:
-        raise InputError(f"there is no configuration file {path}") from None
+        raise InputError(f"there is no configuration file {path}; every run folder has one, config.toml") from None
     except (ValueError, RecursionError) as error:  # also for a number of thousands of digits
         raise InputError(f"{path} is not a TOML file that can be read: {error}") from error
 

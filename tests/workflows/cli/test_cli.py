@@ -224,3 +224,22 @@ def test_python_for_every_command(command):
     assert set(function) == set(options)
     given = {name: default for name, default in options.items() if default not in (None, argparse.SUPPRESS)}
     assert {name: list(d) if isinstance((d := function[name].default), tuple) else d for name in given} == given
+
+
+SLOW = """import jax
+import jax.numpy as jnp
+W = jax.jit(lambda: jax.lax.reduce_window(jnp.ones(10000), 0.0, jax.lax.add, (140,), (1,), "SAME"))()
+"""
+
+
+@pytest.mark.thorough
+def test_what_xla_says_of_slow_compilations_is_not_printed(tmp_path):
+    """Its alarm goes off after two minutes for a program, and after a second where it computes a constant: here."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    as_it_is = subprocess.run([sys.executable, "slow.py"], capture_output=True, text=True, cwd=tmp_path)
+    assert "slow_operation_alarm" in as_it_is.stderr
+    command = "import sys; from hepgrad.workflows.cli import main; sys.exit(main(['check', 'slow:W']))"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("hepgrad: slow:W should be a hepgrad.workflows.Workflow or Study, it is ")
+    assert len(done.stderr.splitlines()) == 1

@@ -7,6 +7,7 @@ import inspect
 import itertools
 import json
 import operator
+import re
 import runpy
 from pathlib import Path
 
@@ -291,3 +292,17 @@ def test_what_is_not_written_is_told(workflow, point, tmp_path):
     assert not (tmp_path / "run" / "selection.py").exists()
     assert told.told.startswith("there is no selection.py: stage function 'uses_jax' cannot be exported")
     assert "(test_export_everything.py, line " in told.told
+
+
+def test_columns_for_rdataframe_are_names_of_cpp_and_none_is_lost():
+    """Steps that differ by a sign only, an observable that is called as a column that is there anyway."""
+    steps = ["2 jets", ">= 2 jets", "2 jets!", "(b tag)", "\u03c3", "class"]
+    columns = ak.zip({name: np.full(3, 7.0) for name in ("passed", "4l_mass", "class")}, depth_limit=1)
+    events = runtime.objects.Events(columns, np.full(3, 2.0)).categorise(**{"4j2b": np.zeros(3, bool)})
+    events.cutflow = {step: np.arange(3) == number for number, step in enumerate(steps)}
+    told = runtime.elsewhere.event_columns(events, {n: (n, None, None) for n in ("passed", "4l_mass", "class")})
+    assert len(told) == 2 + len(steps) + 2 + 3
+    assert all(re.fullmatch(r"[A-Za-z_]\w*", name, flags=re.ASCII) for name in told)
+    assert {"weight", "passed", "after_b_tag", "in_4j2b", "passed_2", "_4l_mass", "_class"} <= set(told)
+    for number, name in enumerate(("after_2_jets", "after_2_jets_2", "after_2_jets_3")):
+        assert told[name].tolist() == (np.arange(3) == number).tolist()

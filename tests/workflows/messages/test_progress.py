@@ -98,3 +98,30 @@ def test_other_work_has_a_line_of_its_own(is_terminal):
     with doing(Console(file=buffer, width=100, force_terminal=is_terminal), "writing the results"):
         pass
     assert ("writing the results" in buffer.getvalue()) == is_terminal
+
+
+CELL = """
+from rich.console import Console
+from hepgrad.analysis import StepRecord
+from hepgrad.analysis.statistics.objectives import merit
+from hepgrad.workflows.messages.progress import progress
+
+with progress(Console(), 3000, merit("discovery")) as watchers:
+    for step in range(3000):
+        for watcher in watchers:
+            watcher(StepRecord(step, 1.0 + step, 0.5, 2.0, {}), 3000)
+"""
+
+
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore")
+def test_a_notebook_gets_one_bar_which_is_drawn_over():
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
+    (output,) = notebook.cells[0].outputs
+    assert output.output_type == "display_data"
+    assert output.data["text/plain"] == "step 3000 of 3000  significance 3000.000  width 0.50  0 s left"
+    assert output.data["text/html"].startswith('<progress style="width: 20em" max="3000" value="3000"></progress> step')

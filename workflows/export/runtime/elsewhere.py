@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 
 import awkward as ak
@@ -22,6 +23,22 @@ from .filling import (
     weight_column,
 )
 
+# words of C++ that columns of physicists are called by
+RESERVED = {
+    "bool",
+    "char",
+    "class",
+    "const",
+    "default",
+    "delete",
+    "double",
+    "float",
+    "int",
+    "long",
+    "new",
+    "not",
+    "short",
+}
 # newer versions of coffea read columns when they are asked for
 materialised = getattr(ak, "materialize", ak.Array)
 
@@ -76,6 +93,7 @@ def fill_nanoevents(events, sample, *, stages, cut, channels, processes, columns
 
 def write_columns(where, path, *, stages, cut, channels, processes, columns, files, reading):
     """Write a tree for each process: what every event counts for, its observables, and which cuts it has passed."""
+    trees = dict(zip(processes, unique_names(map(plain_name, processes)), strict=True))
     with uproot.recreate(path) as file:
         for process, ingredients in processes.items():
             parts = [
@@ -83,7 +101,7 @@ def write_columns(where, path, *, stages, cut, channels, processes, columns, fil
                 for array, weight in read_process(where, ingredients, columns, slice(None), files, reading)
             ]
             joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-            tree = file.mktree(as_name(process), {name: values.dtype for name, values in joined.items()})
+            tree = file.mktree(trees[process], {name: values.dtype for name, values in joined.items()})
             tree.extend(joined)
 
 
@@ -97,14 +115,25 @@ def columns_in_order(array, weight, stages, cut, channels):
 
 def event_columns(events, channels):
     """Return what there is to know of each event, by names that C++ takes."""
-    told = {"weight": ak.to_numpy(events.weight), "passed": events.passed}
-    told |= {f"after_{as_name(step)}": passed for step, passed in events.cutflow.items()}
-    told |= {f"in_{as_name(region)}": member for region, member in events.regions.items()}
-    for observable, *_ in channels.values():
-        told[as_name(observable)] = ak.to_numpy(functools.reduce(getattr, observable.split("."), events))
-    return told
+    told = [("weight", ak.to_numpy(events.weight)), ("passed", events.passed)]
+    told += [(f"after_{plain_name(step)}", passed) for step, passed in events.cutflow.items()]
+    told += [(f"in_{plain_name(region)}", member) for region, member in events.regions.items()]
+    for observable in dict.fromkeys(observable for observable, *_ in channels.values()):
+        values = functools.reduce(getattr, observable.split("."), events)
+        told.append((plain_name(observable), ak.to_numpy(values)))
+    return dict(zip(unique_names(name for name, _ in told), (values for _, values in told), strict=True))
 
 
-def as_name(text):
-    """Return a text as a name of C++."""
+def unique_names(names):
+    """Return names of C++, each of its own: the second of the same ends in ``_2``."""
+    found = []
+    for name in names:
+        name = f"_{name}" if name[0].isdigit() or name in RESERVED else name
+        numbered = (name if number == 1 else f"{name}_{number}" for number in itertools.count(1))
+        found.append(next(each for each in numbered if each not in found))
+    return found
+
+
+def plain_name(text):
+    """Return a text without what names of C++ cannot have."""
     return re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or "x"

@@ -106,9 +106,9 @@ class Objects:
         there = (positions >= 0) & (positions < ak.num(self.array))
         # an event without objects has one that is missing, for positions to point at
         places, found = ak.where(there, positions, 0), ak.pad_none(self.array, 1, axis=1)
-        fields = {
-            name: ak.where(there, ak.fill_none(found[name][places], fill_value), fill_value) for name in self.fields
-        }
+        # what points somewhere itself points nowhere
+        fills = {name: -1 if "Idx" in name else fill_value for name in self.fields}
+        fields = {name: ak.where(there, ak.fill_none(found[name][places], fill), fill) for name, fill in fills.items()}
         passed = ak.fill_none(ak.pad_none(self.passed, 1, axis=1)[places], False)
         return Objects(ak.zip(fields, depth_limit=2), there & passed)
 
@@ -155,6 +155,9 @@ class Events:
         columns = self.__dict__.get("columns", {})
         if name not in columns:
             raise AttributeError(f"no column {name!r}; the columns are {list(columns)}")
+        return self.columns[name]
+
+    def __getitem__(self, name):
         return self.columns[name]
 
     def _with(self, **changes):

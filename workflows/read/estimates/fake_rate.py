@@ -10,6 +10,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from hepgrad.analysis.printing import as_names
+
 from ..layout import Layout
 from ..sample import Keep, Reweight, Sample
 from .contract import Estimate, check_uncertainty
@@ -158,9 +160,10 @@ class FakeRate(Estimate):
     spread: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("reads", "edges", "rates", "rate_uncertainties"):
+        object.__setattr__(self, "reads", as_names(self.reads))
+        for name in ("edges", "rates", "rate_uncertainties"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        object.__setattr__(self, "subtract", None if self.subtract is None else tuple(self.subtract))
+        object.__setattr__(self, "subtract", None if self.subtract is None else as_names(self.subtract))
         check_uncertainty("FakeRate", self.uncertainty)
         if len(self.edges) == 1 or any(not a < b for a, b in zip(self.edges, self.edges[1:], strict=False)):
             raise ValueError(f"FakeRate: edges must rise, and be two at least, got {list(self.edges)}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -179,11 +181,14 @@ def qmu_tilde(mu: Any, model: Model, data: Any) -> LikelihoodRatio:
     return likelihood_ratio(model, data, mu, "qtilde")
 
 
-def likelihood_ratio(model: Model, data: Any, mu: Any, test_stat: str) -> LikelihoodRatio:
+def likelihood_ratio(
+    model: Model, data: Any, mu: Any, test_stat: str, *, empty_bins: bool | None = None
+) -> LikelihoodRatio:
     """Return one of the test statistics by name, as pyhf names them.
 
-    These are ``"q0"``, ``"q"`` and ``"qtilde"``; arguments and errors are as in `qmu`.
+    These are ``"q0"``, ``"q"`` and ``"qtilde"``; arguments and errors are as in `qmu`, ``empty_bins`` is as in `fit`.
     """
+    fitted = functools.partial(fit, model, data, empty_bins=empty_bins)
     poi = poi_of(model)
     index = model.index(poi)
     lowest = dict(zip(model.parameter_names, _static_bounds(model), strict=True))[poi][0]
@@ -192,22 +197,22 @@ def likelihood_ratio(model: Model, data: Any, mu: Any, test_stat: str) -> Likeli
             f"the bounds of {poi!r} begin at {lowest}, where the test statistic is qmu_tilde (test_stat='qtilde'); for "
             f"qmu allow negative values by ParameterConfig({poi!r}, bounds=(<lowest>, <highest>))"
         )
-    conditional = fit(model, data, fixed={poi: mu})
-    free = _below(conditional, fit(model, data), model, data)
+    conditional = fitted(fixed={poi: mu})
+    free = _below(conditional, fitted(), model, fitted)
     best = free.parameters[index]
     if test_stat == "qtilde" and lowest < 0:
-        free = _chosen(best < 0, fit(model, data, fixed={poi: 0.0}), free)
+        free = _chosen(best < 0, fitted(fixed={poi: 0.0}), free)
     value = one_sided(test_stat, mu, best, conditional.deviance - free.deviance)
     return LikelihoodRatio(value, conditional, free)
 
 
-def _below(conditional: FitResult, free: FitResult, model: Model, data: Any) -> FitResult:
+def _below(conditional: FitResult, free: FitResult, model: Model, fitted: Callable[..., FitResult]) -> FitResult:
     """Return the free fit; one that ended above the conditional one, in another minimum, starts again from there."""
     lower, upper = model.bounds.T
     inside = ((conditional.parameters >= lower) & (conditional.parameters <= upper) | model.fixed).all()
     above = inside & (free.deviance > conditional.deviance + SAME)
     if is_known(above) and above:
-        return fit(model, data, init=jax.lax.stop_gradient(conditional.parameters))
+        return fitted(init=jax.lax.stop_gradient(conditional.parameters))
     return dataclasses.replace(free, converged=free.converged & ~above)
 
 

@@ -46,7 +46,12 @@ class UpperLimit:
 
 
 def upper_limit(
-    model: Model, data: Any, *, level: float = 0.05, test_stat: Literal["q", "qtilde"] = "qtilde"
+    model: Model,
+    data: Any,
+    *,
+    level: float = 0.05,
+    test_stat: Literal["q", "qtilde"] = "qtilde",
+    empty_bins: bool | None = None,
 ) -> UpperLimit:
     r"""Return the signal strengths at which :math:`\text{CL}_s` falls to a level.
 
@@ -65,6 +70,8 @@ def upper_limit(
         :math:`\alpha`, one minus the confidence level.
     test_stat
         ``"qtilde"`` or, for a parameter of interest that may be negative, ``"q"``.
+    empty_bins
+        Whether bins may be without events, as in `fit`.
 
     Returns
     -------
@@ -101,7 +108,9 @@ def upper_limit(
         raise ValueError(f"test_stat must be 'q' or 'qtilde', got {test_stat!r}")
     poi = poi_of(model)
     data = jnp.asarray(data, model.templates.nominal.dtype)
-    ratio = likelihood_ratio(model, data, 0.0, test_stat)
+    if empty_bins is None:
+        empty_bins = any_empty(model.split(data)[0])
+    ratio = likelihood_ratio(model, data, 0.0, test_stat, empty_bins=empty_bins)
     free, background = ratio.free, ratio.conditional
     asimov = model.expected_data(background.parameters)
     # the observed limit and the five expected ones share a program
@@ -112,7 +121,7 @@ def upper_limit(
     )
     excess, both = _EXCESS[test_stat], jnp.stack([data, asimov])
     fixed = jax.lax.stop_gradient((model, both, background.parameters, thresholds, settings))
-    roots = _searches(excess, *fixed, empty_bins=any_empty(model.split(data)[0]))
+    roots = _searches(excess, *fixed, empty_bins=empty_bins)
     limits = jax.vmap(lambda root, settings: _refined(excess, model, both, root, settings))(roots, settings)
     converged = ratio.converged & (limits.converged & limits.reached).all()
     require(

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..fitting.empty import any_empty
 from ..histfactory import Model
 from ..inference import UpperLimit, upper_limit
 from ..inference.guards import warn_if_single
@@ -70,18 +71,24 @@ def limits(
         groups.setdefault(jax.tree.structure(model), []).append(i)
     found: dict[int, UpperLimit] = {}
     for members in groups.values():
+        # whether bins may be without events, so that the program of a batch, where data are not known, can be without
+        empty = any(any_empty(models[i].split(jnp.asarray(data[i]))[0]) for i in members)
         size = min(at_once, len(members))
         for first in range(0, len(members), size):
             batch = members[first : first + size]
             # filled up with the last one, so that the program is compiled for one size
             filled = [*batch, *batch[-1:] * (size - len(batch))]
             stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(models[i] for i in filled))
-            result = _limits(stacked, jnp.stack([jnp.asarray(data[i]) for i in filled]), level, test_stat)
+            rows = jnp.stack([jnp.asarray(data[i]) for i in filled])
+            result = _limits(stacked, rows, level, test_stat, empty_bins=empty)
             found |= {i: jax.tree.map(lambda leaf, row=row: leaf[row], result) for row, i in enumerate(batch)}
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *(found[i] for i in np.arange(len(models)).tolist()))
 
 
-@functools.partial(jax.jit, static_argnums=(2, 3))
-def _limits(models: Model, data: jax.Array, level: float, test_stat: Literal["q", "qtilde"]) -> UpperLimit:
+@functools.partial(jax.jit, static_argnums=(2, 3), static_argnames="empty_bins")
+def _limits(
+    models: Model, data: jax.Array, level: float, test_stat: Literal["q", "qtilde"], *, empty_bins: bool
+) -> UpperLimit:
+    limit = functools.partial(upper_limit, level=level, test_stat=test_stat, empty_bins=empty_bins)
     # one after the other, because side by side each step of a fit takes as long as the longest one
-    return jax.lax.map(lambda each: upper_limit(*each, level=level, test_stat=test_stat), (models, data))
+    return jax.lax.map(lambda each: limit(*each), (models, data))

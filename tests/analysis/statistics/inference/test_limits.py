@@ -12,8 +12,10 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from hepgrad.analysis.statistics.fitting import FitError
-from hepgrad.analysis.statistics.histfactory import Model, from_workspace
+from hepgrad.analysis.statistics.fitting.empty import Rates
+from hepgrad.analysis.statistics.histfactory import FitChannel, FitSample, Model, NormFactor, from_workspace
 from hepgrad.analysis.statistics.inference import asimov_data, hypotest, upper_limit
+from hepgrad.analysis.statistics.measurement import limits, upper_limits
 
 pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
 
@@ -52,6 +54,26 @@ def test_derivatives(tutorial):
         step = jnp.zeros_like(vector).at[i].set(1e-4 * vector[i])
         numeric = (limits(vector + step) - limits(vector - step)) / (2 * step[i])
         np.testing.assert_allclose(gradients[:, i], numeric, rtol=1e-5, atol=1e-8)
+
+
+def test_programs_do_not_provide_for_bins_without_events(monkeypatch):
+    """What holds rates above zero where nothing is observed makes programs larger: it is there where it is needed."""
+    monkeypatch.setattr(Rates, "at", None)
+    program = upper_limits._limits
+
+    def traced(*arguments, **settings):
+        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), program.eval_shape(*arguments, **settings))
+
+    monkeypatch.setattr(upper_limits, "_limits", traced)
+    # of a structure that no other test has, so that nothing is traced already
+    samples = [FitSample("signal", [4.0, 9.0], [NormFactor("mu")]), FitSample("background", [50.0, 20.0])]
+    model, data = Model([FitChannel("anew", samples)], parameter_of_interest="mu"), jnp.array([45.0, 25.0])
+    assert limits([model, model, model], [data] * 3, at_once=2).observed.shape == (3,)
+    with pytest.raises(TypeError):
+        limits([model, model], [data, data.at[0].set(0)])
+    jax.eval_shape(lambda data: upper_limit(model, data, empty_bins=False), data)
+    with pytest.raises(TypeError):
+        jax.eval_shape(lambda data: upper_limit(model, data), data)
 
 
 def test_signal_without_effect_and_impossible_levels(tutorial):

@@ -145,7 +145,8 @@ class Plot:
             figure = self.draw()
             notes = [f"{text!r} is no TeX, and stands as it was typed" for text in _made_drawable(figure)]
             # laid out once, and not again for each format
-            figure.draw_without_rendering()
+            if (engine := figure.get_layout_engine()) is not None:
+                engine.execute(figure)
             figure.set_layout_engine("none")
             clear_legends(figure)
             figure.dpi = RESOLUTION

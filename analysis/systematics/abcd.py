@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..histogram import Axis, Counts
 from .contract import Source
@@ -186,7 +187,7 @@ def closure_of(sumw: jax.Array, sumw2: jax.Array) -> Closure:
     >>> print(closure_of(n, n).factor)
     1.0
     """
-    tiny = float(jnp.finfo(sumw.dtype).tiny) ** 0.25
+    tiny = float(np.finfo(sumw.dtype).tiny) ** 0.25
     deviation = jnp.sqrt(jnp.where(sumw2 > 0, sumw2, 1))
     # a region without events tells nothing: as one event would be, one with an uncertainty of itself
     n = jnp.where(sumw2 > 0, jnp.maximum(sumw, jnp.maximum(deviation, tiny)), 1)

@@ -128,7 +128,8 @@ class Subject:
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {
             **plain,
-            "processes": [dataclasses.asdict(process) for process in self.processes],
+            # how data estimate a process are functions of the user, which a report does not show
+            "processes": [dataclasses.asdict(dataclasses.replace(each, estimate=None)) for each in self.processes],
             "channels": [_channel_entry(channel) for channel in self.channels],
             "plots": [_channel_entry(channel) for channel in self.plots],
         }

@@ -100,13 +100,13 @@ def _of_bin(modifier: Mapping[str, Any], channel: str, index: int) -> dict[str, 
 
 def _settings(parameters: list[dict[str, Any]], of_bins: set[str]) -> list[dict[str, Any]]:
     """Return the settings of parameters; a card has none of the statistics of the simulation."""
-    found = []
+    found: list[dict[str, Any]] = []
     for entry in parameters:
         if entry["name"] not in of_bins:
             found.append(entry)
             continue
-        settings = {key: entry[key] for key in ("inits", "bounds") if key in entry}
-        for index in range(max(map(len, settings.values()), default=0)):
-            each = {key: [values[index]] for key, values in settings.items()}
+        by_bin = {key: entry[key] for key in entry if key in ("inits", "bounds")}
+        for index in range(max(map(len, by_bin.values()), default=0)):
+            each = {key: [values[index]] for key, values in by_bin.items()}
             found.append({"name": _named(entry["name"], index), **each})
     return found

@@ -214,6 +214,25 @@ def test_writing_and_reading_histfactory(x64, search):
     assert config["lumi_total"]["sigmas"] == [0.02]
 
 
+@pytest.mark.thorough
+def test_free_factors_of_bins_are_written_bin_by_bin(x64, search):
+    workspace = configured(search, measurement="search")
+    workspace["channels"][0]["samples"][1]["modifiers"] += [
+        {"name": "free", "type": "shapefactor", "data": None},
+    ]
+    workspace["measurements"][0]["config"]["parameters"].append(
+        {"name": "free", "inits": [1.2, 0.9], "bounds": [[0.0, 3.0], [0.1, 4.0]]}
+    )
+    after, codes = round_trip(workspace, interpretation="histfactory")
+    assert [channel["name"] for channel in after["channels"]] == ["CR", "SR_bin0", "SR_bin1"]
+    renamed = {"r": "mu", "free_bin0": "free[0]", "free_bin1": "free[1]"}
+    renamed |= {f"prop_binSR_bin{i}[0]": f"mc_SR[{i}]" for i in range(2)}
+    same_log_probability(workspace, after, renamed, {}, codes)
+    config = {entry["name"]: entry for entry in after["measurements"][0]["config"]["parameters"]}
+    assert config["free_bin1"] == {"name": "free_bin1", "inits": [0.9], "bounds": [[0.1, 4.0]]}
+    assert any("SR is written bin by bin" in note for note in to_datacard(workspace)[0].notes)
+
+
 def test_names_that_cannot_stand_in_a_card_are_changed_and_told(search):
     workspace = configured(search, measurement="search")
     workspace["channels"][0]["name"] = workspace["observations"][0]["name"] = "signal region [4j]"

@@ -16,6 +16,7 @@ from hepgrad.analysis.statistics import TemplateModel
 from hepgrad.workflows import FakeRate, InputError, Process, SameSign, Sidebands, Workflow
 from hepgrad.workflows.execution import load_events, located
 from hepgrad.workflows.export import selection_script
+from hepgrad.workflows.reporting.subject import Subject
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -240,6 +241,15 @@ def test_sidebands_are_what_a_fit_takes_a_background_from(tiny, tmp_path):
     # the statistics are those of 24 data events and 8 simulated ones that are taken off
     assert filled["B", "fakes"].sum().variance == pytest.approx(24 + 8 / 4, rel=1e-6)
     assert filled["A", "prompt"].sum().value == pytest.approx(16, rel=1e-6)
+
+
+def test_a_report_can_be_made_again(leptons):
+    """What it shows is kept as JSON, which cannot hold the functions of an estimate."""
+    estimate = FakeRate(loose, tight, little_met, reads=READS)
+    found, _ = located(workflow_of(leptons, estimate))
+    subject = Subject.of(found)
+    again = Subject.from_dict(json.loads(json.dumps(subject.to_dict())))
+    assert [process.name for process in again.prediction] == [process.name for process in subject.prediction]
 
 
 def test_what_cannot_be_estimated(leptons):

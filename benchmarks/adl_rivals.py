@@ -82,10 +82,9 @@ def query7(events, cut, distance=distance):
 
 
 def query8(events, cut, system=system):
-    fields = ["pt", "eta", "phi", "mass", "kind"]
     electrons = ak.with_field(events.Electron, 11 * events.Electron.charge, "kind")
     muons = ak.with_field(events.Muon, 13 * events.Muon.charge, "kind")
-    leptons = ak.concatenate([each[fields] for each in (electrons, muons)], axis=1)
+    leptons = ak.concatenate([electrons, muons], axis=1)
     leptons = leptons[leptons.pt > cut["any_lepton_pt"]]
     leptons = leptons[ak.argsort(leptons.pt, axis=1, ascending=False)]
     leptons, met = leptons[ak.num(leptons) >= 3], events.MET[ak.num(leptons) >= 3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import types
@@ -55,6 +56,8 @@ def test_code_on_the_page_runs(page, tmp_path, monkeypatch):
     pieces = list(PYTHON.finditer(page.read_text("utf-8")))
     assert pieces
     monkeypatch.chdir(tmp_path)
+    # a page may set it for its own process, and processes of other tests inherit it
+    monkeypatch.setenv("XLA_FLAGS", os.environ.get("XLA_FLAGS", ""))
     # a module, so that what is defined here has a home, as in a script
     module = types.ModuleType(f"page_{page.stem}")
     monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import importlib
+import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -115,14 +118,21 @@ def test_notebooks_are_tutorials_and_the_others_are_not():
         assert "```python" not in page.read_text("utf-8"), "what stands in a notebook runs"
 
 
-@pytest.mark.slow
-def test_the_site_is_built_without_a_warning_and_has_every_public_name(tmp_path, monkeypatch):
-    pytest.importorskip("sphinx", reason="needs the extra `docs`")
-    options = ["--fail-on-warning", "--keep-going", "--quiet", "-c", str(DOCS), "-d", str(tmp_path / "doctrees")]
-    command = [sys.executable, "-m", "sphinx", *options, str(ROOT), str(tmp_path / "site")]
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site, notebooks included; minutes."""
+    pytest.importorskip("myst_nb", reason="needs the extra `docs`")
+    folder = tmp_path_factory.mktemp("site")
+    options = ["--fail-on-warning", "--keep-going", "--quiet", "-c", str(DOCS), "-d", str(folder / "doctrees")]
+    command = [sys.executable, "-m", "sphinx", *options, str(ROOT), str(folder / "site")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    reference = "".join(page.read_text("utf-8") for page in (tmp_path / "site" / "docs" / "reference").glob("*.html"))
+    return folder / "site"
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning_and_has_every_public_name(site, monkeypatch):
+    reference = "".join(page.read_text("utf-8") for page in (site / "docs" / "reference").glob("*.html"))
     described = set(re.findall(r'id="(hepgrad\.[\w.]+)"', reference))
     monkeypatch.syspath_prepend(DOCS / "_site")
     public_reference = importlib.import_module("public_reference")
@@ -130,16 +140,51 @@ def test_the_site_is_built_without_a_warning_and_has_every_public_name(tmp_path,
     public = Path(__file__).with_name("public_api.txt").read_text("utf-8").split()
     assert sorted(f"{package}.{name}" for package, name in homes) == public
     assert sorted({f"{home}.{name}" for (_, name), home in homes.items()} - described) == []
-    html = {
-        path: path.read_text("utf-8") for path in (tmp_path / "site").glob("**/*.html") if "_static" not in path.parts
-    }
+    pages = {path: path.read_text("utf-8") for path in site.glob("**/*.html") if "_static" not in path.parts}
     # whatever is drawn comes from the site itself, and every link within it leads to a file
     elsewhere = re.compile(r'<(?:script|img|link)[^>]*(?:src|href)="https?:')
-    assert [path for path, text in html.items() if elsewhere.search(text)] == []
+    assert [path for path, text in pages.items() if elsewhere.search(text)] == []
     followed = re.compile(r'(?:src|href)="(?!\w+:)([^"#?]+)')
     assert [
         (path, link)
-        for path, text in html.items()
+        for path, text in pages.items()
         for link in followed.findall(text)
         if not (path.parent / link).exists()
     ] == []
+
+
+# opens the pages one after the other in a frame as wide as a telephone, and tells what sticks out of it
+ON_A_TELEPHONE = """<!DOCTYPE html>
+<iframe style="width: 390px; height: 900px; border: 0"></iframe><pre></pre>
+<script>
+(async () => {
+  const frame = document.querySelector("iframe"), found = [];
+  for (const page of PAGES) {
+    await new Promise(done => { frame.onload = done; frame.src = page; });
+    const inside = frame.contentDocument;
+    const links = [...inside.querySelectorAll(".prev-next-area a")];
+    const cut = links.filter(link => link.scrollWidth > link.clientWidth + 1);
+    // what is wider has to lie in something that can be moved sideways
+    const wide = [...inside.querySelectorAll("main *")].filter(element =>
+      element.getBoundingClientRect().right > 391
+      && !element.closest("pre, .pst-scrollable-table-container, .cell_output"));
+    const all = inside.documentElement.scrollWidth > 390 || cut.length || wide.length;
+    if (all) found.push([page, ...[...cut, ...wide].map(element => element.textContent.trim()).slice(0, 3)]);
+  }
+  document.querySelector("pre").textContent = JSON.stringify(found);
+})();
+</script>"""
+
+
+@pytest.mark.slow
+def test_pages_fit_the_screen_of_a_telephone(site):
+    browser = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("needs a browser")
+    pages = sorted(f"docs/{page.relative_to(DOCS).with_suffix('.html').as_posix()}" for page in PAGES)
+    (site / "telephone.html").write_text(ON_A_TELEPHONE.replace("PAGES", json.dumps(pages)), encoding="utf-8")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
+    command += ["--virtual-time-budget=120000", "--dump-dom", (site / "telephone.html").as_uri()]
+    seen = subprocess.run(command, capture_output=True, text=True, timeout=300).stdout
+    found = re.search("<pre>(.*?)</pre>", seen, flags=re.DOTALL)
+    assert json.loads(html.unescape(found[1])) == []

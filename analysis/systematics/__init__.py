@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .energy import EnergyResolution, EnergyScale, scaled
-from .jet_energy import JES_SOURCES, HEMIssue, JetResolution, UnclusteredEnergy, jet_energy_sources
+from .jet_energy import JES_SOURCES, HEMIssue, JetResolution, UnclusteredEnergy, jet_energy_sources, together
 from .missing_momentum import TypeOne
 from .nuisances import Nuisance, decorrelated, partially_correlated, shared
 from .random import normal_by_event
@@ -57,6 +57,7 @@ __all__ = [
     "partially_correlated",
     "scaled",
     "shared",
+    "together",
     "varied_sums",
     "vary",
 ]

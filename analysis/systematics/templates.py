@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 
 from ..histogram import Counts
 from ..selection.events import Events
-from .sources import Source, WeightVariation
+from ..selection.later import settled
+from .sources import KNOTS, Source, WeightVariation
 from .variations import Variation, vary
 from .weight_sets import WeightSet
 
@@ -43,7 +44,8 @@ class Templates(Mapping[str, Counts]):
     channels
         Name and number of cells of each channel, in order (static).
     names
-        The source, and +1 or -1 standard deviation, of each row but the first (static).
+        The source, and +1 or -1 standard deviation, of each row but the first; where events are interpolated also +-2
+        and +-3 (static).
 
     Examples
     --------
@@ -138,17 +140,33 @@ class Templates(Mapping[str, Counts]):
         return histograms
 
 
+class Filling(Protocol):
+    """From selected events to histograms of shape (processes, cells), those of all channels side by side."""
+
+    def __call__(self, events: Events, factors: jax.Array | None = None) -> Counts:
+        """Fill them.
+
+        Parameters
+        ----------
+        events
+            Selected ones.
+        factors
+            On their weights, shape (factors, events): then the histograms have a row for each.
+        """
+
+
 def fill_templates(
     systematics: Sequence[Source],
     events: Events,
     select: Callable[[Events], Events],
-    fill: Callable[[Events], Counts],
+    fill: Filling,
     channels: Sequence[tuple[str, int]],
 ) -> Templates:
     """Select and fill events at the nominal point and for every variation.
 
-    The selection runs once, as one vectorised evaluation for the nominal point and all kinematic variations. Weight
-    variations fill the events that the nominal selection keeps with other weights.
+    The selection is one program, which runs for the nominal point and for each kinematic variation in turn, so that
+    memory does not grow with their number. Weight variations fill the events that the nominal selection keeps with
+    other weights; what makes these weights runs for the nominal events only.
 
     Parameters
     ----------
@@ -159,30 +177,58 @@ def fill_templates(
     select
         The selection.
     fill
-        From selected events to histograms of shape (processes, cells), those of all channels side by side.
+        From selected events, and factors on their weights where there are any, to histograms of shape (processes,
+        cells), those of all channels side by side; with factors, with a row for each.
     channels
         Name and number of cells of each channel, in order.
     """
     varied = vary(systematics, events)
-    names = varied.names
-    if names:
-        selected = varied.map(select)
-        nominal, filled = jax.tree.map(lambda x: x[0], selected), jax.vmap(fill)(selected)
-    else:
-        nominal = select(varied.events)
-        filled = jax.tree.map(lambda x: x[None], fill(nominal))
-    sources = [s for s in systematics if isinstance(s, WeightVariation)]
-    sides = [((s.name, 1), s.up) for s in sources] + [((s.name, -1), s.down) for s in sources if s.down is not None]
-    sets = [s for s in systematics if isinstance(s, WeightSet)]
-    weights = [*(name for name, _ in sides), *((row, 1) for source in sets for row in source.rows)]
-    if weights:
-        # one filling with a vector of weights, however many there are
-        single = [jnp.broadcast_to(jnp.asarray(factor(nominal)), nominal.weight.shape) for _, factor in sides]
-        factors = jnp.concatenate([*([jnp.stack(single)] if single else []), *(s.factors(nominal) for s in sets)])
-        more = jax.vmap(lambda f: fill(dataclasses.replace(nominal, weight=nominal.weight * f)))(factors)
-        filled = jax.tree.map(lambda *parts: jnp.concatenate(parts), filled, more)
-        names = (*names, *weights)
-    return Templates.packed(filled, channels, names)
+    weights = _Weights.of(systematics)
+
+    def of_row(events: Events, is_nominal: Any) -> tuple[Counts, list[Counts]]:
+        selected = select(events)
+
+        def with_weights() -> Counts:
+            return fill(selected, weights.factors(selected))
+
+        if not weights.names:
+            return fill(selected), []
+        if not varied.names:
+            return fill(selected), [with_weights()]
+        shapes = jax.eval_shape(with_weights)
+        nothing = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+        return fill(selected), [jax.lax.cond(is_nominal, with_weights, lambda: nothing)]
+
+    filled, more = varied.map(of_row, jnp.arange(1 + len(varied.names)) == 0)
+    rows = jax.tree.map(lambda *parts: jnp.concatenate(parts), filled, *more)
+    return Templates.packed(rows, channels, (*varied.names, *weights.names))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Weights:
+    """All variations of weights: two sides of sources, and members of sets."""
+
+    sides: tuple[tuple[WeightVariation, int], ...]
+    sets: tuple[WeightSet, ...]
+
+    @classmethod
+    def of(cls, systematics: Sequence[Source]) -> _Weights:
+        sources = [s for s in systematics if isinstance(s, WeightVariation)]
+        sides = [(s, alpha) for alpha in KNOTS for s in sources if alpha in s.points]
+        return cls(tuple(sides), tuple(s for s in systematics if isinstance(s, WeightSet)))
+
+    @property
+    def names(self) -> tuple[Variation, ...]:
+        """What each row is."""
+        sides = ((source.name, alpha) for source, alpha in self.sides)
+        return (*sides, *((row, 1) for source in self.sets for row in source.rows))
+
+    def factors(self, selected: Events) -> jax.Array:
+        """Return the factors on the weights of selected events, shape (rows, events)."""
+        # columns that are made together are made once
+        whole = dataclasses.replace(selected, columns=settled(selected.columns))
+        single = [source.factor_at(whole, alpha) for source, alpha in self.sides]
+        return jnp.concatenate([*([jnp.stack(single)] if single else []), *(s.factors(whole) for s in self.sets)])
 
 
 def _joined(histograms: Sequence[Counts]) -> Counts:

@@ -16,6 +16,7 @@ from hepgrad import ragged as rg
 from .channel import Channel, fill_channels
 from .data.dataset import Dataset
 from .data.precision import precise
+from .data.recomputed import recomputed
 from .histogram import Counts
 from .kinds import listed
 from .parameters.parameters import Parameters
@@ -230,8 +231,8 @@ class Analysis:
         def local(parameters: Parameters, block: Block) -> Templates:
             columns, weight, process = block
 
-            def fill(selected: Events) -> Counts:
-                return fill_channels(self.channels, selected, parameters, reading, process, num_groups)
+            def fill(selected: Events, factors: jax.Array | None = None) -> Counts:
+                return fill_channels(self.channels, selected, parameters, reading, process, num_groups, factors)
 
             def select(events: Events) -> Events:
                 return self.select(events, parameters, reading)
@@ -247,7 +248,7 @@ class Analysis:
             return local(parameters, jax.tree.map(lambda leaf: leaf[0], blocks))
 
         def add(total: Templates, block: Block) -> tuple[Templates, None]:
-            return jax.tree.map(jnp.add, total, jax.checkpoint(local)(parameters, block)), None
+            return jax.tree.map(jnp.add, total, recomputed(local)(parameters, block)), None
 
         shapes = jax.eval_shape(local, parameters, jax.tree.map(lambda leaf: leaf[0], blocks))
         # the sum over many blocks is made in the highest precision that is enabled

@@ -13,6 +13,7 @@ import numpy as np
 from hepgrad import ragged as rg
 
 from .histogram import DEFAULT_KERNEL, Axis, Counts, Kernel, Variable, fill_hard, fill_soft
+from .histogram.many_weights import fill_hard_many, fill_soft_many
 from .histogram.several import Observables, fill_hard_each, fill_soft_each
 from .parameters.edges import Edges
 from .parameters.parameters import Parameters
@@ -161,18 +162,20 @@ def fill_channels(
     reading: Reading,
     groups: jax.Array,
     num_groups: int,
+    factors: jax.Array | None = None,
 ) -> Counts:
-    """Fill several channels.
+    """Fill several channels, once or with many weights.
 
-    The result has shape (num_groups, cells): the histograms side by side, in the order of the channels. Arguments are
-    those of `Channel.fill`.
+    The result has shape (num_groups, cells): the histograms side by side, in the order of the channels. With
+    ``factors`` on the weights, shape (factors, events), it has a row for each. Other arguments are those of
+    `Channel.fill`.
     """
     filled: dict[str, Counts] = {}
     for alike in alike_channels(channels):
-        if len(alike) == 1:
+        if len(alike) == 1 and factors is None:
             filled[alike[0].name] = alike[0].fill(events, parameters, reading, groups, num_groups)
         else:
-            counts = _fill_alike(alike, events, parameters, reading, groups, num_groups)
+            counts = _fill_alike(alike, events, parameters, reading, groups, num_groups, factors)
             filled |= zip((channel.name for channel in alike), counts, strict=True)
     return jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=-1), *(filled[c.name] for c in channels))
 
@@ -199,15 +202,25 @@ def _fill_alike(
     reading: Reading,
     groups: jax.Array,
     num_groups: int,
+    factors: jax.Array | None,
 ) -> list[Counts]:
     """Return the histogram of each channel."""
     values, probabilities = zip(*(channel._observed(events) for channel in channels), strict=True)
     observables = Observables(jnp.stack(values), jnp.stack(probabilities), events.weight.content, groups, num_groups)
     edges = [channel._edges(parameters) for channel in channels]
+
+    def hard() -> list[Counts]:
+        if factors is None:
+            return fill_hard_each(observables, edges)
+        return fill_hard_many(observables, factors, edges)
+
     if isinstance(reading, Hard):
-        return fill_hard_each(observables, edges)
-    bandwidths = [channel._bandwidth(reading) for channel in channels]
-    soft = fill_soft_each(observables, edges, bandwidths=bandwidths, kernel=channels[0].kernel)
+        return hard()
+    smear: Any = {"bandwidths": [channel._bandwidth(reading) for channel in channels], "kernel": channels[0].kernel}
+    if factors is None:
+        soft = fill_soft_each(observables, edges, **smear)
+    else:
+        soft = fill_soft_many(observables, factors, edges, **smear)
     if isinstance(reading, Soft):
         return soft
-    return [_with_values_of(*each) for each in zip(fill_hard_each(observables, edges), soft, strict=True)]
+    return [_with_values_of(*each) for each in zip(hard(), soft, strict=True)]

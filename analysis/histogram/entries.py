@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -84,6 +84,17 @@ class Entries:
         return column, self.weight * column
 
 
+class Weighted(Protocol):
+    """Entries, or what has entries."""
+
+    @property
+    def weight(self) -> jax.Array:
+        """Shape ``(n,)``."""
+
+
+E = TypeVar("E", bound=Weighted)
+
+
 def working_dtype(axes: Sequence[AnyEdges], *others: jax.Array | float | None) -> np.dtype:
     """Return the float dtype to compute in: float32, or wider if an input is.
 
@@ -93,8 +104,8 @@ def working_dtype(axes: Sequence[AnyEdges], *others: jax.Array | float | None) -
     return np.dtype(jnp.promote_types(jnp.result_type(*arrays), jnp.float32))
 
 
-def sum_blocks(block_sums: Callable[[Entries], jax.Array], entries: Entries, *, block_size: int) -> jax.Array:
-    """Sum over blocks of entries.
+def sum_blocks(block_sums: Callable[[E], jax.Array], entries: E, *, block_size: int) -> jax.Array:
+    """Sum over blocks of entries, with whatever else there is of each.
 
     What a block needs fits into a CPU core's cache, and the derivative computes it again block by block, so memory
     stays O(entries). Blocks are summed pairwise: a running float32 sum over a million entries would be off by 1e-4.
@@ -106,7 +117,12 @@ def sum_blocks(block_sums: Callable[[Entries], jax.Array], entries: Entries, *, 
     if size <= block_size:
         return block_sums(entries)
     blocks = -(-size // block_size)
-    padded = jax.tree.map(lambda x: jnp.pad(x, (0, blocks * block_size - size)).reshape(blocks, block_size), entries)
+
+    def in_blocks(x: jax.Array) -> jax.Array:
+        padded = jnp.pad(x, [(0, blocks * block_size - size), *[(0, 0)] * (x.ndim - 1)])
+        return padded.reshape(blocks, block_size, *x.shape[1:])
+
+    padded = jax.tree.map(in_blocks, entries)
     return _pairwise_sum(jax.lax.map(jax.checkpoint(block_sums, prevent_cse=False), padded))
 
 

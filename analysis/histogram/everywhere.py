@@ -36,19 +36,19 @@ def fill_everywhere(
     if entries.group is not None:
         columns = jnp.where(entries.group == jnp.arange(number)[:, None], columns[:, None], 0)
     *others, last = [
-        _fractions(values, binning, kernel.unit * bandwidth, kernel)
+        fractions_of(values, binning, kernel.unit * bandwidth, kernel)
         for values, binning, bandwidth in zip(entries.values, binnings, bandwidths, strict=True)
     ]
     products = columns.reshape(2 * number, -1)
     for fractions in others:
         products = (products[:, None] * fractions).reshape(-1, products.shape[-1])
-    return _dot(products, last.T).reshape(2, number, *(binning.number + 1 for binning in binnings))
+    return dot(products, last.T).reshape(2, number, *(binning.number + 1 for binning in binnings))
 
 
-def _fractions(values: jax.Array, binning: Binning, size: jax.Array, kernel: Kernel) -> jax.Array:
+def fractions_of(values: jax.Array, binning: Binning, size: jax.Array, kernel: Kernel) -> jax.Array:
     """Return the fraction of each kernel in each bin, shape (bins + 2, n)."""
     # A product with ones repeats the values as broadcasting does, but has a transpose that is twice as fast.
-    repeated = _dot(jnp.ones((binning.number + 1, 1), values.dtype), values[None])
+    repeated = dot(jnp.ones((binning.number + 1, 1), values.dtype), values[None])
 
     def below(first: int, last: int) -> jax.Array:
         edges = jnp.pad(binning.edges, (first, last), constant_values=(-jnp.inf, jnp.inf))
@@ -61,6 +61,6 @@ def _fractions(values: jax.Array, binning: Binning, size: jax.Array, kernel: Ker
     return below(0, 1) - below(1, 0)
 
 
-def _dot(left: jax.Array, right: jax.Array) -> jax.Array:
+def dot(left: jax.Array, right: jax.Array) -> jax.Array:
     """Multiply matrices in the full precision of the inputs (accelerators round float32 inputs by default)."""
     return jnp.dot(left, right, precision=jax.lax.Precision.HIGHEST)

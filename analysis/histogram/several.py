@@ -71,12 +71,12 @@ def fill_hard_each(observables: Observables, axes: Sequence[AnyEdges], *, block_
     There is one axis for each row of the observables; the results have shape (groups, bins + 2).
     """
     dtype = observables.dtype(axes)
-    binning = _stacked([binning_of(axis, dtype) for axis in axes])
+    binning = stacked([binning_of(axis, dtype) for axis in axes])
 
     def fill(entries: Entries, binning: Binning) -> jax.Array:
         return sums_of_hard(entries, (binning,), number=observables.num_groups, block_size=block_size)
 
-    return _apart(observables.map(fill, dtype, binning), axes)
+    return apart(observables.map(fill, dtype, binning), axes)
 
 
 def fill_soft_each(
@@ -93,7 +93,7 @@ def fill_soft_each(
     """
     dtype = observables.dtype(axes, *bandwidths)
     binnings, sizes = [Binning.of(axis, dtype) for axis in axes], [jnp.asarray(h, dtype) for h in bandwidths]
-    more = (_stacked(binnings), jnp.stack(sizes))
+    more = (stacked(binnings), jnp.stack(sizes))
     number = observables.num_groups
 
     def run(touched: tuple[int, ...] | None) -> jax.Array:
@@ -105,10 +105,10 @@ def fill_soft_each(
 
     programs = programs_to_choose_from([max(b.number for b in binnings) + 1], kernel, dtype)
     cases = [((binning,), (size,)) for binning, size in zip(binnings, sizes, strict=True)]
-    return _apart(choose(run, programs, cases, kernel), axes)
+    return apart(choose(run, programs, cases, kernel), axes)
 
 
-def _stacked(binnings: Sequence[Binning]) -> Binning:
+def stacked(binnings: Sequence[Binning]) -> Binning:
     """Return binnings as one with a leading dimension; short ones end in edges at infinity, which nothing reaches."""
     most = max(binning.number for binning in binnings)
 
@@ -121,6 +121,7 @@ def _stacked(binnings: Sequence[Binning]) -> Binning:
     return Binning(edges, None if exact else jnp.stack([padded(rest, 0) for rest in rests]), False)
 
 
-def _apart(sums: jax.Array, axes: Sequence[AnyEdges]) -> list[Counts]:
+def apart(sums: jax.Array, axes: Sequence[AnyEdges]) -> list[Counts]:
+    """Return the histogram of each axis, of sums of shape (axes, 2, ..., cells)."""
     cells = [len(axis.edges if isinstance(axis, Axis) else axis) + 1 for axis in axes]
-    return [Counts(sums[i, 0, :, :number], sums[i, 1, :, :number]) for i, number in enumerate(cells)]
+    return [Counts(sums[i, 0, ..., :number], sums[i, 1, ..., :number]) for i, number in enumerate(cells)]

@@ -17,6 +17,7 @@ from hepgrad import ragged as rg
 from ..printing import meant
 from .categories import exclusive
 from .cut import Pass, as_probability
+from .later import Later, settled
 from .objects import Objects
 
 # of columns, steps of the cutflow, regions and selections
@@ -85,7 +86,8 @@ class Events:
                 f"no column {name!r} in these events; the columns are {list(self.__dict__['columns'])}"
                 f"{meant(name, [*self.__dict__['columns'], *dir(type(self))]) or UNREAD}"
             )
-        return self.columns[name]
+        column = self.columns[name]
+        return column.found() if isinstance(column, Later) else column
 
     def __getitem__(self, name: str) -> Any:
         if not isinstance(name, str):
@@ -265,7 +267,7 @@ def _flatten(events: Events) -> tuple[list[tuple[Any, Any]], Names]:
     """Return the children and the static part, as JAX asks for."""
     key = jax.tree_util.GetAttrKey
     # dicts would be sorted by name, and a cutflow has an order
-    named = (events.columns, events.cutflow, events.regions, events.passes)
+    named = (settled(events.columns), events.cutflow, events.regions, events.passes)
     children = [(key(k), v) for part in named for k, v in part.items()]
     children += [(key("weight"), events.weight), (key("probability"), events.probability)]
     return children, tuple(tuple(part) for part in named)

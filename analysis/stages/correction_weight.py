@@ -15,8 +15,10 @@ import numpy as np
 from hepgrad import ragged as rg
 
 from ..corrections import Correction
+from ..data.recomputed import kept
 from ..kinematics import safe_divide
 from ..selection.events import Events
+from ..selection.later import Later
 from ..selection.threshold import Cuts
 from ..systematics import WeightVariation
 from .declared import DeclaredStage
@@ -154,24 +156,30 @@ class CorrectionWeight(DeclaredStage):
             fulfilled = parse(condition).number(source, cut)
             return rg.apply(lambda here, holds: here & (holds > 0.5), selected, fulfilled)
 
-        asked = [(self.nominal, selected)]
-        asked += [(word, mask(each.where)) for each in self.variations for word in (each.up, each.down)]
-        words, masks = zip(*asked, strict=True)
+        def at(words: Sequence[str], masks: Sequence[Any]) -> list[Any]:
+            def evaluated(values: Sequence[Any]) -> list[Any]:
+                if self.systematic:
+                    return self.correction.each(self.systematic, words, *values, where=masks)
+                return [self.correction(*values, where=selected)]
 
-        def evaluated(values: Sequence[Any]) -> list[Any]:
-            if self.systematic:
-                return self.correction.each(self.systematic, words, *values, where=masks)
-            return [self.correction(*values, where=selected)]
+            return self._in_reading(cut, evaluated, values)
 
-        nominal, *varied = self._in_reading(cut, evaluated, values)
-        # who does not fulfil the condition keeps the nominal factor
-        varied = [rg.where(here, each, nominal) for here, each in zip(masks[1:], varied, strict=True)]
+        (nominal,) = at([self.nominal], [selected])
+
+        def varied() -> dict[WordVariation, tuple[Any, Any]]:
+            masks = [mask(each.where) for each in self.variations for _ in range(2)]
+            found = at([word for each in self.variations for word in (each.up, each.down)], masks)
+            # who does not fulfil the condition keeps the nominal factor
+            kept = [rg.where(here, each, nominal) for here, each in zip(masks, found, strict=True)]
+            return dict(zip(self.variations, zip(kept[::2], kept[1::2], strict=True), strict=True))
+
         return with_weight(
             events,
             self.name,
             lambda factor: weight_of(factor, source.probability, objects=bool(self.collection)),
             nominal,
-            dict(zip(self.variations, zip(varied[::2], varied[1::2], strict=True), strict=True)),
+            self.variations,
+            varied,
         )
 
     def _in_reading(self, cut: Cuts, evaluated: Callable[[Sequence[Any]], list[Any]], values: list[Any]) -> list[Any]:
@@ -246,18 +254,25 @@ def with_weight(
     stage: str,
     weight: Callable[[Any], jax.Array],
     nominal: Any,
-    varied: Mapping[WordVariation, tuple[Any, Any]],
+    variations: Sequence[WordVariation],
+    varied: Callable[[], Mapping[WordVariation, tuple[Any, Any]]],
 ) -> Events:
     """Return events with corrected weights, and columns of what the variations change of them.
 
-    ``weight`` goes from factors to those of the events; ``varied`` are factors up and down.
+    ``weight`` goes from factors to those of the events; ``varied`` returns factors up and down, and is called when
+    somebody looks at a column: of shifted events nobody does.
     """
-    base = weight(nominal)
-    columns = {
-        column: safe_divide(weight(factor), base)
-        for each, sides in varied.items()
-        for column, factor in zip(columns_of(stage, each), sides, strict=True)
-    }
+    # the number for each event of what is dear to compute for its objects
+    base = kept(weight(nominal))
+
+    def together() -> dict[str, Any]:
+        return {
+            column: safe_divide(weight(factor), base)
+            for each, sides in varied().items()
+            for column, factor in zip(columns_of(stage, each), sides, strict=True)
+        }
+
+    columns = {column: Later(together, column) for each in variations for column in columns_of(stage, each)}
     return dataclasses.replace(events.with_field(**columns), weight=events.weight * base)
 
 

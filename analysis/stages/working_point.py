@@ -242,7 +242,8 @@ class WorkingPointWeight(DeclaredStage):
             self.name,
             lambda each: weight_of(each, jets.probability, objects=True),
             factor(central),
-            {each: (varied(each.up, each.where), varied(each.down, each.where)) for each in self.variations},
+            self.variations,
+            lambda: {each: (varied(each.up, each.where), varied(each.down, each.where)) for each in self.variations},
         )
 
     def _row(self, word: str) -> int:

@@ -16,6 +16,7 @@ from ..systematics import ABCD, Nuisance, Source, Treatment, mirrored
 from ..systematics.contract import acts_on, nuisances_of, templates_only
 from .control_regions import parts_of
 from .histfactory import ParameterConfig
+from .histfactory.eventwise import FURTHER
 from .histfactory.layout import ChannelLayout, ModelLayout, SampleLayout
 
 # a nearly empty bin has a large relative uncertainty, which pyhf's bounds of (0, 10) would cut off
@@ -63,6 +64,13 @@ class Blueprint:
         validation = {channel for source in self.foretold for channel in source.validation}
         if unknown := validation.union(*(part.channels or () for part in parts)) - channels:
             raise ValueError(f"the sources name the channels {sorted(unknown)}; there are {sorted(channels)}")
+        for source in self.eventwise:
+            others = [o for o in self.systematics if o.modifier == "histosys" and o is not source]
+            if sharing := [o.name for o in others if source.name in [each.name for each in nuisances_of(o)]]:
+                raise ValueError(
+                    f"{source.name}: where events are interpolated no other source can move templates with the same "
+                    f"parameter, and {sharing} do; interpolate templates"
+                )
         if not self.backgrounds:
             raise ValueError(f"the model needs a background besides its signal {list(self.signal)}")
         for source in self.foretold:
@@ -141,7 +149,26 @@ class Blueprint:
             configs=(strength, *wide),
             normsys_code="code4",
             histosys_code="code4p",
+            eventwise=tuple(source.name for source in self.eventwise),
         )
+
+    @functools.cached_property
+    def eventwise(self) -> tuple[Source, ...]:
+        """The sources of which events are interpolated, wherever they act."""
+        names = [*self.signal, *self.backgrounds]
+        return tuple(
+            source
+            for source in self.systematics
+            if source.interpolation == "events"
+            and any(acts_on(source, process, channel) for process in names for channel, _ in self.channels)
+        )
+
+    @functools.cached_property
+    def further(self) -> np.ndarray:
+        """The rows of the templates at further points, shape (points, sources)."""
+        rows = {name: row for row, name in enumerate(self.rows, 1)}
+        found = [[rows[source.name, point] for source in self.eventwise] for point in FURTHER]
+        return np.array(found, np.int32).reshape(len(FURTHER), -1)
 
     @functools.cached_property
     def order(self) -> np.ndarray:

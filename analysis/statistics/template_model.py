@@ -199,6 +199,7 @@ def _packed(
         normsys_lo=down_factors,
         staterror_sumw2=(variances[order] + extra2).reshape(-1)[layout.bins_of("staterror")[0]],
         shapesys_uncertainties=jnp.zeros(0, dtype),
+        further=yields[blueprint.further][:, :, order] + extra if blueprint.eventwise else None,
     )
 
 

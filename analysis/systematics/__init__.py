@@ -5,7 +5,7 @@ from __future__ import annotations
 from .abcd import ABCD, Closure
 from .contract import Source
 from .energy import EnergyResolution, EnergyScale, scaled
-from .jet_energy import JES_SOURCES, HEMIssue, JetResolution, UnclusteredEnergy, jet_energy_sources
+from .jet_energy import JES_SOURCES, HEMIssue, JetResolution, UnclusteredEnergy, jet_energy_sources, together
 from .missing_momentum import TypeOne
 from .nuisances import Nuisance, decorrelated, partially_correlated, shared
 from .random import normal_by_event
@@ -60,6 +60,7 @@ __all__ = [
     "partially_correlated",
     "scaled",
     "shared",
+    "together",
     "varied_sums",
     "vary",
 ]

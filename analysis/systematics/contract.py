@@ -13,7 +13,7 @@ from ..selection.events import Events
 from .nuisances import Nuisance
 from .shape import Treatment
 
-# a row of templates: its name, and +1 or -1 standard deviation
+# a row of templates: its name, and at how many standard deviations, mostly 1 or -1
 Variation: TypeAlias = tuple[str, int]
 
 
@@ -34,6 +34,8 @@ class Source:
         What is done to its templates, in order.
     bounds
         (lowest, highest) value of its parameter in a fit; those that HistFactory has by default.
+    interpolation
+        Of ``"templates"`` between the standard deviations, or of the weights of ``"events"``.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Source:
     reads: Sequence[str] = ()
     shape: Sequence[Treatment] = ()
     bounds: tuple[float, float] | None = None
+    interpolation: str = "templates"
 
     @property
     def modifier(self) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from hepgrad import ragged as rg
 
 from ..corrections import CompoundCorrection, Correction
 from ..kinematics import delta_r, safe_sqrt
+from ..printing import meant
 from ..selection.events import Events
 from ..selection.objects import Objects
 from .energy import EnergyScale, scaled
@@ -53,6 +55,8 @@ JES_SOURCES = (
     "PileUpPtEC2",
     "PileUpPtHF",
 )
+# how a file names the sources of a set with fewer of them, CMS's 11; the sum of all is none of them
+REDUCED, SUM = "Regrouped_", "Regrouped_Total"
 # a generated jet is a match within half of the cone and three standard deviations
 MATCHING_WIDTHS = 3.0
 
@@ -188,7 +192,7 @@ def jet_energy_sources(
     corrections: Mapping[str, AnyCorrection],
     tag: str,
     algorithm: str,
-    sources: Sequence[str] = JES_SOURCES,
+    sources: Sequence[str] | Literal["full", "reduced"] = "full",
     *,
     collection: str = "Jet",
     met: Missing = "MET",
@@ -203,7 +207,8 @@ def jet_energy_sources(
     tag, algorithm
         As in the names of the file: ``"Summer19UL18_V5_MC"`` and ``"AK4PFchs"``.
     sources
-        Their names between the two; CMS's full set of 27 by default.
+        Their names between the two; or ``"full"``, CMS's 27, `JES_SOURCES`, or ``"reduced"``, the 11 that are combined
+        of them (``Regrouped_Absolute`` and so on), where a file has it.
     collection, met
         As for `EnergyScale`.
     name
@@ -212,15 +217,103 @@ def jet_energy_sources(
     Raises
     ------
     KeyError
-        When the file lacks one.
+        When the file lacks one, or has no reduced set.
+    ValueError
+        When a word is given that is neither.
+
+    Examples
+    --------
+    >>> from hepgrad.analysis.corrections import Correction
+    >>> from hepgrad.analysis.systematics import jet_energy_sources
+    >>> inputs = [{"name": name, "type": "real"} for name in ("JetPt", "JetEta")]
+    >>> one = {"version": 1, "output": {"name": "change", "type": "real"}, "inputs": inputs, "data": 0.02}
+    >>> names = [f"V5_Regrouped_{source}_AK4" for source in ("FlavorQCD", "HF_2018", "Total")]
+    >>> corrections = {name: Correction.from_dict({"name": name, **one}) for name in names}
+    >>> [source.name for source in jet_energy_sources(corrections, "V5", "AK4", "reduced")]
+    ['jes_Regrouped_FlavorQCD', 'jes_Regrouped_HF_2018']
     """
     made = []
-    for source in sources:
+    for source in _named(corrections, tag, algorithm, sources):
         full = f"{tag}_{source}_{algorithm}"
         if full not in corrections:
-            raise KeyError(f"there is no correction {full!r}; there are {', '.join(corrections)}")
+            raise KeyError(
+                f"there is no correction {full!r}{meant(full, corrections)}; there are {', '.join(corrections)}"
+            )
         shift = EnergyScale(collection, OfJets(corrections[full]), met=met)
         made.append(KinematicVariation(f"{name}_{source}", shift, reads=_reads(collection, met)))
+    return made
+
+
+def _named(corrections: Mapping[str, AnyCorrection], tag: str, algorithm: str, sources: Sequence[str]) -> Sequence[str]:
+    """Return the names of the sources of a set."""
+    if not isinstance(sources, str):
+        return sources
+    if sources == "full":
+        return JES_SOURCES
+    if sources != "reduced":
+        raise ValueError(f"sources are a list of names, 'full' or 'reduced', got {sources!r}")
+    before, after = f"{tag}_", f"_{algorithm}"
+    of_jets = [
+        name[len(before) : -len(after)] for name in corrections if name.startswith(before) and name.endswith(after)
+    ]
+    found = [name for name in of_jets if name.startswith(REDUCED) and name != SUM]
+    if not found:
+        raise KeyError(
+            f"there is no reduced set, {before}{REDUCED}...{after}, among {len(corrections)} corrections; there are "
+            f"the sources {', '.join(of_jets) or 'of no such jets'}: name those you want, or take the 'full' set"
+        )
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Together:
+    """Shifts one after the other, by the same number of standard deviations."""
+
+    shifts: tuple[Callable[[Events, jax.Array | float], Events], ...]
+
+    def __call__(self, events: Events, alpha: jax.Array | float) -> Events:
+        """Return the shifted events; the arguments are those of `EnergyScale`."""
+        for shift in self.shifts:
+            events = shift(events, alpha)
+        return events
+
+
+def together(*lists: Sequence[KinematicVariation]) -> list[KinematicVariation]:
+    """Return sources of several collections, of which those with one name shift all of them at once: jets of two radii.
+
+    So they are correlated in the selection, too: an event with jets of both radii is selected with both shifted. For
+    collections that are not correlated, keep the lists apart, with names of their own (``name="jes_ak8"``).
+
+    Parameters
+    ----------
+    *lists
+        Of sources, such as `jet_energy_sources` returns; the missing momentum follows one of them (``met=None`` for the
+        others), or the same particles count twice.
+
+    Raises
+    ------
+    ValueError
+        When two of one name differ in what they act on.
+
+    Examples
+    --------
+    >>> from hepgrad.analysis.systematics import EnergyScale, KinematicVariation, together
+    >>> small = [KinematicVariation(f"jes_{n}", EnergyScale("Jet", 0.02), reads=["Jet_pt"]) for n in ("a", "b")]
+    >>> large = [KinematicVariation("jes_a", EnergyScale("FatJet", 0.03, met=None), reads=["FatJet_pt"])]
+    >>> [(source.name, source.reads) for source in together(small, large)]
+    [('jes_a', ('Jet_pt', 'FatJet_pt')), ('jes_b', ('Jet_pt',))]
+    """
+    groups: dict[str, list[KinematicVariation]] = {}
+    for source in itertools.chain(*lists):
+        groups.setdefault(source.name, []).append(source)
+    made = []
+    for name, (first, *others) in groups.items():
+        reads = tuple(dict.fromkeys(itertools.chain(first.reads, *(other.reads for other in others))))
+        for other in others:
+            if dataclasses.replace(other, shift=first.shift, reads=first.reads) != first:
+                raise ValueError(f"{name}: sources that move together act on the same processes and channels")
+        shifts = tuple(each.shift for each in (first, *others))
+        made.append(dataclasses.replace(first, shift=Together(shifts), reads=reads) if others else first)
     return made
 
 

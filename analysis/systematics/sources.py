@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from hepgrad.ragged import FlatArray
+from hepgrad.ragged.checks.check import check
 
 from ..selection.events import Events
 from .contract import Source, Variation
@@ -19,6 +20,8 @@ from .weight_sets import WeightSet
 
 # from selected events to the factor on the weight of each
 EventFactor: TypeAlias = Callable[[Events], jax.Array | FlatArray]
+# where templates of interpolated events are filled, in standard deviations; the usual ones first
+KNOTS = (1, -1, 2, -2, 3, -3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +123,7 @@ class FreeNormalisation(Source):
 
 @dataclasses.dataclass(frozen=True)
 class WeightVariation(Source):
-    """An uncertainty of event weights: scale factors, PDF sets, renormalisation scales.
+    r"""An uncertainty of event weights: scale factors, PDF sets, renormalisation scales.
 
     Attributes
     ----------
@@ -140,6 +143,17 @@ class WeightVariation(Source):
     nuisances
         The parameters that it moves with, when that is not one of its own name; see `shared`, `decorrelated` and
         `partially_correlated`.
+    interpolation
+        What happens between the standard deviations: ``"templates"`` are interpolated and extrapolated bin by bin, or
+        the weights of ``"events"`` are: each event counts :math:`w f_+^\alpha` above and :math:`w f_-^{-\alpha}` below,
+        with its own factors up and down (or :math:`w f_+^\alpha` everywhere, when that is the only one), which is right
+        for large shifts, too. Factors must be positive.
+
+    Raises
+    ------
+    ValueError
+        When the interpolation is neither, or the weights of events are to be interpolated of a source whose templates
+        are changed (``shape``) or move with other parameters (``nuisances``).
     """
 
     name: str
@@ -150,25 +164,75 @@ class WeightVariation(Source):
     shape: Sequence[Treatment] = ()
     channels: Sequence[str] | None = None
     nuisances: Sequence[Nuisance] = ()
+    interpolation: str = "templates"
 
     def __post_init__(self) -> None:
         _freeze(self)
+        if self.interpolation not in ("templates", "events"):
+            raise ValueError(
+                f"{self.name}: the interpolation must be of 'templates' or of 'events', got {self.interpolation!r}"
+            )
+        if self.interpolation == "events":
+            for given, what in ((self.shape, "shape"), (self.nuisances, "nuisances")):
+                if given:
+                    raise ValueError(
+                        f"{self.name}: where events are interpolated, templates are those of the events and move with "
+                        f"one parameter; leave out {what}="
+                    )
+
+    @property
+    def points(self) -> tuple[int, ...]:
+        """At how many standard deviations there are templates."""
+        if self.interpolation == "events":
+            return KNOTS
+        return (1,) if self.down is None else (1, -1)
+
+    def factor_at(self, events: Events, alpha: int) -> jax.Array:
+        """Return the factor on each event's weight at a whole number of standard deviations, shape (events,).
+
+        Parameters
+        ----------
+        events
+            Selected ones.
+        alpha
+            Not 0; other numbers than 1 and -1 where events are interpolated.
+
+        Raises
+        ------
+        ValueError
+            When events are interpolated and an event that counts has a factor that is not positive.
+        """
+        side = self.up if alpha > 0 or self.down is None else self.down
+        factor = jnp.broadcast_to(jnp.asarray(side(events)), events.weight.shape)
+        if self.interpolation == "templates":
+            return factor
+        counts = (jnp.asarray(events.weight) != 0) & (jnp.asarray(events.probability) > 0)
+        facts = jnp.sum(counts & ~(factor > 0), dtype=jnp.int32), jnp.sum(counts, dtype=jnp.int32)
+
+        def fail(wrong: int, number: int) -> None:
+            raise ValueError(
+                f"{self.name}: {wrong} of {number} events have factors that are not positive, so that there is nothing "
+                "between them and 1; interpolate templates, or name the processes that have factors (processes=...)"
+            )
+
+        wrong = check(facts[0], facts[0] > 0, facts, fail)
+        exponent = alpha if side is self.up else -alpha
+        return jnp.where(wrong < 0, jnp.nan, jnp.where(factor > 0, factor, 1) ** exponent)
 
     @property
     def weighted(self) -> tuple[Variation, ...]:
-        """Above, and below where there is a function for it."""
-        return ((self.name, 1),) if self.down is None else ((self.name, 1), (self.name, -1))
+        """Templates at each of the points."""
+        return tuple((self.name, point) for point in self.points)
 
     def factors_of_events(self, events: Events) -> jax.Array:
-        """Return what the functions return, shape (rows, events).
+        """Return the factors at each of the points, shape (rows, events).
 
         Parameters
         ----------
         events
             Selected ones.
         """
-        functions = [self.up] if self.down is None else [self.up, self.down]
-        return jnp.stack([jnp.broadcast_to(jnp.asarray(of(events)), events.weight.shape) for of in functions])
+        return jnp.stack([self.factor_at(events, point) for point in self.points])
 
     def confined(self, mine: jax.Array) -> Self:
         """Return the source with functions that are 1 for all other events.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 
 from ..histogram import Counts
 from ..selection.events import Events
+from ..selection.later import settled
 from .contract import Source, Variation
 from .variations import vary
 
@@ -42,7 +43,8 @@ class Templates(Mapping[str, Counts]):
     channels
         Name and number of cells of each channel, in order (static).
     names
-        The source, and +1 or -1 standard deviation, of each row but the first (static).
+        The source, and +1 or -1 standard deviation, of each row but the first; where events are interpolated also +-2
+        and +-3 (static).
 
     Examples
     --------
@@ -137,17 +139,33 @@ class Templates(Mapping[str, Counts]):
         return histograms
 
 
+class Filling(Protocol):
+    """From selected events to histograms of shape (processes, cells), those of all channels side by side."""
+
+    def __call__(self, events: Events, factors: jax.Array | None = None) -> Counts:
+        """Fill them.
+
+        Parameters
+        ----------
+        events
+            Selected ones.
+        factors
+            On their weights, shape (factors, events): then the histograms have a row for each.
+        """
+
+
 def fill_templates(
     systematics: Sequence[Source],
     events: Events,
     select: Callable[[Events], Events],
-    fill: Callable[[Events], Counts],
+    fill: Filling,
     channels: Sequence[tuple[str, int]],
 ) -> Templates:
     """Select and fill events at the nominal point and for every variation.
 
-    The selection runs once, as one vectorised evaluation for the nominal point and all kinematic variations. Weight
-    variations fill the events that the nominal selection keeps with other weights.
+    The selection is one program, which runs for the nominal point and for each kinematic variation in turn, so that
+    memory does not grow with their number. Weight variations fill the events that the nominal selection keeps with
+    other weights; what makes these weights runs for the nominal events only.
 
     Parameters
     ----------
@@ -158,26 +176,34 @@ def fill_templates(
     select
         The selection.
     fill
-        From selected events to histograms of shape (processes, cells), those of all channels side by side.
+        From selected events, and factors on their weights where there are any, to histograms of shape (processes,
+        cells), those of all channels side by side; with factors, with a row for each.
     channels
         Name and number of cells of each channel, in order.
     """
     varied = vary(systematics, events)
-    names = varied.names
-    if names:
-        selected = varied.map(select)
-        nominal, filled = jax.tree.map(lambda x: x[0], selected), jax.vmap(fill)(selected)
-    else:
-        nominal = select(varied.events)
-        filled = jax.tree.map(lambda x: x[None], fill(nominal))
     sources = [source for source in systematics if source.weighted]
-    if sources:
-        # one filling with a vector of weights, however many there are
-        factors = jnp.concatenate([source.factors_of_events(nominal) for source in sources])
-        more = jax.vmap(lambda f: fill(dataclasses.replace(nominal, weight=nominal.weight * f)))(factors)
-        filled = jax.tree.map(lambda *parts: jnp.concatenate(parts), filled, more)
-        names = (*names, *(row for source in sources for row in source.weighted))
-    return Templates.packed(filled, channels, names)
+    weighted = [row for source in sources for row in source.weighted]
+
+    def of_row(events: Events, is_nominal: Any) -> tuple[Counts, list[Counts]]:
+        selected = select(events)
+
+        def with_weights() -> Counts:
+            # columns that are made together are made once
+            whole = dataclasses.replace(selected, columns=settled(selected.columns))
+            return fill(selected, jnp.concatenate([source.factors_of_events(whole) for source in sources]))
+
+        if not sources:
+            return fill(selected), []
+        if not varied.names:
+            return fill(selected), [with_weights()]
+        shapes = jax.eval_shape(with_weights)
+        nothing = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+        return fill(selected), [jax.lax.cond(is_nominal, with_weights, lambda: nothing)]
+
+    filled, more = varied.map(of_row, jnp.arange(1 + len(varied.names)) == 0)
+    rows = jax.tree.map(lambda *parts: jnp.concatenate(parts), filled, *more)
+    return Templates.packed(rows, channels, (*varied.names, *weighted))
 
 
 def _joined(histograms: Sequence[Counts]) -> Counts:

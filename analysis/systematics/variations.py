@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
+from ..data.recomputed import recomputed
 from ..selection.events import Events
 from .contract import Source, Variation
 
 T = TypeVar("T")
+S = TypeVar("S")
 Leaves = list[Any]
 Structure = Any
 
@@ -35,18 +37,45 @@ class Varied:
     axes: Any
     names: tuple[Variation, ...]
 
-    def map(self, function: Callable[[Events], T]) -> T:
-        """Return a function of events for all rows in one vectorised evaluation; results have a leading axis.
+    def map(self, function: Callable[..., tuple[T, S]], *more: jax.Array) -> tuple[T, S]:
+        """Run a function of events for all rows, one after the other.
+
+        It is one program, whose memory does not grow with the number of rows; the derivative computes each row again.
 
         Parameters
         ----------
         function
-            Of one row.
+            Of one row; returns what is kept of each row, and what is added up.
+        *more
+            What it gets besides, shape (rows, ...).
+
+        Returns
+        -------
+        tuple
+            What is kept, with a leading axis, and the sum.
         """
         if not self.names:
-            # nothing is varied: without `vmap` the program is that of an analysis without systematic uncertainties
-            return jax.tree.map(lambda x: x[None], function(self.events))
-        return jax.vmap(function, in_axes=(self.axes,))(self.events)
+            # nothing is varied: without a loop the program is that of an analysis without systematic uncertainties
+            kept, total = function(self.events, *(each[0] for each in more))
+            return jax.tree.map(lambda x: x[None], kept), total
+        leaves, structure = jax.tree.flatten(self.events)
+        has_rows = [axis is not None for axis in structure.flatten_up_to(self.axes)]
+
+        @recomputed
+        def of_row(row: tuple[Leaves, Sequence[jax.Array]]) -> tuple[T, S]:
+            own = iter(row[0])
+            events = [next(own) if has else leaf for has, leaf in zip(has_rows, leaves, strict=True)]
+            return function(structure.unflatten(events), *row[1])
+
+        rows = ([leaf for has, leaf in zip(has_rows, leaves, strict=True) if has], more)
+        _, shapes = jax.eval_shape(of_row, jax.tree.map(lambda x: x[0], rows))
+
+        def add(total: S, row: Any) -> tuple[S, T]:
+            kept, part = of_row(row)
+            return jax.tree.map(jnp.add, total, part), kept
+
+        total, kept = jax.lax.scan(add, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes), rows)
+        return kept, total
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,7 +41,7 @@ class _Parts(NamedTuple):
 
     shape: jax.Array  # A, (samples, bins)
     shifts: jax.Array  # dA of each pair of histosys and sample, (pairs, bins)
-    curvature: jax.Array  # weights of the second derivative of A, (2, pairs)
+    curvature: jax.Array  # weights of the second derivative of A, (2 or more, pairs)
     scale: jax.Array  # F, (samples, channels)
     relative: jax.Array  # d ln F of each pair of normsys and sample, (pairs, channels)
     relative_curvature: jax.Array  # F'' / F, (pairs, channels)
@@ -107,8 +107,7 @@ def _parts(expectation: Expectation, parameters: jax.Array) -> _Parts:
 
     acting = pairs(layout, "histosys")
     _, slope, curvature = _twice(expectation.shape_weights, parameters[acting.parameter])
-    # written out, because XLA adds up along a short first axis forty times slower
-    shifts = slope[0][:, None] * expectation.shifts[0] + slope[1][:, None] * expectation.shifts[1]
+    shifts = expectation.shifted(slope)
 
     acting = pairs(layout, "normsys")
     # kept, because XLA would compute them again wherever they are used

@@ -4,17 +4,22 @@ The events of sample s in bin b of channel c are a shape, times the scale of the
 
 .. math:: \nu_{sb} = A_{sb} \, F_{sc} \, G_{sb}, \quad A = I^0 + \sum_m u_m (I_m^+ - I^0) + d_m (I^0 - I_m^-), \quad
           F = \prod_m \varphi_m \prod_l \theta_l, \quad G = \prod_l \gamma_l.
+
+Where templates are there at further points (see `eventwise`), A has a term for each of them, too.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+import operator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .eventwise import spline_weights
 from .interpolation import ADDITIVE, MULTIPLICATIVE
 from .layout import ModelLayout
 from .structure import Pairs, pairs
@@ -35,8 +40,8 @@ class Expectation:
     nominal
         Shape (samples, bins).
     shifts
-        What the histograms gain upward, then lose downward, of each pair of ``histosys`` and sample; shape (2, pairs,
-        bins); 0 where a modifier does not act.
+        What the histograms gain upward, then lose downward, of each pair of ``histosys`` and sample, then what they
+        gain at further points, if any has these; shape (2 or more, pairs, bins); 0 where a modifier does not act.
     hi, lo
         Factors of each pair of ``normsys`` and sample, shape (pairs, channels).
     """
@@ -53,14 +58,24 @@ class Expectation:
         if not acting.size:
             return self.nominal
         weights = self.shape_weights(parameters[acting.parameter])
-        # written out, because XLA adds up along a short first axis forty times slower
-        shifted = weights[0][:, None] * self.shifts[0] + weights[1][:, None] * self.shifts[1]
+        shifted = self.shifted(weights)
         # a product with ones and zeros adds up the pairs of each sample
         return self.nominal + jnp.matmul(_one_hot(acting, self.nominal), shifted, precision=_HIGHEST)
 
+    def shifted(self, weights: jax.Array) -> jax.Array:
+        """Return the sum of the shifts with some weights, shape (pairs, bins)."""
+        # written out, because XLA adds up along a short first axis forty times slower
+        terms = (weight[:, None] * shift for weight, shift in zip(weights, self.shifts, strict=True))
+        return functools.reduce(operator.add, terms)
+
     def shape_weights(self, alphas: jax.Array) -> jax.Array:
-        """Return u and d, shape (2, pairs)."""
-        return jnp.stack(ADDITIVE[self.layout.histosys_code](alphas))
+        """Return u and d, and those of further points, shape (2 or more, pairs)."""
+        weights = jnp.stack(ADDITIVE[self.layout.histosys_code](alphas))
+        if not self.layout.eventwise:
+            return weights
+        up, down, *further = spline_weights(alphas)
+        usual = jnp.pad(weights, ((0, len(further)), (0, 0)))
+        return jnp.where(_is_eventwise(self.layout), jnp.stack([up, -down, *further]), usual)
 
     def scale(self, parameters: jax.Array) -> jax.Array:
         """Return F, shape (samples, channels)."""
@@ -122,6 +137,13 @@ def expectation(layout: ModelLayout, templates: ModelTemplates) -> Expectation:
     )
     if not acting.acts.all():
         shifts = jnp.where(in_bins(layout, jnp.asarray(acting.acts, nominal.dtype)) > 0, shifts, 0)
+    if templates.further is not None:
+        place = np.array([layout.eventwise.index(name) if name in layout.eventwise else 0 for name in _names(layout)])
+        gained = templates.further[:, place[acting.modifier], acting.sample] - at_nominal
+        gained = jnp.where(_is_eventwise(layout)[:, None], gained, 0)
+        if not acting.acts.all():
+            gained = jnp.where(in_bins(layout, jnp.asarray(acting.acts, nominal.dtype)) > 0, gained, 0)
+        shifts = jnp.concatenate([shifts, gained])
     acting = pairs(layout, "normsys")
     hi, lo = (end[acting.modifier, acting.sample] for end in (templates.normsys_hi, templates.normsys_lo))
     return Expectation(layout, nominal, shifts, hi, lo)
@@ -141,6 +163,17 @@ def by_channel(layout: ModelLayout, bins: jax.Array) -> jax.Array:
         return jnp.sum(bins.reshape(*bins.shape[:-1], channels, -1), axis=-1)
     member = layout.channel_of_bin[:, None] == np.arange(channels)
     return jnp.matmul(bins, member.astype(bins.dtype), precision=_HIGHEST)
+
+
+def _names(layout: ModelLayout) -> list[str]:
+    """Return the names of the ``histosys`` in their order."""
+    return list(layout.cells_of["histosys"])
+
+
+def _is_eventwise(layout: ModelLayout) -> np.ndarray:
+    """Return which pairs of ``histosys`` and sample have templates at further points, shape (pairs,)."""
+    named = np.array([name in layout.eventwise for name in _names(layout)])
+    return named[pairs(layout, "histosys").modifier]
 
 
 def _one_hot(acting: Pairs, like: jax.Array) -> jax.Array:

@@ -67,6 +67,8 @@ class ModelLayout:
         Settings of parameters.
     normsys_code, histosys_code
         Interpolation codes.
+    eventwise
+        Names of the ``histosys`` that have templates at further points, see `eventwise.FURTHER`.
 
     Raises
     ------
@@ -79,6 +81,7 @@ class ModelLayout:
     configs: tuple[ParameterConfig, ...]
     normsys_code: str
     histosys_code: str
+    eventwise: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for setting, known in (("normsys_code", MULTIPLICATIVE), ("histosys_code", ADDITIVE)):
@@ -110,7 +113,8 @@ class ModelLayout:
 
     @functools.cached_property
     def _hash(self) -> int:
-        return hash((self.channels, self.parameter_of_interest, self.configs, self.normsys_code, self.histosys_code))
+        codes = (self.normsys_code, self.histosys_code, self.eventwise)
+        return hash((self.channels, self.parameter_of_interest, self.configs, *codes))
 
     @functools.cached_property
     def ordered_channels(self) -> tuple[ChannelLayout, ...]:

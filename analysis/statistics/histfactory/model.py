@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -168,7 +169,17 @@ class Model:
 
     @property
     def channels(self) -> tuple[FitChannel, ...]:
-        """Channels, samples and modifiers as the model was built from them."""
+        """Channels, samples and modifiers as the model was built from them, and as it is written to files.
+
+        Of sources whose events are interpolated they have the templates at one standard deviation only, and a warning
+        says so.
+        """
+        if self.layout.eventwise:
+            warnings.warn(
+                f"the interpolation of events of {', '.join(self.layout.eventwise)} has no place in channels of "
+                "HistFactory: what is made of them, such as a workspace, interpolates the templates at +-1 instead",
+                stacklevel=2,
+            )
         return unpack(self.layout, self.templates)
 
     @property

@@ -39,6 +39,9 @@ class ModelTemplates:
         Variances of the samples that carry a ``staterror``, shape (entries,).
     shapesys_uncertainties
         Absolute uncertainties of the samples with a ``shapesys``, shape (entries,).
+    further
+        Yields at the points `eventwise.FURTHER` of the modifiers that ``ModelLayout.eventwise`` names, shape (points,
+        modifiers, samples, bins); None without any.
     """
 
     nominal: jax.Array
@@ -48,6 +51,7 @@ class ModelTemplates:
     normsys_lo: jax.Array
     staterror_sumw2: jax.Array
     shapesys_uncertainties: jax.Array
+    further: jax.Array | None = None
 
 
 def pack(layout: ModelLayout, channels: Sequence[FitChannel]) -> ModelTemplates:

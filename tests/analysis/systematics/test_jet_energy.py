@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 
@@ -24,6 +25,7 @@ from hepgrad.analysis.systematics import (
     UnclusteredEnergy,
     jet_energy_sources,
     normal_by_event,
+    together,
 )
 
 pytestmark = pytest.mark.usefixtures("quick_compilation", "x64")
@@ -169,6 +171,58 @@ def test_sources_by_name(both, sample):
     assert len(JES_SOURCES) == len(set(JES_SOURCES)) == 27
     with pytest.raises(KeyError, match="there is no correction 'Summer19UL18_V5_MC_Regrouped_HF_AK4PFchs'"):
         jet_energy_sources(ours, TAG, ALGORITHM, ["Regrouped_HF"])
+
+
+REDUCED = [f"{kind}{year}" for kind in ("Absolute", "BBEC1", "EC2", "HF") for year in ("", "_2018")]
+REDUCED += ["FlavorQCD", "RelativeBal", "RelativeSample_2018"]
+
+
+def test_the_reduced_set_where_a_file_has_it(both):
+    ours, _ = both
+    one = ours[f"{TAG}_FlavorQCD_{ALGORITHM}"]
+    with_it = {**ours, **{f"{TAG}_Regrouped_{name}_{ALGORITHM}": one for name in (*REDUCED, "Total")}}
+    with_it |= {f"{TAG}_Regrouped_HF_AK8PFPuppi": one}
+    sources = jet_energy_sources(with_it, TAG, ALGORITHM, "reduced")
+    assert [source.name for source in sources] == [f"jes_Regrouped_{name}" for name in REDUCED]
+    assert len(sources) == 11
+    told = r"there is no reduced set, Summer19UL18_V5_MC_Regrouped_..._AK4PFchs, among .* FlavorQCD"
+    with pytest.raises(KeyError, match=told):
+        jet_energy_sources(ours, TAG, ALGORITHM, "reduced")
+    with pytest.raises(ValueError, match="'full' or 'reduced', got 'FlavorQCD'"):
+        jet_energy_sources(ours, TAG, ALGORITHM, "FlavorQCD")
+
+
+def test_jets_of_two_radii_correlated_or_not(both, sample, shared_data):
+    """Correlated in the selection itself: events with both shifted, each by the correction of its own file."""
+    ours, theirs = both
+    name = f"{TAG}_{CHOSEN[0]}_AK8PFPuppi"
+    path = shared_data / "corrections_cms2018ul" / "fatJet_jerc.json.gz"
+    content = json.loads(gzip.decompress(path.read_bytes()))
+    (described,) = (each for each in content["corrections"] if each["name"] == name)
+    of_large = correctionlib.CorrectionSet.from_string(json.dumps({"schema_version": 2, "corrections": [described]}))
+    small = jet_energy_sources(ours, TAG, ALGORITHM, CHOSEN)
+    large = jet_energy_sources(
+        {name: Correction.from_dict(described)}, TAG, "AK8PFPuppi", CHOSEN[:1], collection="FatJet", met=None
+    )
+    jets = ak.with_field(sample.Jet, 300 + sample.Jet.pt, "pt")
+    events = events_of(ak.with_field(sample, jets, "FatJet"))
+    correlated = together(small, large)
+    assert [source.name for source in correlated] == ["jes_FlavorQCD", "jes_RelativePtBB"]
+    assert {"Jet_pt", "FatJet_pt", "MET_pt"} <= set(correlated[0].reads)
+    changes = [
+        evaluated(each, of.pt, of.eta)
+        for each, of in ((theirs[f"{TAG}_{CHOSEN[0]}_{ALGORITHM}"], sample.Jet), (of_large[name], jets))
+    ]
+    for alpha in (1.0, -1.0):
+        pt = [of.pt * (1 + alpha * change) for of, change in zip((sample.Jet, jets), changes, strict=True)]
+        shifted = correlated[0].shift(events, alpha)
+        same(shifted, sample.Jet, pt[0], *propagated(sample, pt[0]))
+        np.testing.assert_allclose(ak.flatten(rg.to_awkward(shifted.FatJet.pt)), ak.flatten(pt[1]), rtol=1e-6)
+        alone = large[0].shift(events, alpha)
+        np.testing.assert_array_equal(ak.flatten(rg.to_awkward(alone.Jet.pt)), ak.flatten(sample.Jet.pt))
+        np.testing.assert_allclose(ak.flatten(rg.to_awkward(alone.FatJet.pt)), ak.flatten(pt[1]), rtol=1e-6)
+    with pytest.raises(ValueError, match="jes_FlavorQCD: sources that move together act on the same"):
+        together(small, [dataclasses.replace(large[0], processes=["ttbar"])])
 
 
 def test_what_is_in_no_jet(sample):

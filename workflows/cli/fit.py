@@ -67,7 +67,12 @@ def add(commands: Any) -> None:
         const="",
         help="scan the profile likelihood of a parameter (default: that of interest)",
     )
-    parser.add_argument("--no-impacts", action="store_true", help="leave out pulls and impacts, which take longest")
+    parser.add_argument(
+        "--no-impacts",
+        action="store_true",
+        help="leave out pulls and impacts, which take longest (and are never told of a parameter of interest that is "
+        "held)",
+    )
     parser.add_argument(
         "--points", metavar="N", type=int, default=21, help="of the scan and of the curve of CLs (default: 21)"
     )
@@ -100,6 +105,9 @@ def carry_out(arguments: argparse.Namespace) -> int:
         raise InputError("--toys are for the goodness of fit: ask for it by --goodness")
     if not 0 < arguments.level < 1:
         raise InputError(f"--level must lie between 0 and 1 (0.05 for 95 % confidence), got {arguments.level}")
+    held = [name for name, _ in arguments.fix]
+    if twice := [name for name in dict.fromkeys(held) if held.count(name) > 1]:
+        raise InputError(f"--fix holds {twice[0]!r} twice: give one of them")
     if arguments.output is not None and arguments.patchset is None:
         RunFolder.check(arguments.output, overwrite=arguments.overwrite)
     common = {

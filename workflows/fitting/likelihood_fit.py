@@ -32,7 +32,7 @@ from .tables import as_text
 
 QUANTITIES = ("impacts", "significance", "limit", "scan", "goodness", "yields")
 # those that are about the parameter of interest
-_OF_INTEREST = ("impacts", "significance", "limit")
+_OF_INTEREST = ("significance", "limit")
 # what is being done, how much of it is done, and how much there is
 Watch = Callable[[str, int, int], None]
 
@@ -98,7 +98,8 @@ def fit(
     data
         ``"asimov"`` fits what is expected at the start of the parameters, and does not look at what was observed.
     quantities
-        What to compute beside the fit: ``"impacts"`` (with pulls), ``"significance"``, ``"limit"`` (CLs, with the
+        What to compute beside the fit: ``"impacts"`` (with pulls; left out where the measurement has no parameter of
+        interest, or it is held), ``"significance"``, ``"limit"`` (CLs, with the
         bands expected), ``"scan"`` (of the profile likelihood), ``"goodness"`` (of fit, saturated), ``"yields"``
         (before and after the fit, with uncertainties).
     level
@@ -145,7 +146,7 @@ def fit(
     with jax.enable_x64(True):
         read = document(workspace, patch=patch)
         model, observed = read.model(measurement=measurement, parameter_of_interest=poi, fixed=fixed)
-        _check_poi(model, asked, fixed or {}, read.source)
+        asked = _possible(model, asked, fixed or {}, scanned, read.source)
         sample = observed if data == "observed" else model.expected_data(model.initial)
         tell = watch or (lambda what, done, of: None)
         found: dict[str, Any] = {}
@@ -213,18 +214,28 @@ def _checked(quantities: Sequence[str]) -> list[str]:
     return [quantity for quantity in QUANTITIES if quantity in quantities]
 
 
-def _check_poi(model: Model, asked: Sequence[str], fixed: Mapping[str, Any], source: str) -> None:
-    """Refuse what is asked of a parameter of interest that is not there, or is held."""
-    about = [quantity for quantity in asked if quantity in _OF_INTEREST]
+def _possible(
+    model: Model, asked: Sequence[str], fixed: Mapping[str, Any], scanned: str | None, source: str
+) -> list[str]:
+    """Refuse what is asked of a parameter that is not there, or is held; impacts, a default, are left out."""
     poi = model.parameter_of_interest
+    names = [parameters.name for parameters in model.layout.parameter_sets if parameters.is_scalar]
+    about = [quantity for quantity in asked if quantity in _OF_INTEREST]
+    about += ["scan"] if "scan" in asked and scanned is None else []
     if about and poi is None:
-        names = [parameters.name for parameters in model.layout.parameter_sets if parameters.is_scalar]
         raise InputError(
             f"the measurement in {source or 'the workspace'} has no parameter of interest, which {about[0]} is about: "
             f"choose one by `poi` (--poi) of {', '.join(names[:10])}"
         )
     if poi in fixed and about:
         raise InputError(f"{about[0]} is about the parameter of interest {poi!r}, which is held: leave one of them out")
+    if "scan" in asked and scanned is not None:
+        if scanned not in names:
+            raise InputError(f"a scan needs a parameter with one component, one of {names}; got {scanned!r}")
+        if scanned in fixed:
+            raise InputError(f"the scan is about the parameter {scanned!r}, which is held: leave one of them out")
+    has_impacts = poi is not None and poi not in fixed
+    return [quantity for quantity in asked if quantity != "impacts" or has_impacts]
 
 
 def _significance(model: Model, data: jax.Array) -> Significance:

@@ -133,7 +133,7 @@ def read_workspace(workspace: WorkspaceLike, *, patch: PatchLike | None = None) 
     """
     content = read_json(workspace, WORKSPACE) if isinstance(workspace, str | Path) else workspace
     if not isinstance(content, Mapping):
-        raise InputError(f"{_told(workspace)} is no workspace: expected an object with 'channels'")
+        raise InputError(f"{_told(workspace) or 'this'} is no workspace: expected an object with 'channels'")
     if patch is None:
         return dict(content)
     operations = read_patch(patch, content) if isinstance(patch, str | Path) else patch

@@ -255,7 +255,10 @@ def _by_name(document: Mapping[str, Any], key: str, *, needed: bool = True) -> d
             raise ValueError(f"an HS3 document needs {key!r}; this has {list(document)}")
         return {}
     array(_has_name, least=0)(document[key], f"$.{key}")
-    return {entry["name"]: entry for entry in document[key]}
+    found = {entry["name"]: entry for entry in document[key]}
+    if len(found) < len(document[key]):
+        raise ValueError(f"$.{key} has entries of the same name, among {[entry['name'] for entry in document[key]]}")
+    return found
 
 
 def _has_name(value: Any, path: str) -> None:
@@ -282,6 +285,12 @@ def _needed(entry: Any, key: str, where: str) -> Any:
     if not isinstance(entry, Mapping) or key not in entry:
         raise ValueError(f"{where} needs {key!r}")
     return entry[key]
+
+
+def _number(entry: Any, key: str, where: str) -> float:
+    value = _needed(entry, key, where)
+    number(value, f"{key} of {where}")
+    return float(value)
 
 
 def _contents(entry: Any, where: str) -> list[float]:
@@ -367,13 +376,18 @@ def _settings(
     scalars = {name for name, kind in used.items() if kind in ("normfactor", "normsys", "histosys", "lumi")}
     found: dict[str, dict[str, Any]] = {name: {"name": name} for name in used}
     for name in analysis.get("domains", []):
-        for axis in _entry(domains, name, "$.analyses.domains").get("axes", []):
+        axes = _entry(domains, name, "$.analyses.domains").get("axes", [])
+        array(_has_name, least=0)(axes, f"axes of the domain {name!r}")
+        for axis in axes:
             if axis["name"] in scalars and {"min", "max"} <= set(axis):
                 found[axis["name"]]["bounds"] = [[float(axis["min"]), float(axis["max"])]]
-    point = points.get(analysis.get("init", ""), {"parameters": []})
+    point: Mapping[str, Any] = {"parameters": []}
+    if "init" in analysis:
+        point = _entry(points, analysis["init"], "$.analyses.init")
+        array(_has_name, least=0)(_needed(point, "parameters", f"the parameter point {point['name']!r}"), "parameters")
     for entry in point["parameters"]:
         if entry["name"] in scalars:
-            found[entry["name"]]["inits"] = [float(entry["value"])]
+            found[entry["name"]]["inits"] = [_number(entry, "value", f"the start of {entry['name']!r}")]
         owner = str(entry["name"]).partition("[")[0]
         if entry.get("const") and (entry["name"] in scalars or owner in found):
             found[entry["name"] if entry["name"] in scalars else owner]["fixed"] = True
@@ -385,15 +399,16 @@ def _settings(
         other = next(end for end in ends if end != parameter)
         value = float(other) if isinstance(other, int | float) else _value_of(other, point)
         found[parameter]["auxdata"] = [value]
+        width = _number(constraint, "sigma", f"the constraint of {parameter!r}")
         if used[parameter] == "lumi":
-            found[parameter]["sigmas"] = [float(constraint["sigma"])]
-        elif float(constraint["sigma"]) != 1:
-            raise ValueError(f"the constraint of {parameter!r} has the width {constraint['sigma']}; HistFactory has 1")
+            found[parameter]["sigmas"] = [width]
+        elif width != 1:
+            raise ValueError(f"the constraint of {parameter!r} has the width {width}; HistFactory has 1")
     return [entry for entry in found.values() if len(entry) > 1]
 
 
 def _value_of(name: Any, point: Mapping[str, Any]) -> float:
     for entry in point["parameters"]:
         if entry["name"] == name:
-            return float(entry["value"])
+            return _number(entry, "value", f"the parameter {name!r}")
     raise ValueError(f"the parameter {name!r} of a constraint has no value in the parameter point of the analysis")

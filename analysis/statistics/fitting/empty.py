@@ -107,7 +107,7 @@ class Rates(NamedTuple):
         cls, parameters: jax.Array, slopes: Slopes, layout: ModelLayout, main: jax.Array, forces: jax.Array
     ) -> Rates:
         """Return the rates at a point; ``main`` are the events in bins, shape (bins,)."""
-        size = jnp.abs(parameters[arrangement(layout).scalars]) @ jnp.abs(slopes.jacobian[:, 0])
+        size = jnp.abs(parameters[arrangement(layout).scalars]) @ jnp.abs(slopes.jacobian[0])
         size += jnp.abs(slopes.expected)
         return cls(layout, slopes, main == 0, _ROUNDED * float(np.finfo(size.dtype).eps) * size, forces)
 
@@ -119,7 +119,7 @@ class Rates(NamedTuple):
         """Return the forces of a step, what to try next, and whether the step leads rates beyond zero."""
         rate, least = self.slopes.expected, self.rounding
         by_slot = jnp.append(step, 0)[slots(self.layout).parameter]
-        change = step[arrangement(self.layout).scalars] @ self.slopes.jacobian[:, 0]
+        change = step[arrangement(self.layout).scalars] @ self.slopes.jacobian[0]
         change += jnp.sum(by_slot * self.slopes.by_slot, axis=0)
 
         aim = jnp.maximum(press.fall * rate, jnp.minimum(rate, least))
@@ -145,7 +145,7 @@ class Rates(NamedTuple):
     def held(self, hessian: Arrow, forces: jax.Array) -> Held:
         """Return how the rates that are pressed bend the likelihood at its maximum."""
         diagonal = jnp.append(jnp.abs(hessian.diagonal), 1)
-        scalars = self.slopes.jacobian[:, 0] ** 2 / diagonal[arrangement(self.layout).scalars][:, None]
+        scalars = self.slopes.jacobian[0] ** 2 / diagonal[arrangement(self.layout).scalars][:, None]
         binned = self.slopes.by_slot**2 / diagonal[slots(self.layout).parameter]
         softness = jnp.max(jnp.concatenate([scalars, binned]), axis=0, initial=0)
         bent = 4 * forces**2

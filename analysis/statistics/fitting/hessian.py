@@ -45,9 +45,8 @@ class Derivatives(NamedTuple):
         Less that of the saturated model, scalar.
     gradient
         Shape (parameters,).
-    curvature
-        The Hessian, the exact second derivatives, which is not positive definite far from a minimum; and the Fisher
-        information, the expectation of the Hessian over data that these parameters predict.
+    hessian
+        The exact second derivatives, which are not positive definite far from a minimum.
     rounding
         By how much `value` may be wrong because numbers are rounded, scalar.
     slopes
@@ -56,7 +55,7 @@ class Derivatives(NamedTuple):
 
     value: jax.Array
     gradient: jax.Array
-    curvature: tuple[Arrow, Arrow]
+    hessian: Arrow
     rounding: jax.Array
     slopes: Slopes
 
@@ -80,21 +79,19 @@ class Likelihood:
         return 0.5 * jnp.sum(bins) + self._constraint(parameters)
 
     def derivatives(self, parameters: jax.Array, forces: jax.Array | None = None) -> Derivatives:
-        r"""Return value, gradient, exact Hessian and Fisher information.
+        r"""Return value, gradient and exact Hessian.
 
         With the derivatives of the expected events :math:`\nu_b`,
 
         .. math:: H_{ij} = \sum_b \frac{n_b}{\nu_b^2} \partial_i \nu_b \, \partial_j \nu_b
-                  + \left(1 - \frac{n_b}{\nu_b}\right) \partial_i \partial_j \nu_b + \dots, \quad
-                  I_{ij} = \sum_b \frac1{\nu_b} \partial_i \nu_b \, \partial_j \nu_b + \dots,
+                  + \left(1 - \frac{n_b}{\nu_b}\right) \partial_i \partial_j \nu_b + \dots,
 
-        and the constraints add to the diagonals. Rates that are pressed against zero are subtracted from what is
+        and the constraints add to the diagonal. Rates that are pressed against zero are subtracted from what is
         derived twice, times ``forces`` (see `empty.Rates`), shape (bins,).
         """
         layout = self.expectation.layout
         slope, parts = slopes(self.expectation, parameters)
-        positive = slope.expected > 0
-        inverse = jnp.where(positive, 1 / jnp.where(positive, slope.expected, 1), 0)
+        inverse = _inverse(slope)
         pull = 1 - self.main * inverse
         constraint = jax.grad(self._constraint)
         pull_aux, curvature = jax.jvp(constraint, (parameters,), (jnp.ones_like(parameters),))
@@ -105,18 +102,24 @@ class Likelihood:
         if forces is not None:
             pull -= forces
         bent = bend(self.expectation, parts, pull)
-        # both matrices side by side: the program compiles once
-        weights = jnp.stack([self.main * inverse**2, inverse])
-        diagonals = jnp.stack([curvature, self.constraints.information(parameters)])
-
-        def arrow(weight: jax.Array, diagonal: jax.Array, share: jax.Array) -> Arrow:
-            return products(layout, slope, weight, diagonal, share, pull, bent)
-
-        both = jax.vmap(arrow)(weights, diagonals, jnp.array([1.0, 0]))
-        hessian = jax.tree.map(lambda x: x[0], both)
-        information = jax.tree.map(lambda x: x[1], both)
+        hessian = products(layout, slope, self.main * inverse**2, curvature, pull, bent)
         rounding = size * float(np.finfo(parameters.dtype).eps)
-        return Derivatives(value, gradient, (hessian, information), rounding, slope)
+        return Derivatives(value, gradient, hessian, rounding, slope)
+
+    def information(self, parameters: jax.Array, slope: Slopes) -> Arrow:
+        r"""Return the Fisher information, the expectation of the Hessian over data that the parameters predict.
+
+        .. math:: I_{ij} = \sum_b \frac1{\nu_b} \partial_i \nu_b \, \partial_j \nu_b + \dots,
+
+        of which ``slope`` are the derivatives of the expected events; the constraints add to the diagonal.
+        """
+        return products(self.expectation.layout, slope, _inverse(slope), self.constraints.information(parameters))
+
+    def information_diagonal(self, parameters: jax.Array, slope: Slopes) -> jax.Array:
+        """Return the diagonal of `information`, shape (parameters,), without the matrix."""
+        squares = jax.tree.map(jnp.square, slope)
+        diagonal = combined(self.expectation.layout, squares, _inverse(slope))
+        return diagonal + self.constraints.information(parameters)
 
     def _constraint(self, parameters: jax.Array) -> jax.Array:
         return 0.5 * self.constraints.deviance(parameters, self.auxiliary)
@@ -133,8 +136,8 @@ def likelihood(model: Model, data: jax.Array) -> Likelihood:
     >>> from hepgrad.analysis.statistics.fitting.hessian import likelihood
     >>> model = Model([FitChannel("SR", [FitSample("signal", [4.0], [NormFactor("mu")])])])
     >>> found = likelihood(model, model.data({"SR": [8.0]})).derivatives(model.initial)
-    >>> print(found.value, found.gradient, *(arrow.matrix for arrow in found.curvature))
-    1.5451775 [-4.] [[8.]] [[4.]]
+    >>> print(found.value, found.gradient, found.hessian.matrix)
+    1.5451775 [-4.] [[8.]]
     """
     return Likelihood(expectation(model.layout, model.templates), model.constraints, *model.split(data))
 
@@ -142,9 +145,7 @@ def likelihood(model: Model, data: jax.Array) -> Likelihood:
 def information_matrix(model: Model, parameters: jax.Array) -> jax.Array:
     """Return the Fisher information of a model, shape (parameters, parameters)."""
     slope, _ = slopes(expectation(model.layout, model.templates), parameters)
-    positive = slope.expected > 0
-    inverse = jnp.where(positive, 1 / jnp.where(positive, slope.expected, 1), 0)
-    return products(model.layout, slope, inverse, model.constraints.information(parameters)).matrix
+    return products(model.layout, slope, _inverse(slope), model.constraints.information(parameters)).matrix
 
 
 def variances(model: Model, parameters: jax.Array, deviations: jax.Array) -> jax.Array:
@@ -155,13 +156,13 @@ def variances(model: Model, parameters: jax.Array, deviations: jax.Array) -> jax
     slope, _ = slopes(expectation(model.layout, model.templates), parameters)
     scalars = deviations[arrangement(model.layout).scalars]
     by_slot = jnp.append(deviations, 0)[slots(model.layout).parameter]
-    return scalars**2 @ slope.jacobian[:, 0] ** 2 + jnp.sum((by_slot * slope.by_slot) ** 2, axis=0)
+    return scalars**2 @ slope.jacobian[0] ** 2 + jnp.sum((by_slot * slope.by_slot) ** 2, axis=0)
 
 
 def combined(layout: ModelLayout, slope: Slopes, weights: jax.Array) -> jax.Array:
     """Return the derivatives of a weighted sum of the expected events, shape (parameters,)."""
     where = arrangement(layout)
-    scalars, binned = slope.jacobian[:, 0] @ weights, _collected(layout, slope.by_slot * weights)
+    scalars, binned = slope.jacobian[0] @ weights, _collected(layout, slope.by_slot * weights)
     return jnp.concatenate([scalars, binned])[np.argsort(np.concatenate([where.scalars, where.binned]))]
 
 
@@ -170,18 +171,17 @@ def products(
     slope: Slopes,
     weight: jax.Array,
     diagonal: jax.Array,
-    share: jax.Array | float = 0.0,
     pull: jax.Array | float = 0.0,
     bent: tuple[jax.Array, jax.Array] | tuple[float, float] = (0.0, 0.0),
 ) -> Arrow:
-    """Return the matrix of weighted products of first derivatives, and a share of the second derivatives."""
+    """Return the matrix of weighted products of first derivatives, and what the second derivatives add."""
     where = arrangement(layout)
-    jacobian = slope.jacobian[:, 0]
+    jacobian = slope.jacobian[0]
     scalars = jnp.matmul(jacobian * weight, jacobian.T, precision=_HIGHEST)
     binned = weight * slope.by_slot[:, None] * slope.by_slot
     cross = (weight * jacobian)[:, None] * slope.by_slot
-    scalars, binned = scalars + share * bent[0], binned + share * bent[1]
-    cross += share * pull * slope.jacobian[:, 1:]
+    scalars, binned = scalars + bent[0], binned + bent[1]
+    cross += pull * slope.jacobian[1:].swapaxes(0, 1)
 
     number = where.scalars.size
     cross = _collected(layout, cross)
@@ -201,6 +201,12 @@ def products(
         cross = jnp.concatenate([cross, pairs[:, len(pairs) :]])
     rest += jnp.diag(diagonal[where.rest])
     return Arrow(layout, rest, cross, local + diagonal[where.local])
+
+
+def _inverse(slope: Slopes) -> jax.Array:
+    """Return one over the expected events, 0 where there are none; shape (bins,)."""
+    positive = slope.expected > 0
+    return jnp.where(positive, 1 / jnp.where(positive, slope.expected, 1), 0)
 
 
 def _collected(layout: ModelLayout, by_slot: jax.Array) -> jax.Array:

@@ -293,9 +293,9 @@ def _moving_derivatives_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...])
         function = likelihood(model, data)
         if held is None:
             derivatives = function.derivatives(parameters)
-            return derivatives.curvature[0], derivatives.gradient
+            return derivatives.hessian, derivatives.gradient
         derivatives = function.derivatives(parameters, held.forces)
-        return derivatives.curvature[0], derivatives.gradient - combined(model.layout, derivatives.slopes, held.forces)
+        return derivatives.hessian, derivatives.gradient - combined(model.layout, derivatives.slopes, held.forces)
 
     return jax.jvp(found, primals[:3], tangents[:3])
 

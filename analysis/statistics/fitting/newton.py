@@ -92,17 +92,18 @@ def minimise(
 
     def step(state: _State) -> _State:
         point = state.next
-        value, gradient, (hessian, information), rounding, slopes = function.derivatives(point, state.forces)
+        value, gradient, hessian, rounding, slopes = function.derivatives(point, state.forces)
         rates = None
         if state.forces is not None:
             rates = Rates.at(point, slopes, model.layout, function.main, state.forces)
 
         measured = function.constraints.information(point)
-        metric = jnp.where(measured > 0, measured, _FREE * jnp.abs(information.diagonal))
+        metric = jnp.where(measured > 0, measured, _FREE * jnp.abs(function.information_diagonal(point, slopes)))
 
         def attempt(trial: _Trial) -> _Trial:
             damping = jnp.where(trial.exact, 0, trial.damping)
-            matrix = jax.tree.map(lambda a, b: jnp.where(trial.exact, a, b), hessian, information)
+            # the information takes as long as the Hessian, and few steps need it
+            matrix: Arrow = jax.lax.cond(trial.exact, lambda: hessian, lambda: function.information(point, slopes))
             matrix = matrix.plus(damping * metric)
             if rates and trial.press:
                 matrix = rates.pressed(matrix, trial.press.weights)

@@ -18,8 +18,7 @@ from .incidence import arrangement
 class Slopes(NamedTuple):
     """Expected events and their derivatives at one point.
 
-    Slot 0 of `jacobian` is the derivative of the expected events, the following slots (those of `Slots`) that of
-    `by_slot`.
+    `jacobian` holds the derivatives of the expected events, then, for each slot (those of `Slots`), of `by_slot`.
 
     Attributes
     ----------
@@ -28,7 +27,7 @@ class Slopes(NamedTuple):
     by_slot
         Derivative with respect to the parameter of a bin that a slot holds, shape (slots, bins).
     jacobian
-        Derivatives with respect to the scalar parameters, shape (scalars, 1 + slots, bins).
+        Derivatives with respect to the scalar parameters, shape (1 + slots, scalars, bins).
     """
 
     expected: jax.Array
@@ -78,7 +77,7 @@ def bend(expectation: Expectation, parts: _Parts, weights: jax.Array) -> tuple[j
     acting = pairs(layout, "histosys")
     if acting.size:
         tilted = by_channel(layout, parts.shifts * weighted[acting.sample])
-        half += _product(_spread(layout, "histosys", tilted), parts.scalars)
+        half = half.at[_rows(layout, "histosys")].add(_product(_spread(layout, "histosys", tilted), parts.scalars))
         bent = jnp.sum(expectation.shifts * (weighted * in_bins(layout, parts.scale))[acting.sample], axis=2)
         diagonal += _one_hot(layout, "histosys", bent) @ jnp.sum(parts.curvature * bent, axis=0)
 
@@ -86,9 +85,10 @@ def bend(expectation: Expectation, parts: _Parts, weights: jax.Array) -> tuple[j
     acting = pairs(layout, "normsys")
     if acting.size:
         here = (total * parts.scale)[acting.sample]
-        relative = _spread(layout, "normsys", parts.relative)
+        relative, rows = _spread(layout, "normsys", parts.relative), _rows(layout, "normsys")
         # of two normsys, and, twice, of a normsys and a factor: the scalars' slopes without those of the normsys
-        half += _product((parts.scalars - 0.5 * relative * parts.scale) * total, relative)
+        others = parts.scalars.at[rows].add(-0.5 * relative * parts.scale)
+        half = half.at[rows].add(_product(relative, others * total))
         own = parts.relative_curvature - parts.relative**2
         diagonal += _one_hot(layout, "normsys", own) @ jnp.sum(own * here, axis=1)
     result = half + half.T
@@ -121,7 +121,8 @@ def _parts(expectation: Expectation, parameters: jax.Array) -> _Parts:
     scale, factors, factor_pairs = norm * product, norm * first, norm * second
     scalars = jnp.sum(_holds(layout, scale) * factors, axis=1)
     if acting.size:
-        scalars += _spread(layout, "normsys", relative * scale[acting.sample])
+        own = _spread(layout, "normsys", relative * scale[acting.sample])
+        scalars = scalars.at[_rows(layout, "normsys")].add(own)
 
     bins, first, second = _leave_out(expectation.bin_factors(parameters))
     member = slots(layout).member
@@ -148,8 +149,8 @@ def _parts(expectation: Expectation, parameters: jax.Array) -> _Parts:
 
 
 def _jacobian(layout: ModelLayout, parts: _Parts, weights: jax.Array) -> jax.Array:
-    """Differentiate the expected events with other factors of the bins; (scalars, sets of factors, bins)."""
-    sets, channels = len(weights), len(layout.channels)
+    """Differentiate the expected events with other factors of the bins; (sets of factors, scalars, bins)."""
+    channels = len(layout.channels)
     widest = max(channel.bins for channel in layout.channels)
     # bins of a channel on an axis of their own, filled up with zeros: a product of matrices for each channel
     start = np.array([part.start for part in layout.channel_slices.values()], np.int32)
@@ -158,15 +159,20 @@ def _jacobian(layout: ModelLayout, parts: _Parts, weights: jax.Array) -> jax.Arr
     if channels * widest > layout.bins:
         padded = jnp.zeros((*padded.shape[:2], channels * widest), padded.dtype).at[..., inside].set(padded)
     padded = padded.reshape(*padded.shape[:2], channels, widest)
-    result = jnp.einsum("ksc,wscb->kwcb", parts.scalars, padded, precision=jax.lax.Precision.HIGHEST)
-    result = result.reshape(len(parts.scalars), sets, channels * widest)
-    if channels * widest > layout.bins:
-        result = result[..., inside]
-
     acting = pairs(layout, "histosys")
-    if acting.size:
-        factors = (weights * in_bins(layout, parts.scale)).swapaxes(0, 1)[acting.sample]
-        result = result.at[_scalar_of(layout, acting.parameter)].add(parts.shifts[:, None] * factors)
+    factors = weights * in_bins(layout, parts.scale)
+
+    def one(padded: jax.Array, factors: jax.Array) -> jax.Array:
+        result = jnp.einsum("ksc,scb->kcb", parts.scalars, padded, precision=jax.lax.Precision.HIGHEST)
+        result = result.reshape(len(result), channels * widest)
+        if channels * widest > layout.bins:
+            result = result[:, inside]
+        if acting.size:
+            result = result.at[_scalar_of(layout, acting.parameter)].add(parts.shifts * factors[acting.sample])
+        return result
+
+    # a set after the other, because XLA moves axes of one array of all sets slowly
+    result: jax.Array = jax.lax.map(lambda each: one(*each), (padded, factors))
     return result
 
 
@@ -212,10 +218,15 @@ def _one_hot(layout: ModelLayout, modifier_type: str, like: jax.Array) -> jax.Ar
     return (jnp.arange(arrangement(layout).scalars.size)[:, None] == place).astype(like.dtype)
 
 
+def _rows(layout: ModelLayout, modifier_type: str) -> np.ndarray:
+    """Return which of the scalar parameters belong to modifiers of a type, in rising order."""
+    return np.unique(_scalar_of(layout, pairs(layout, modifier_type).parameter))
+
+
 def _spread(layout: ModelLayout, modifier_type: str, of_pairs: jax.Array) -> jax.Array:
-    """Put the numbers of pairs, shape (pairs, channels), in their places; shape (scalars, samples, channels)."""
-    acting = pairs(layout, modifier_type)
+    """Put the numbers of pairs, shape (pairs, channels), in their places; shape (rows, samples, channels)."""
+    acting, rows = pairs(layout, modifier_type), _rows(layout, modifier_type)
     # taken from where they are, because XLA compiles that faster than putting them where they belong
-    source = np.full((arrangement(layout).scalars.size, len(layout.sample_names)), acting.size, np.int32)
-    source[_scalar_of(layout, acting.parameter), acting.sample] = np.arange(acting.size)
+    source = np.full((rows.size, len(layout.sample_names)), acting.size, np.int32)
+    source[np.searchsorted(rows, _scalar_of(layout, acting.parameter)), acting.sample] = np.arange(acting.size)
     return jnp.pad(of_pairs, ((0, 1), (0, 0)))[source]

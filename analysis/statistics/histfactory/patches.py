@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonpatch
 
-from .specification import Check, array, fields, number, text
+from .specification import Check, array, fields, number, text, version
 
 Key = str | Sequence[Any]
 
@@ -81,13 +81,14 @@ class PatchSet:
         --------
         >>> from hepgrad.analysis.statistics.histfactory import PatchSet
         >>> PatchSet.of({
-        ...     "metadata": {"labels": ["mass"], "digests": {}, "description": "Z'", "references": {}},
+        ...     "metadata": {"labels": ["mass"], "digests": {"md5": "0" * 32}, "description": "Z'", "references": {}},
         ...     "patches": [{"metadata": {"name": "heavy", "values": [2000]}, "patch": []}],
         ...     "version": "1.0.0",
         ... })["heavy"].values
         (2000,)
         """
         _DOCUMENT(document, "$")
+        version(document.get("version", "1.0.0"), "$.version")
         metadata, labels = document["metadata"], tuple(document["metadata"]["labels"])
         patches = tuple(
             Patch(entry["metadata"]["name"], tuple(entry["metadata"]["values"]), entry["patch"])
@@ -253,12 +254,17 @@ def _open_object(required: Mapping[str, Check]) -> Check:
     return check
 
 
+_ALGORITHMS = ("md5", "sha256")
+
+
 def _digests(value: Any, path: str) -> None:
     _open_object({})(value, path)
+    if not value:
+        raise ValueError(f"{path} must say which workspace the patches are for, by one of {list(_ALGORITHMS)}")
     for algorithm, expected in value.items():
         text(expected, f"{path}.{algorithm}")
-        if algorithm not in hashlib.algorithms_available:
-            raise ValueError(f"{path} has the unknown algorithm {algorithm!r}")
+        if algorithm not in _ALGORITHMS:
+            raise ValueError(f"{path} has the unknown algorithm {algorithm!r}; known are {list(_ALGORITHMS)}")
 
 
 _VALUES = array(_number_or_text, least=0)

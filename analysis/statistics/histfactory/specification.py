@@ -150,7 +150,8 @@ def _flag(value: Any, path: str) -> None:
         raise ValueError(f"{path} must be true or false, got {kind(value)}")
 
 
-def _version(value: Any, path: str) -> None:
+def version(value: Any, path: str) -> None:
+    """Check that a value is a version of the specification that is known."""
     if not isinstance(value, str) or not value.startswith("1."):
         raise ValueError(f"{path} must be the version of the specification, 1.0.0, got {kind(value)}")
 
@@ -220,5 +221,5 @@ _WORKSPACE = fields(
         "observations": named(fields({"name": text, "data": _NUMBERS})),
         "measurements": named(fields({"name": text, "config": _CONFIG})),
     },
-    {"version": _version},
+    {"version": version},
 )

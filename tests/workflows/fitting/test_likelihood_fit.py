@@ -198,7 +198,9 @@ _PLOTS = ("impacts", "correlation", "scan", "limit", "yields_CR", "yields_SR")
 
 
 def test_held_parameters_and_another_parameter_of_interest(workspace):
-    found = fit(workspace, quantities=["yields"], fixed={"mu": -0.2, "lumi": None, "k": 1.5})
+    # impacts, which the command line asks for unless told otherwise, are about a parameter that moves
+    found = fit(workspace, quantities=["impacts", "yields"], fixed={"mu": -0.2, "lumi": None, "k": 1.5})
+    assert found.impacts is None and found.failed == {}
     at = dict(zip(found.names, zip(found.estimates, found.states, strict=True), strict=True))
     assert (at["mu"], at["lumi"], at["k"]) == ((-0.2, "fixed"), (0.0, "fixed"), (1.5, "fixed"))
     # the signal is negative, times what the fit says about the simulation's statistics
@@ -209,6 +211,10 @@ def test_held_parameters_and_another_parameter_of_interest(workspace):
     assert str(other).startswith("k = 1 +- ")
 
 
+def untouched(*_):
+    pytest.fail("what cannot be is told before anything is computed")
+
+
 def test_what_cannot_be_is_refused(workspace):
     with pytest.raises(InputError, match=r"quantities are .*, got 'limits'; did you mean 'limit'"):
         fit(workspace, quantities=["limits"])
@@ -217,7 +223,11 @@ def test_what_cannot_be_is_refused(workspace):
     with pytest.raises(InputError, match="limit is about the parameter of interest 'mu', which is held"):
         fit(workspace, quantities=["limit"], fixed={"mu": 1.0})
     with pytest.raises(InputError, match="a scan needs a parameter with one component"):
-        fit(workspace, quantities=["scan"], scanned="mc")
+        fit(workspace, quantities=["scan"], scanned="mc", watch=untouched)
+    with pytest.raises(InputError, match="the scan is about the parameter 'k', which is held"):
+        fit(workspace, quantities=["scan"], scanned="k", fixed={"k": 1.0}, watch=untouched)
+    with pytest.raises(InputError, match="scan is about the parameter of interest 'mu', which is held"):
+        fit(workspace, quantities=["scan"], fixed={"mu": 1.0}, watch=untouched)
     with pytest.raises(InputError, match=r"choose a measurement among .'search'.: there is no 'x'"):
         fit(workspace, measurement="x")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 Column = tuple[str, str]  # a channel (Combine's "bin") and a process in it
 
-_COUNTS = ("imax", "jmax", "kmax")
+_COUNTS = {"imax": "channels", "jmax": "processes, less one", "kmax": "uncertainties"}
 NUISANCES = ("lnN", "shape", "shape?", "gmN")
 
 
@@ -194,6 +196,7 @@ class _State:
     """What was read so far."""
 
     table: dict[str, list[list[str]]] = dataclasses.field(default_factory=dict)
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
     shapes: list[Shapes] = dataclasses.field(default_factory=list)
     nuisances: list[Nuisance] = dataclasses.field(default_factory=list)
     rate_parameters: list[RateParameter] = dataclasses.field(default_factory=list)
@@ -222,8 +225,17 @@ class _State:
         lengths = {"process": len(self._names()), "numbers": len(numbers), "rate": len(self.table["rate"][0])}
         if len(channels) != len(observed) or set(lengths.values()) != {len(self.table["bin"][1])}:
             raise ValueError(f"the rows of the datacard have different lengths: {lengths}, {len(channels)} channels")
+        for what, given in (("channels are observed", channels), ("columns of the table of rates stand", self.columns)):
+            if twice := _repeated(given):
+                raise ValueError(f"these {what} twice: {twice}")
         if unknown := set(self.table["bin"][1]) - set(channels):
             raise ValueError(f"the table of rates has the channels {sorted(unknown)}, which nothing was observed in")
+        signs = dict.fromkeys((process, int(n) <= 0) for process, n in zip(self._names(), numbers, strict=True))
+        if both := _repeated([process for process, _ in signs]):
+            raise ValueError(
+                f"these processes are signal (0 or negative) in some columns and background in others: {both}"
+            )
+        self._check_counts(channels)
         return Datacard(
             channels={name: _given(word) for name, word in zip(channels, observed, strict=True)},
             processes=dict(zip(self._names(), map(int, numbers), strict=True)),
@@ -234,6 +246,21 @@ class _State:
             mc_statistics=tuple(self.mc_statistics),
             constraints=self.constraints,
         )
+
+    def _check_counts(self, channels: list[str]) -> None:
+        """Raise for a card that was cut off, or put together wrongly: the top of it says other numbers."""
+        found = {
+            "imax": len(channels),
+            "jmax": len(set(self._names())) - 1,
+            "kmax": len(self.nuisances) + len(self.constraints),
+        }
+        for name, number in self.counts.items():
+            if number != found[name]:
+                raise ValueError(f"{name} is {number}, but the card has {found[name]} {_COUNTS[name]}; * counts them")
+
+
+def _repeated(given: Sequence[Any]) -> list[Any]:
+    return [each for each, number in Counter(given).items() if number > 1]
 
 
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -247,6 +274,8 @@ def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
 def _take(state: _State, words: list[str]) -> None:
     first, *rest = words
     if first in _COUNTS:
+        if rest[0] != "*":
+            state.counts[first] = int(rest[0])
         return
     if first in ("bin", "observation", "process", "rate"):
         if first == "rate":
@@ -255,6 +284,8 @@ def _take(state: _State, words: list[str]) -> None:
     elif first.lower() == "shapes":
         if ":" in rest[3] if len(rest) > 3 else False:
             raise ValueError("shapes in a RooFit workspace are not supported: only histograms")
+        if any((line.process, line.channel) == (rest[0], rest[1]) for line in state.shapes):
+            raise ValueError(f"there is another line for the process {rest[0]!r} and the channel {rest[1]!r}")
         state.shapes.append(Shapes(rest[0], rest[1], rest[2], *([*rest[3:5], "", ""][:2])))
     elif len(rest) > 1 and rest[0] == "group":
         return  # which uncertainties are told together: no part of the likelihood
@@ -281,8 +312,11 @@ def _rate_parameter(name: str, rest: list[str]) -> RateParameter:
         raise ValueError(f"a rateParam needs a number, formulae are not supported; got {value!r}") from None
     if not more:
         return RateParameter(name, channel, process, start)
-    low, high = "".join(more).strip("[]").split(",")
-    return RateParameter(name, channel, process, start, (float(low), float(high)))
+    try:
+        low, high = map(float, "".join(more).strip("[]").split(","))
+    except ValueError:
+        raise ValueError(f"the range of a rateParam is [lowest,highest], got {' '.join(more)!r}") from None
+    return RateParameter(name, channel, process, start, (low, high))
 
 
 def _nuisance(state: _State, name: str, rest: list[str]) -> Nuisance:

@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from .card import Column, Datacard, Nuisance
+from .card import Column, Datacard, Nuisance, RateParameter
 from .statistics import mc_modifiers
 
 Interpretation = Literal["combine", "histfactory"]
@@ -96,6 +96,7 @@ def from_datacard(
     >>> workspace["channels"][0]["samples"][0]
     {'name': 's', 'data': [1.0], 'modifiers': [{'name': 'r', 'type': 'normfactor', 'data': None}, {'name': 'x', ...}]}
     """
+    _check_names(card)
     histograms = {column: _nominal(card, column, find, mass) for column in card.rates}
     channels, observations = [], []
     for channel, count in card.channels.items():
@@ -130,6 +131,22 @@ def from_datacard(
     return workspace, dict(CODES[interpretation])
 
 
+def _check_names(card: Datacard) -> None:
+    """Raise for lines that act on nothing, which are misspelt."""
+    for parameter in card.rate_parameters:
+        if not any(_acts(parameter, column) for column in card.rates):
+            where = f"the process {parameter.process!r} in the channel {parameter.channel!r}"
+            raise ValueError(f"the rateParam {parameter.name!r} acts on {where}, which the card does not have")
+    for entry in card.mc_statistics:
+        if not fnmatch.filter(card.channels, entry.channel):
+            raise ValueError(f"autoMCStats is for the channel {entry.channel!r}; the card has {list(card.channels)}")
+
+
+def _acts(parameter: RateParameter, column: Column) -> bool:
+    channel, process = column
+    return fnmatch.fnmatchcase(channel, parameter.channel) and fnmatch.fnmatchcase(process, parameter.process)
+
+
 def _nominal(card: Datacard, column: Column, find: Find, mass: str) -> Histogram:
     channel, process = column
     line, rate = card.shapes_of(channel, process), card.rates[column]
@@ -161,12 +178,11 @@ def _observed(card: Datacard, channel: str, count: float | None, find: Find) -> 
 def _modifiers(
     card: Datacard, column: Column, histogram: Histogram, find: Find, interpretation: str, mass: str
 ) -> list[dict[str, Any]]:
-    channel, process = column
     modifiers: list[dict[str, Any]] = []
-    if card.processes[process] <= 0:
+    if card.processes[column[1]] <= 0:
         modifiers.append({"name": SIGNAL_STRENGTH, "type": "normfactor", "data": None})
     for parameter in card.rate_parameters:
-        if fnmatch.fnmatch(channel, parameter.channel) and fnmatch.fnmatch(process, parameter.process):
+        if _acts(parameter, column):
             kind = "lumi" if parameter.name in card.constraints else "normfactor"
             modifiers.append({"name": parameter.name, "type": kind, "data": None})
     for nuisance in card.nuisances:
@@ -195,7 +211,7 @@ def _effect(
         varied = [find(line.file, f"{path}{direction}") for direction in ("Up", "Down")]
     up, down = varied
     if up is None or down is None:
-        if nuisance.type == "shape":
+        if nuisance.type == "shape" or up is not down:
             raise ValueError(f"the shape {where} has no histograms of its variations")
         low, _, high = effect.rpartition("/")
         hi = float(high)

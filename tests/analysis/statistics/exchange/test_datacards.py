@@ -254,12 +254,38 @@ def test_names_that_cannot_stand_in_a_card_are_changed_and_told(search):
         ("f rateParam sr wj (@0*2) k_w", "a rateParam needs a number, formulae are not supported"),
         ("nuisance edit freeze xx", "is not supported"),
         ("xx", "there are words missing"),
+        ("f rateParam sr wj 1.0 [0;5]", r"the range of a rateParam is \[lowest,highest\], got '\[0;5\]'"),
+        ("shapes * * other.root $PROCESS", "there is another line for the process '\\*' and the channel '\\*'"),
     ],
 )
 def test_what_is_not_supported_is_told(line, message):
     text = CARD.format(threshold=0, signal=0) + line + "\n"
     with pytest.raises(ValueError, match=message):
         parse_datacard(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("imax 2", "imax 3", "imax is 3, but the card has 2 channels"),
+        ("jmax 2", "jmax 1", "jmax is 1, but the card has 2 processes, less one"),
+        ("kmax *", "kmax 5", "kmax is 5, but the card has 4 uncertainties"),
+        ("bin          sr   cr", "bin          sr   sr", "these channels are observed twice"),
+        ("sr   sr   sr   cr   cr", "sr   sr   sr   sr   cr", r"stand twice: \[\('sr', 'top'\)\]"),
+        (
+            "0    1    2    1    2",
+            "0    1    2    0    2",
+            r"signal .* in some columns and background in others: \['top'\]",
+        ),
+        ("k_w rateParam *", "k_w rateParam SR", "the rateParam 'k_w' acts on the process 'wj' in the channel 'SR'"),
+        ("sr autoMCStats", "SR autoMCStats", r"autoMCStats is for the channel 'SR'; the card has \['sr', 'cr'\]"),
+    ],
+)
+def test_contradictions_in_a_card_are_told(old, new, message):
+    text = CARD.format(threshold=0, signal=0)
+    assert old in text
+    with pytest.raises(ValueError, match=message):
+        from_datacard(parse_datacard(text.replace(old, new)), histograms())
 
 
 def test_contradictions_with_histograms_are_told():
@@ -272,6 +298,8 @@ def test_contradictions_with_histograms_are_told():
         read(find=without("sr/top"))
     with pytest.raises(ValueError, match="the shape 'jes' of 'top' in 'sr' has no histograms of its variations"):
         read(find=without("sr/top_jesUp"))
+    with pytest.raises(ValueError, match="the shape 'both' of 'top' in 'cr' has no histograms of its variations"):
+        read(find=without("cr/top_bothDown"))
     with pytest.raises(ValueError, match=r"the rate of 'wj' in 'sr' is 40.0, but its histogram has 41 events"):
         read(find=lambda f, p: histogram([21, 20]) if p == "sr/wj" else find(f, p))
     with pytest.raises(ValueError, match="histograms of the channel 'sr' have different numbers of bins"):

@@ -101,6 +101,14 @@ def changed(document, path, value):
             "is a 'normsys' with the constraint 'LogNormal', which HistFactory does not have",
         ),
         (("data", 0, "contents"), ["x"], "contents.0. must be a finite number"),
+        (("data", 1, "name"), "observed_CR", "data has entries of the same name"),
+        (("analyses", 0, "init"), "start", "there is no 'start'; there are"),
+        (
+            ("domains", 0, "axes", 0, "name"),
+            None,
+            "axes of the domain 'default_domain'.* must be an object with a 'name'",
+        ),
+        (("parameter_points", 0, "parameters", 0, "value"), None, "the start of '.*' needs 'value'"),
     ],
 )
 def test_faults_are_told(search, path, value, message):

@@ -147,3 +147,10 @@ def test_mutations_of_patch_sets_are_refused():
     for what, mutated in mutations(document):
         message = fault_of(PatchSet.of, mutated)
         assert message is None or message.startswith("$"), (what, message)
+    for changes, message in (
+        ({"version": "3.0.0"}, r"\$.version must be the version of the specification, 1.0.0"),
+        ({"metadata": {**document["metadata"], "digests": {}}}, "must say which workspace the patches are for"),
+        ({"metadata": {**document["metadata"], "digests": {"shake_128": "0"}}}, "the unknown algorithm 'shake_128'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            PatchSet.of({**document, **changes})

@@ -14,9 +14,11 @@ from ..histogram import Counts
 from ..selection.events import Events
 from ..selection.later import settled
 from .contract import Source, Variation
-from .variations import vary
+from .variations import Varied, vary
 
 Histograms = dict[str, Counts]
+# so many kinematic variations are rows of one vectorised evaluation: more take more memory than they save time
+TOGETHER = 12
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -163,9 +165,10 @@ def fill_templates(
 ) -> Templates:
     """Select and fill events at the nominal point and for every variation.
 
-    The selection is one program, which runs for the nominal point and for each kinematic variation in turn, so that
-    memory does not grow with their number. Weight variations fill the events that the nominal selection keeps with
-    other weights; what makes these weights runs for the nominal events only.
+    The selection is one program. Up to `TOGETHER` kinematic variations it runs once, as one vectorised evaluation for
+    the nominal point and all of them; more of them run in turn, so that memory does not grow with their number, and
+    what makes weights runs for the nominal events only. Weight variations fill the events that the nominal selection
+    keeps with other weights.
 
     Parameters
     ----------
@@ -183,27 +186,44 @@ def fill_templates(
     """
     varied = vary(systematics, events)
     sources = [source for source in systematics if source.weighted]
-    weighted = [row for source in sources for row in source.weighted]
 
-    def of_row(events: Events, is_nominal: Any) -> tuple[Counts, list[Counts]]:
-        selected = select(events)
-
-        def with_weights() -> Counts:
-            # columns that are made together are made once
-            whole = dataclasses.replace(selected, columns=settled(selected.columns))
-            return fill(selected, jnp.concatenate([source.factors_of_events(whole) for source in sources]))
-
+    def with_weights(selected: Events) -> list[Counts]:
         if not sources:
-            return fill(selected), []
-        if not varied.names:
-            return fill(selected), [with_weights()]
-        shapes = jax.eval_shape(with_weights)
-        nothing = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
-        return fill(selected), [jax.lax.cond(is_nominal, with_weights, lambda: nothing)]
+            return []
+        # columns that are made together are made once
+        whole = dataclasses.replace(selected, columns=settled(selected.columns))
+        return [fill(selected, jnp.concatenate([source.factors_of_events(whole) for source in sources]))]
 
-    filled, more = varied.map(of_row, jnp.arange(1 + len(varied.names)) == 0)
+    if len(varied.names) > TOGETHER:
+        filled, more = _in_turn(varied, select, fill, with_weights)
+    elif varied.names:
+        selected = varied.map(select)
+        filled = jax.vmap(fill)(selected)
+        more = with_weights(jax.tree.map(lambda x: x[0], selected))
+    else:
+        nominal = select(varied.events)
+        filled = jax.tree.map(lambda x: x[None], fill(nominal))
+        more = with_weights(nominal)
     rows = jax.tree.map(lambda *parts: jnp.concatenate(parts), filled, *more)
-    return Templates.packed(rows, channels, (*varied.names, *weighted))
+    names = (*varied.names, *(row for source in sources for row in source.weighted))
+    return Templates.packed(rows, channels, names)
+
+
+def _in_turn(
+    varied: Varied,
+    select: Callable[[Events], Events],
+    fill: Filling,
+    with_weights: Callable[[Events], list[Counts]],
+) -> tuple[Counts, list[Counts]]:
+    """Return the histograms of each row, and those with other weights of the nominal one."""
+
+    def of_row(events: Events, is_nominal: jax.Array) -> tuple[Counts, list[Counts]]:
+        selected = select(events)
+        shapes = jax.eval_shape(lambda: with_weights(selected))
+        nothing = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+        return fill(selected), jax.lax.cond(is_nominal, lambda: with_weights(selected), lambda: nothing)
+
+    return varied.in_turn(of_row, jnp.arange(1 + len(varied.names)) == 0)
 
 
 def _joined(histograms: Sequence[Counts]) -> Counts:

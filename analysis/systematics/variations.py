@@ -37,8 +37,21 @@ class Varied:
     axes: Any
     names: tuple[Variation, ...]
 
-    def map(self, function: Callable[..., tuple[T, S]], *more: jax.Array) -> tuple[T, S]:
-        """Run a function of events for all rows, one after the other.
+    def map(self, function: Callable[[Events], T]) -> T:
+        """Return a function of events for all rows in one vectorised evaluation; results have a leading axis.
+
+        Parameters
+        ----------
+        function
+            Of one row.
+        """
+        if not self.names:
+            # nothing is varied: without `vmap` the program is that of an analysis without systematic uncertainties
+            return jax.tree.map(lambda x: x[None], function(self.events))
+        return jax.vmap(function, in_axes=(self.axes,))(self.events)
+
+    def in_turn(self, function: Callable[..., tuple[T, S]], *more: jax.Array) -> tuple[T, S]:
+        """Run a function of events for all rows, one after the other; there has to be more than one.
 
         It is one program, whose memory does not grow with the number of rows; the derivative computes each row again.
 
@@ -54,10 +67,6 @@ class Varied:
         tuple
             What is kept, with a leading axis, and the sum.
         """
-        if not self.names:
-            # nothing is varied: without a loop the program is that of an analysis without systematic uncertainties
-            kept, total = function(self.events, *(each[0] for each in more))
-            return jax.tree.map(lambda x: x[None], kept), total
         leaves, structure = jax.tree.flatten(self.events)
         has_rows = [axis is not None for axis in structure.flatten_up_to(self.axes)]
 

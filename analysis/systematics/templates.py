@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -140,26 +140,11 @@ class Templates(Mapping[str, Counts]):
         return histograms
 
 
-class Filling(Protocol):
-    """From selected events to histograms of shape (processes, cells), those of all channels side by side."""
-
-    def __call__(self, events: Events, factors: jax.Array | None = None) -> Counts:
-        """Fill them.
-
-        Parameters
-        ----------
-        events
-            Selected ones.
-        factors
-            On their weights, shape (factors, events): then the histograms have a row for each.
-        """
-
-
 def fill_templates(
     systematics: Sequence[Source],
     events: Events,
     select: Callable[[Events], Events],
-    fill: Filling,
+    fill: Callable[..., Counts],
     channels: Sequence[tuple[str, int]],
 ) -> Templates:
     """Select and fill events at the nominal point and for every variation.
@@ -199,7 +184,7 @@ def fill_templates(
         nothing = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
         return fill(selected), [jax.lax.cond(is_nominal, with_weights, lambda: nothing)]
 
-    filled, more = varied.map(of_row, jnp.arange(1 + len(varied.names)) == 0)
+    filled, more = varied.in_turn(of_row, jnp.arange(1 + len(varied.names)) == 0)
     rows = jax.tree.map(lambda *parts: jnp.concatenate(parts), filled, *more)
     return Templates.packed(rows, channels, (*varied.names, *weights.names))
 

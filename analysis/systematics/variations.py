@@ -39,7 +39,19 @@ class Varied:
     axes: Any
     names: tuple[Variation, ...]
 
-    def map(self, function: Callable[..., tuple[T, S]], *more: jax.Array) -> tuple[T, S]:
+    def map(self, function: Callable[[Events], T]) -> T:
+        """Return a function of events for all rows in one vectorised evaluation; results have a leading axis.
+
+        Parameters
+        ----------
+        function
+            Of one row.
+        """
+        if not self.names:
+            return jax.tree.map(lambda x: x[None], function(self.events))
+        return jax.vmap(function, in_axes=(self.axes,))(self.events)
+
+    def in_turn(self, function: Callable[..., tuple[T, S]], *more: jax.Array) -> tuple[T, S]:
         """Run a function of events for all rows, one after the other.
 
         It is one program, whose memory does not grow with the number of rows; the derivative computes each row again.
@@ -60,7 +72,7 @@ class Varied:
             # nothing is varied: without a loop the program is that of an analysis without systematic uncertainties
             kept, total = function(self.events, *(each[0] for each in more))
             return jax.tree.map(lambda x: x[None], kept), total
-        leaves, structure = jax.tree.flatten(self.events)
+        leaves, structure = _flat(self.events)
         has_rows = [axis is not None for axis in structure.flatten_up_to(self.axes)]
 
         @recomputed

@@ -1,4 +1,4 @@
-"""Top pairs with the official corrections of CMS and their uncertainties, all of them inside the gradient.
+"""Top pairs with official corrections and their uncertainties inside the gradient.
 
 ``python examples/ttbar_systematics.py EVENTS CORRECTIONS``: the folders of a fileset.json and of correctionlib's files.
 """
@@ -52,8 +52,8 @@ def pdf_weights(events):
 
 
 def analysis(corrections: Path) -> Analysis:
-    files = (corrections / f"{name}.json.gz" for name in ("muon_Z", "jet_jerc", "btagging"))
-    of_muons, of_jets, of_tags = map(read_corrections, files)
+    files = (corrections / f"{name}.json.gz" for name in ("muon_Z", "jet_jerc", "btagging", "puWeights"))
+    of_muons, of_jets, of_tags, of_pileup = map(read_corrections, files)
     inputs = {"year": "2018_UL", "abseta": "abs(eta)", "pt": "pt"}
     total = WordVariation("syst", "systup", "systdown")
     identified, triggered = (
@@ -64,20 +64,27 @@ def analysis(corrections: Path) -> Analysis:
         )
     )
     btag = btag_shape(of_tags["deepJet_shape"], discriminant="btagCSVV2")
+    # the shared events lack pile-up: something stands for the number of interactions, and 20 for its density
+    true, both = {"NumTrueInteractions": "20 + 20 * Generator.x1"}, [WordVariation("total", "up", "down")]
+    of_events = of_pileup["Collisions18_UltraLegacy_goldenJSON"]
+    pileup = CorrectionWeight(of_events, true, "", "weights", "nominal", both, name="pileup")
+    of_pt = of_jets["Summer19UL18_JRV2_MC_PtResolution_AK4PFchs"]
+    worse = syst.EnergyResolution("Jet", lambda jets: of_pt(jets.eta, jets.pt, 20.0), uncertainty=0.1, seed=7)
     simulated = ["ttbar", "wjets", "single_top_t_chan"]
     small = [syst.RunningMedians(), syst.Pruning(0.001)]
     sources = [
         syst.partially_correlated(syst.Normalisation("lumi", 0.02), 0.5, processes=simulated),
         *syst.jet_energy_sources(of_jets, "Summer19UL18_V5_MC", "AK4PFchs", JETS),
         syst.KinematicVariation("hem", HEM, one_sided=True, reads=HEM.reads, shape=small),
-        *(source for each in (identified, triggered, btag) for source in each.sources(simulated)),
+        syst.KinematicVariation("jer", worse, one_sided=True, reads=("event",), shape=small),
+        *(source for each in (identified, triggered, btag, pileup) for source in each.sources(simulated)),
         syst.WeightSet("pdf", pdf_weights, range(100), "hessian", processes=["ttbar"], reads=PARTONS),
         syst.AlternativeSample("scale", "ttbar", "ttbar_scaleup", "ttbar_scaledown", shape=[syst.LocalRegression(4)]),
         syst.AlternativeSample("shower", "ttbar", "ttbar_PS_var", shape=[syst.Smoothing(1.0)]),
     ]
     model = TemplateModel(["ttbar"], sources, signal_statistics=["ttbar"])
     channel = Channel("ht", "ht", Regular(8, 120, 760, name="ht", label="$H_T$", unit="GeV", flow="fold"))
-    return Analysis([MUONS, CENTRAL_JETS, identified, triggered, btag, select], [channel], model, "sigma_mu")
+    return Analysis([MUONS, CENTRAL_JETS, identified, triggered, btag, pileup, select], [channel], model, "sigma_mu")
 
 
 def workflow(data: Path, corrections: Path) -> Workflow:

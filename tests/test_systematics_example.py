@@ -7,17 +7,20 @@ import dataclasses
 import awkward as ak
 import correctionlib
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import uproot
 
 from examples.ttbar_systematics import CUTS, JETS, PROCESSES, analysis
+from hepgrad import ragged as rg
 from hepgrad.analysis import Hard
 from hepgrad.analysis.doctor.patient import Patient
 from hepgrad.analysis.doctor.sources import examine_sources
+from hepgrad.analysis.systematics import normal_by_event
 from hepgrad.workflows import Fileset, load
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("x64")]
 
 TAG, ALGORITHM = "Summer19UL18_V5_MC", "AK4PFchs"
 EDGES = np.linspace(120, 760, 9)
@@ -27,7 +30,9 @@ EDGES = np.linspace(120, 760, 9)
 def everything(shared_data):
     chosen = analysis(shared_data / "corrections_cms2018ul")
     fileset = Fileset.load(shared_data / "pythia13tev")
-    data = load(fileset, PROCESSES, chosen.reads, luminosity=100.0)
+    # the numbers of the shared events are too large for 32 bits
+    with jax.enable_x64(True):
+        data = load(fileset, PROCESSES, chosen.reads, luminosity=100.0)
     return chosen, (data.train, data.held_out)
 
 
@@ -37,7 +42,7 @@ def reference(shared_data):
     folder = shared_data / "corrections_cms2018ul"
     sets = {
         name: correctionlib.CorrectionSet.from_file(str(folder / f"{name}.json.gz"))
-        for name in ("muon_Z", "jet_jerc", "btagging")
+        for name in ("muon_Z", "jet_jerc", "btagging", "puWeights")
     }
 
     def evaluated(correction, *arrays):
@@ -46,7 +51,7 @@ def reference(shared_data):
         flat = [x if isinstance(x, str) or x.dtype.kind == "i" else x.astype(float) for x in flat]
         return ak.unflatten(correction.evaluate(*flat), ak.num(first))
 
-    def histogram(files, weight, jes=None, side=0, hem=False, word=("", "", "")):
+    def histogram(files, weight, jes=None, side=0, hem=False, jer=False, word=("", "", "")):
         names = ("pt", "eta", "phi", "mass", "btagCSVV2", "hadronFlavour", "jetId")
         filled = np.zeros(8)
         for file in files:
@@ -62,6 +67,17 @@ def reference(shared_data):
                 lost = ak.where((jets.eta > -2.5) & (jets.eta < -1.3), 0.2, 0.0)
                 lost = ak.where((jets.eta > -3.0) & (jets.eta <= -2.5), 0.35, lost)
                 pt = pt * (1 - 0.65 * ak.where(here, lost, 0.0))
+            if jer:
+                width = evaluated(
+                    sets["jet_jerc"]["Summer19UL18_JRV2_MC_PtResolution_AK4PFchs"],
+                    jets.eta,
+                    jets.pt,
+                    20.0 + 0 * jets.pt,
+                )
+                random = normal_by_event(
+                    jnp.asarray(tree["event"].array(library="np")), rg.from_awkward(jets.pt), seed=7
+                )
+                pt = pt * np.maximum(1 + rg.to_awkward(random) * width * np.sqrt(1.1**2 - 1), 0.01)
             x = met["pt"] * np.cos(met["phi"]) - ak.sum((pt - jets.pt) * np.cos(jets.phi), axis=1)
             y = met["pt"] * np.sin(met["phi"]) - ak.sum((pt - jets.pt) * np.sin(jets.phi), axis=1)
             jets = ak.with_field(jets, ak.values_astype(pt, np.float32), "pt")
@@ -69,7 +85,10 @@ def reference(shared_data):
                 (muons.pt > 30) & (abs(muons.eta) < 2.4) & (muons.tightId > 0) & (muons.pfRelIso04_all < 0.15)
             ]
             jets = jets[(jets.pt > 20) & (abs(jets.eta) < 2.5)]
-            factor = np.ones(len(jets))
+            interactions = 20 + 20 * tree["Generator_x1"].array(library="np").astype(float)
+            factor = sets["puWeights"]["Collisions18_UltraLegacy_goldenJSON"].evaluate(
+                interactions, word[1] if word[0] == "pileup_total" else "nominal"
+            )
             for key, stage in (
                 ("NUM_TightID_DEN_TrackerMuons", "muon_id"),
                 ("NUM_IsoMu24_DEN_CutBasedIdTight_and_PFIsoTight", "trigger"),
@@ -135,17 +154,19 @@ def test_templates_are_those_of_brute_force(everything, reference, shared_data):
         same(templates.up[f"jes_{name}"], jes=name, side=1)
         same(templates.down[f"jes_{name}"], jes=name, side=-1)
     same(templates.up["hem"], hem=True)
+    same(templates.up["jer"], jer=True)
     for name, up, down in (
         ("muon_id_syst", "systup", "systdown"),
         ("trigger_syst_0", "systup", "systdown"),
         ("trigger_syst_1", "systup", "systdown"),
+        ("pileup_total", "up", "down"),
         ("btag_hf", "up_hf", "down_hf"),
         ("btag_lfstats1", "up_lfstats1", "down_lfstats1"),
         ("btag_cferr1", "up_cferr1", "down_cferr1"),
     ):
         same(templates.up[name], word=(name, up, ""))
         same(templates.down[name], word=(name, down, ""))
-    assert len(templates.up) == len(JETS) + 1 + 3 + 8 + 100
+    assert len(templates.up) == len(JETS) + 2 + 3 + 8 + 1 + 100
 
 
 def test_check_tells_which_sources_do_nothing(everything):

@@ -75,7 +75,7 @@ def _filled(
     def fill(entries: Entries, *own: Any) -> jax.Array:
         def sums(block: _Weighted) -> jax.Array:
             fractions = parts(block.entries, *own)
-            is_group = (block.entries.group == jnp.arange(number)[:, None])[:, None]
+            is_group = jnp.equal(jnp.asarray(block.entries.group), jnp.arange(number)[:, None])[:, None]
             known = jnp.isfinite(block.factors)
             factors = jnp.where(known, block.factors, 0)
 

@@ -67,7 +67,7 @@ class Varied:
         tuple
             What is kept, with a leading axis, and the sum.
         """
-        leaves, structure = jax.tree.flatten(self.events)
+        leaves, structure = _flat(self.events)
         has_rows = [axis is not None for axis in structure.flatten_up_to(self.axes)]
 
         @recomputed

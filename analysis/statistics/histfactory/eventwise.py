@@ -11,7 +11,6 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from ...systematics.sources import KNOTS
 
@@ -30,8 +29,7 @@ def spline_weights(alpha: jax.Array) -> jax.Array:
     [[0. 0. 0. 0. 0. 0.]
      [0. 0. 1. 0. 0. 0.]]
     """
-    # of the function that is 1 at one place and 0 at all others; coefficients have shape (4, intervals, places)
-    coefficients = CubicSpline(_PLACES, np.eye(len(_PLACES)), bc_type="not-a-knot").c
+    coefficients = _coefficients()
     wanted = jnp.asarray(coefficients[..., [int(np.flatnonzero(knot == _PLACES)[0]) for knot in KNOTS]], alpha.dtype)
     inside = jnp.clip(alpha, _PLACES[0], _PLACES[-1])
     interval = jnp.clip(jnp.floor(inside).astype(jnp.int32) - int(_PLACES[0]), 0, len(_PLACES) - 2)
@@ -40,3 +38,16 @@ def spline_weights(alpha: jax.Array) -> jax.Array:
     at = value + x * (slope + x * (square + x * cubic))
     outside = (alpha - inside)[..., None] * (slope + x * (2 * square + 3 * x * cubic))
     return jnp.moveaxis(at + outside, -1, 0)
+
+
+def _coefficients() -> np.ndarray:
+    """Return the cubics of the splines that are 1 at one place and 0 at all others, shape (4, intervals, places)."""
+    values = np.eye(len(_PLACES))
+    system, right = np.zeros_like(values), np.zeros_like(values)
+    for i in range(1, len(_PLACES) - 1):
+        system[i, i - 1 : i + 2] = 1, 4, 1
+        right[i] = 6 * (values[i - 1] - 2 * values[i] + values[i + 1])
+    system[0, :3] = system[-1, -3:] = 1, -2, 1
+    bend = np.linalg.solve(system, right)
+    slope = np.diff(values, axis=0) - (2 * bend[:-1] + bend[1:]) / 6
+    return np.stack([np.diff(bend, axis=0) / 6, bend[:-1] / 2, slope, values[:-1]])

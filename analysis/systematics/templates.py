@@ -19,6 +19,8 @@ from .variations import Varied, vary
 Histograms = dict[str, Counts]
 # so many kinematic variations are rows of one vectorised evaluation: more take more memory than they save time
 TOGETHER = 12
+# so many weights are filled as if each were an event's own; more of them by products of matrices
+MANY = 32
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -144,13 +146,13 @@ class Templates(Mapping[str, Counts]):
 class Filling(Protocol):
     """From selected events to histograms of shape (processes, cells), those of all channels side by side."""
 
-    def __call__(self, events: Events, factors: jax.Array | None = None) -> Counts:
+    def __call__(self, selected: Events, factors: jax.Array | None = None) -> Counts:
         """Fill them.
 
         Parameters
         ----------
-        events
-            Selected ones.
+        selected
+            Events.
         factors
             On their weights, shape (factors, events): then the histograms have a row for each.
         """
@@ -192,7 +194,10 @@ def fill_templates(
             return []
         # columns that are made together are made once
         whole = dataclasses.replace(selected, columns=settled(selected.columns))
-        return [fill(selected, jnp.concatenate([source.factors_of_events(whole) for source in sources]))]
+        factors = jnp.concatenate([source.factors_of_events(whole) for source in sources])
+        if len(factors) > MANY:
+            return [fill(selected, factors)]
+        return [jax.vmap(lambda f: fill(dataclasses.replace(selected, weight=selected.weight * f)))(factors)]
 
     if len(varied.names) > TOGETHER:
         filled, more = _in_turn(varied, select, fill, with_weights)

@@ -49,6 +49,15 @@ def clear_legends(figure: Figure) -> None:
             _grow(axes, [box for box in _texts(axes) if _is_within(box)])
 
 
+def leave_room_to_axes(figure: Figure) -> None:
+    """Keep legends within axes out of the layout of a figure: a long name would leave their axes no width."""
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        if legend is not None:
+            anchor = legend.get_bbox_to_anchor().transformed(axes.transAxes.inverted())
+            legend.set_in_layout(bool(anchor.y0 >= 1))
+
+
 def _extent(axes: Axes, artist: Legend) -> Bbox:
     """Return where something is, in shares of the axes."""
     return artist.get_window_extent().transformed(axes.transAxes.inverted())

@@ -132,8 +132,8 @@ def process_colors(processes: Any) -> dict[str, str]:
 def _nth(palette: Sequence[str], number: int) -> str:
     """Return a colour of its own: when all were taken, the same ones follow paler, and then paler still."""
     turn, place = divmod(number, len(palette))
-    color = np.array(to_rgb(palette[place]))
-    return str(to_hex(1 - (1 - color) * 0.5**turn))
+    red, green, blue = (1 - (1 - share) * 0.5**turn for share in to_rgb(palette[place]))
+    return str(to_hex((red, green, blue)))
 
 
 def _background(counts: dict[str, Counted], order: list[Process]) -> Counted:

@@ -69,4 +69,9 @@ def _place(error: Exception) -> str:
 
 def _is_library(file: str) -> bool:
     """Return whether a line is of hepgrad, or of an installed package."""
-    return (file.startswith(LIBRARY) and "/tests/" not in file and "/examples/" not in file) or "site-packages" in file
+    # also of the methods that `dataclasses` writes, whose file is "<string>"
+    return (
+        file.startswith("<")
+        or (file.startswith(LIBRARY) and "/tests/" not in file and "/examples/" not in file)
+        or "site-packages" in file
+    )

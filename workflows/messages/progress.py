@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import importlib
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -98,8 +99,8 @@ class NotebookBar:
     """A watcher of `optimize` that draws a bar below the cell of a notebook, and draws over it from then on."""
 
     def __init__(self, steps: int, merit: Merit) -> None:
-        from IPython.display import display
-
+        # what runs a notebook has it
+        display = importlib.import_module("IPython.display").display
         self._merit, self._steps, self._clock, self._drawn, self._done = merit, steps, _Clock(), -math.inf, 0
         self._handle = display(self._picture("evaluating the start"), raw=True, display_id=True)
 

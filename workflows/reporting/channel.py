@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import jax
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from hepgrad.analysis import Channel, Point, Regular, Result
@@ -124,8 +125,15 @@ def process_colors(processes: Any) -> dict[str, str]:
     colors: dict[str, str] = {}
     for is_signal, palette in ((True, SIGNAL_COLORS), (False, BACKGROUND_COLORS)):
         alike = [process for process in processes if process.signal == is_signal]
-        colors |= {p.name: p.color or palette[i % len(palette)] for i, p in enumerate(alike)}
+        colors |= {p.name: p.color or _nth(palette, i) for i, p in enumerate(alike)}
     return colors
+
+
+def _nth(palette: Sequence[str], number: int) -> str:
+    """Return a colour of its own: when all were taken, the same ones follow paler, and then paler still."""
+    turn, place = divmod(number, len(palette))
+    red, green, blue = (1 - (1 - share) * 0.5**turn for share in to_rgb(palette[place]))
+    return str(to_hex((red, green, blue)))
 
 
 def _background(counts: dict[str, Counted], order: list[Process]) -> Counted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -49,6 +50,15 @@ def clear_legends(figure: Figure) -> None:
             _grow(axes, [box for box in _texts(axes) if _is_within(box)])
 
 
+def leave_room_to_axes(figure: Figure) -> None:
+    """Keep legends within axes out of the layout of a figure: a long name would leave their axes no width."""
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        if legend is not None:
+            anchor = legend.get_bbox_to_anchor().transformed(axes.transAxes.inverted())
+            legend.set_in_layout(bool(anchor.y0 >= 1))
+
+
 def _extent(axes: Axes, artist: Legend) -> Bbox:
     """Return where something is, in shares of the axes."""
     return artist.get_window_extent().transformed(axes.transAxes.inverted())
@@ -75,7 +85,7 @@ def _placed(axes: Axes, legend: Legend, texts: list[Bbox]) -> Bbox:
     is_right = (box.x0 + box.x1) / 2 > 0.5
     entries = _entries(axes, legend)
     size = legend.get_texts()[0].get_fontsize()
-    columns = dict.fromkeys((legend._ncols, 2, 3, 1))
+    columns = (2, 3, 1)
     sizes = np.arange(size, SMALLEST - 0.1, -1.0)
     for smaller, number in itertools.product(sizes, columns):
         made = _drawn(axes, entries, number, float(smaller), is_right, 1 - 2 * GAP)
@@ -89,7 +99,7 @@ def _placed(axes: Axes, legend: Legend, texts: list[Bbox]) -> Bbox:
     return box
 
 
-def _entries(axes: Axes, legend: Legend) -> list[tuple[object, str, bool]]:
+def _entries(axes: Axes, legend: Legend) -> list[tuple[Any, str, bool]]:
     """Return what a legend shows: handle, text, and whether that is TeX."""
     handles = {visible(str(label)): handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     return [
@@ -99,14 +109,12 @@ def _entries(axes: Axes, legend: Legend) -> list[tuple[object, str, bool]]:
 
 
 def _drawn(
-    axes: Axes, entries: list[tuple[object, str, bool]], columns: int, size: float, is_right: bool, top: float
+    axes: Axes, entries: list[tuple[Any, str, bool]], columns: int, size: float, is_right: bool, top: float
 ) -> Legend:
     handles, labels, math_texts = zip(*entries, strict=True)
-    corner = ("upper right", (1 - GAP, top)) if is_right else ("upper left", (GAP, top))
-    legend = axes.legend(
-        list(handles), list(labels), ncols=columns, fontsize=size, loc=corner[0], bbox_to_anchor=corner[1],
-        borderaxespad=0.0, columnspacing=1.0, handlelength=1.4,
-    )  # fmt: skip
+    style: dict[str, Any] = {"ncols": columns, "fontsize": size, "borderaxespad": 0.0}
+    style |= {"columnspacing": 1.0, "handlelength": 1.4, "bbox_to_anchor": (1 - GAP if is_right else GAP, top)}
+    legend = axes.legend(list(handles), list(labels), loc="upper right" if is_right else "upper left", **style)
     for text, is_math in zip(legend.get_texts(), math_texts, strict=True):
         text.set_parse_math(is_math)
     return legend

@@ -23,7 +23,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from ..messages.terminal import visible
 from ..results.run_folder import RunFolder
-from .legends import clear_legends
+from .legends import clear_legends, leave_room_to_axes
 from .subject import Subject
 
 START_COLOR, OPTIMUM_COLOR, SOFT_COLOR = "#717581", "#bd1f01", "#3f90da"
@@ -144,6 +144,7 @@ class Plot:
             warnings.filterwarnings("ignore", "constrained_layout not applied", UserWarning)
             figure = self.draw()
             notes = [f"{text!r} is no TeX, and stands as it was typed" for text in _made_drawable(figure)]
+            leave_room_to_axes(figure)
             # laid out once, and not again for each format
             if (engine := figure.get_layout_engine()) is not None:
                 engine.execute(figure)

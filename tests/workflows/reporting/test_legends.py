@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from hepgrad.workflows.reporting.legends import clear_legends
+from hepgrad.workflows.reporting.legends import clear_legends, leave_room_to_axes
 from hepgrad.workflows.reporting.style import new_figure, plot_style
 
 CASES = {
@@ -42,7 +42,9 @@ def test_nothing_is_hidden(case, scale, corner, experiment):
         axes.text(0.04, 0.95, "after all of the cuts", transform=axes.transAxes, va="top")
         axes.set_yscale(scale)
         axes.legend(loc=corner)
+        leave_room_to_axes(figure)
         figure.draw_without_rendering()
+        assert axes.get_window_extent().width > 0.7 * figure.bbox.width
         figure.set_layout_engine("none")
         clear_legends(figure)
         boxes = [axes.get_legend().get_window_extent(), axes.texts[0].get_window_extent()]

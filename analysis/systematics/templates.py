@@ -147,15 +147,7 @@ class Filling(Protocol):
     """From selected events to histograms of shape (processes, cells), those of all channels side by side."""
 
     def __call__(self, selected: Events, factors: jax.Array | None = None) -> Counts:
-        """Fill them.
-
-        Parameters
-        ----------
-        selected
-            Events.
-        factors
-            On their weights, shape (factors, events): then the histograms have a row for each.
-        """
+        """Fill them; ``factors`` on the weights, shape (factors, events), give a row for each."""
 
 
 def fill_templates(

@@ -66,6 +66,7 @@ def test_every_field_of_a_workflow(workflow, fileset):
         "eras": {"all": Era(workflow.luminosity)},
         "parameters": workflow.parameters.replace(met=30.0),
         "processes": [*workflow.processes, Process("more", datasets=("other",))],
+        "shared": ["met"],
     }
     assert set(changes) | WITHOUT_NUMBERS == {field.name for field in dataclasses.fields(workflow)}
     before = told(workflow, fileset.with_cross_sections(workflow.cross_sections))

@@ -121,7 +121,7 @@ def test_what_fits_use_is_the_derivative(models):
     def both(alpha):
         point = model.initial.at[model.index("tail")].set(alpha)
         first, parts = slopes(arrays, point)
-        mine = first.jacobian[:, 0].T, bend(arrays, parts, weights)[0]
+        mine = first.jacobian[0].T, bend(arrays, parts, weights)[0]
         curvature = jax.hessian(lambda p: weights @ arrays.total(p))(point)[np.ix_(index, index)]
         return mine, (jax.jacfwd(arrays.total)(point)[:, index], curvature)
 

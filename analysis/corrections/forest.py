@@ -17,7 +17,7 @@ import numpy as np
 from .bins import EdgeTable
 from .formula import Formula, evaluate
 from .hashing import hashed
-from .nodes import CHILDREN, Bins, Choice, Expression, Hash, Leaf, Node, Number, Refused, Rewriting
+from .nodes import CHILDREN, Bins, Category, FormulaLeaf, Hash, Leaf, Node, Number, Refused, Rewriting
 
 Inputs = tuple[Any, ...]
 
@@ -152,9 +152,9 @@ def _level(nodes: Sequence[Node]) -> tuple[Level, list[Node]]:
         if isinstance(node, Bins):
             below += node.children
             key: Any = (Bins, node.inputs, node.wraps, node.equal)
-        elif isinstance(node, Choice):
+        elif isinstance(node, Category):
             below += node.children
-            key = (Choice, node.input)
+            key = (Category, node.input)
         elif isinstance(node, Rewriting):
             below.append(node.content)
             key = (Rewriting, node.input)
@@ -162,7 +162,7 @@ def _level(nodes: Sequence[Node]) -> tuple[Level, list[Node]]:
             below.append(node)
             continue
         groups.setdefault(key, []).append(i)
-    makers: dict[type, Any] = {Bins: _binned, Choice: _chosen, Rewriting: _rewritten}
+    makers: dict[type, Any] = {Bins: _binned, Category: _chosen, Rewriting: _rewritten}
     made = []
     for (kind, *_), numbers in groups.items():
         members = np.full(len(nodes), -1, np.int32)
@@ -217,7 +217,7 @@ def _periodic(x: jax.Array, low: jax.Array, high: jax.Array, number: jax.Array, 
     return jnp.where((x < low) | ~(x < high), jnp.minimum(repeated, number - 1), inside)
 
 
-def _chosen(members: np.ndarray, nodes: Sequence[Choice]) -> Group:
+def _chosen(members: np.ndarray, nodes: Sequence[Category]) -> Group:
     keys = EdgeTable.of([np.array([-np.inf, *node.keys], float) for node in nodes])
     numbers = np.concatenate([[0, *node.keys] for node in nodes]).astype(np.int64)
     if np.any(np.abs(numbers) > np.iinfo(np.int32).max):
@@ -250,8 +250,8 @@ def _rewritten(members: np.ndarray, nodes: Sequence[Rewriting]) -> Group:
 def _leaves(nodes: Sequence[Node]) -> tuple[Leaves, ...]:
     groups: dict[Any, list[int]] = {}
     for i, node in enumerate(nodes):
-        if isinstance(node, Expression):
-            groups.setdefault((Expression, node.form, node.inputs), []).append(i)
+        if isinstance(node, FormulaLeaf):
+            groups.setdefault((FormulaLeaf, node.form, node.inputs), []).append(i)
         elif not isinstance(node, Refused):
             groups.setdefault((type(node), node if isinstance(node, Hash) else None), []).append(i)
     made = []
@@ -269,7 +269,7 @@ def _value_of(leaves: Sequence[Any]) -> Callable[[jax.Array, Inputs], jax.Array]
     if isinstance(first, Number):
         numbers = np.array([leaf.value for leaf in leaves])
         return lambda member, values: lookup(numbers.astype(floats_of(values)), member)
-    assert isinstance(first, Expression)
+    assert isinstance(first, FormulaLeaf)
     return _formula_of(
         first.form, first.inputs, np.array([leaf.parameters for leaf in leaves]).reshape(len(leaves), -1)
     )

@@ -21,7 +21,7 @@ class Number:
 
 
 @dataclasses.dataclass(frozen=True)
-class Expression:
+class FormulaLeaf:
     """A leaf with a formula of some inputs, its numbers taken out."""
 
     form: Formula
@@ -71,7 +71,7 @@ class Bins:
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class Category:
     """Children by the integer value of an input: one for each key, in increasing order, then one for all others."""
 
     input: int
@@ -88,9 +88,9 @@ class Rewriting:
     content: Node
 
 
-Leaf: TypeAlias = Number | Expression | Hash | Refused
-Node: TypeAlias = Leaf | Bins | Choice | Rewriting
-CHILDREN = (Bins, Choice, Rewriting)
+Leaf: TypeAlias = Number | FormulaLeaf | Hash | Refused
+Node: TypeAlias = Leaf | Bins | Category | Rewriting
+CHILDREN = (Bins, Category, Rewriting)
 
 
 class UnknownWord(KeyError):
@@ -151,22 +151,22 @@ class Tree:
                 )
         return tuple(self.positions[name] for name in names)
 
-    def _formula(self, node: Mapping[str, Any]) -> Expression:
+    def _formula(self, node: Mapping[str, Any]) -> FormulaLeaf:
         if node.get("parser", "TFormula") != "TFormula":
             raise ValueError(f"correction {self.correction['name']!r} has a formula in the language {node['parser']!r}")
         return self._expression(node, node.get("parameters") or ())
 
-    def _formula_of_several(self, node: Mapping[str, Any]) -> Expression:
+    def _formula_of_several(self, node: Mapping[str, Any]) -> FormulaLeaf:
         return self._expression(self.correction["generic_formulas"][node["index"]], node["parameters"])
 
-    def _expression(self, formula: Mapping[str, Any], parameters: Sequence[float]) -> Expression:
+    def _expression(self, formula: Mapping[str, Any], parameters: Sequence[float]) -> FormulaLeaf:
         inputs = self._inputs(formula["variables"], only="real")
         form, values = canonical(parsed(formula["expression"]), parameters)
         if (used := _most(form)) >= len(inputs):
             raise ValueError(
                 f"the formula {formula['expression']!r} uses {used + 1} variables, {len(inputs)} are given"
             )
-        return Expression(form, inputs, values)
+        return FormulaLeaf(form, inputs, values)
 
     def _binning(self, node: Mapping[str, Any]) -> Bins:
         return self._bins(node, [node["input"]], [node["edges"]])
@@ -213,7 +213,7 @@ class Tree:
         keys = sorted(items)
         name = node["input"]
         other = Refused(f"{name} is none of {keys}") if default is None else self._node(default)
-        return Choice(position, tuple(keys), (*(self._node(items[key]) for key in keys), other))
+        return Category(position, tuple(keys), (*(self._node(items[key]) for key in keys), other))
 
     def _transform(self, node: Mapping[str, Any]) -> Rewriting:
         (position,) = self._inputs([node["input"]])

@@ -193,10 +193,10 @@ class CorrectionWeight(DeclaredStage):
             evaluated, values, {names.index(name): points for name, points in dict(self.between).items()}
         )
 
-        def chosen(soft: jax.Array, hard: jax.Array) -> jax.Array:
+        def of_reading(soft: jax.Array, hard: jax.Array) -> jax.Array:
             return readings[0].probability(lambda width: soft, hard)
 
-        return [rg.apply(chosen, *each) for each in zip(smooth, official, strict=True)]
+        return [rg.apply(of_reading, *each) for each in zip(smooth, official, strict=True)]
 
     def sources(self, processes: Sequence[str] | None = None) -> list[WeightVariation]:
         """Return the uncertainties as sources for the fit.

@@ -49,10 +49,10 @@ def _axes(attributes: Attributes, axes: Any) -> tuple[int, ...] | None:
 
 def _reduced(function: Callable[..., Any]) -> Operation:
     def operation(attributes: Attributes, x: Any, axes: Any = None) -> Any:
-        chosen = _axes(attributes, axes)
-        if chosen is None and attributes.get("noop_with_empty_axes", 0):
+        reduced = _axes(attributes, axes)
+        if reduced is None and attributes.get("noop_with_empty_axes", 0):
             return x
-        return function(jnp.asarray(x), axis=chosen, keepdims=bool(attributes.get("keepdims", 1)))
+        return function(jnp.asarray(x), axis=reduced, keepdims=bool(attributes.get("keepdims", 1)))
 
     return operation
 

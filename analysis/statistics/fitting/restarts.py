@@ -18,7 +18,7 @@ _DEVIATIONS = 1.5  # by which parameters of either sign are moved
 _SHARE = 0.3  # of its value, by which a factor on yields is moved at most
 
 
-class Attempt(Protocol):
+class Ended(Protocol):
     """Where a minimisation ended: a pytree, of which this is known."""
 
     @property
@@ -30,7 +30,7 @@ class Attempt(Protocol):
         """Whether that is a minimum, scalar bool."""
 
 
-A = TypeVar("A", bound=Attempt)
+A = TypeVar("A", bound=Ended)
 
 
 class _State(NamedTuple):

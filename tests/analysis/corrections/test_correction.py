@@ -419,7 +419,7 @@ def test_some_of_the_official_corrections(shared_data, file):
     assert _compared(path, every, 50) > 0
 
 
-POINTS, AT_LEAST = 100_000, 1000
+OFFICIAL, AT_LEAST = 100_000, 1000
 
 
 @pytest.mark.slow
@@ -434,7 +434,7 @@ def test_all_official_corrections(shared_data, file):
             {place: value for place, value in enumerate(values) if isinstance(value, str)}
             for values in _inputs(described, 1, np.random.default_rng(0))
         ]
-        count = max(POINTS // len(several), AT_LEAST)
+        count = max(OFFICIAL // len(several), AT_LEAST)
         values = next(_inputs(described, count, rng))
         for precision in (np.float64, np.float32):
             numbers = {

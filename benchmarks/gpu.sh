@@ -26,7 +26,7 @@ numbers = tuple(int(part) for part in version("jaxlib").split(".")[:3])
 raise SystemExit((0, 10, 2) <= numbers < (0, 11, 1))
 VERSION
 
-needed="awkward hist hypothesis mplhep numpy optax optimistix pyhf pytest rich scipy shtab uproot"
+needed="awkward cabinetry fsspec hist hypothesis jsonpatch lazy_loader matplotlib mplhep numpy optax pyhf pytest rich scipy shtab tomli_w uhi uproot"
 missing=""
 for package in $needed; do
     "$python" -c "import $package" 2>/dev/null || missing="$missing $package"

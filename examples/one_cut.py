@@ -47,6 +47,9 @@ class KnownBackground:
     systematics = ()
     likelihood = None
 
+    def with_sources(self, sources):
+        return self
+
     def figure_of(self, objective):
         if objective != "discovery":
             raise ValueError(f"a model in closed form has no objective {objective!r}, only 'discovery'")

@@ -1,4 +1,4 @@
-"""What a release says of itself is the same everywhere, and its demonstration needs nothing but the wheel."""
+"""What a release says of itself is the same everywhere, and its demonstration is a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def text(name: str) -> str:
 
 def test_the_version_is_the_newest_of_the_changelog_and_that_to_cite():
     versions = re.findall(r"^## \[(.+?)\]", text("CHANGELOG.md"), flags=re.MULTILINE)
-    assert versions[0] == PROJECT["version"]
+    assert next(version for version in versions if version != "Unreleased") == PROJECT["version"]
     assert f"\nversion: {PROJECT['version']}\n" in text("CITATION.cff")
 
 

@@ -61,7 +61,7 @@ from .results.bootstrap import Improvement
 from .results.control import CONTROL, CONTROL_COLUMNS, check_plots, control_rows
 from .results.cutflow_latex import write_cutflow_latex
 from .results.negative import negative_bins
-from .results.observation import Observation, observe
+from .results.observation import Observation, check_sidebands, observe
 from .results.run_files import soft_cutflows, write_results
 from .results.run_folder import RunFolder
 from .run_result import RunResult
@@ -247,6 +247,9 @@ def _found(
     console.print(f"{workflow.title}\nreading {redacted(str(fileset.source))}", soft_wrap=True)
     for line in told(workflow.processes):
         console.print(line, soft_wrap=True)
+    if workflow.shared and workflow.folds == 1:
+        text = f"shared={list(workflow.shared)} does nothing without folds; add them (folds=5, --folds 5)"
+        warnings.warn(text, InputWarning, stacklevel=3)
     how: dict[str, Any] = {
         "parameters": workflow.parameters,
         "starts": draw_starts(workflow.parameters, workflow.starts - 1, key=jax.random.key(workflow.seed)),
@@ -275,6 +278,7 @@ def _found(
         with progress(console, workflow.steps, workflow.analysis.merit) as watchers:
             how["begin"] = None if resume else _best_draw(workflow, events)
             result = optimize(workflow.analysis, events, watchers=watchers, **how)
+    check_sidebands(workflow, about, result)
     with doing(console, "evaluating the result"):
         improvement = Improvement.of(result, workflow.analysis, judging, replicas=workflow.replicas, seed=workflow.seed)
     for line in negative_bins(workflow.analysis, result.optimum):

@@ -15,7 +15,7 @@ import optax
 from rich.table import Table
 
 from hepgrad.analysis import Analysis, Anneal, Channel, CountingModel, Dataset, Parameters, Weights
-from hepgrad.analysis.printing import as_html
+from hepgrad.analysis.printing import as_html, as_names
 from hepgrad.analysis.stages.expression import parse
 from hepgrad.analysis.systematics import Normalisation
 from hepgrad.analysis.systematics.contract import templates_only
@@ -190,7 +190,7 @@ class Workflow:
         check_names("the workflow", "workflow", [self.name])
         check_parameters(where, self.parameters)
         check_names(where, "channel", [channel.name for channel in self.analysis.channels])
-        object.__setattr__(self, "shared", tuple(self.shared))
+        object.__setattr__(self, "shared", as_names(self.shared))
         if unknown := [name for name in self.shared if name not in self.parameters.free]:
             raise ValueError(
                 f"workflow {self.name!r}: there is no free parameter {unknown[0]!r} to share between folds; there are "

@@ -11,15 +11,43 @@ import hist
 import jax
 from rich.table import Table
 
-from hepgrad.analysis import Analysis, CountingModel, Counts, Dataset, FitError, Hard, Model, Parameters, Result, fit
+from hepgrad.analysis import (
+    ABCD,
+    Analysis,
+    CountingModel,
+    Counts,
+    Dataset,
+    FitError,
+    Hard,
+    Model,
+    Parameters,
+    Result,
+    fit,
+)
 from hepgrad.analysis.data.folds import Folds
 from hepgrad.analysis.data.judged import Judged
 from hepgrad.analysis.histogram import to_hist
 from hepgrad.analysis.optimisation.programs.of_shards import Fill
 from hepgrad.analysis.statistics.inference import asimov_data, discovery, upper_limit
 
-from ..errors import InputWarning
+from ..errors import InputError, InputWarning
+from ..read.estimates import Sidebands
+from ..workflow import Workflow
 from .likelihood import model_at, observed_data
+
+
+def check_sidebands(workflow: Workflow, about: Dataset, result: Result) -> None:
+    """Raise `InputError` when data that stand for a background lie in the region that is to stay blind."""
+    estimates = {process.name: process.estimate for process in workflow.processes}
+    for source in workflow.analysis.model.systematics:
+        if isinstance(source, ABCD) and isinstance(estimates.get(source.process), Sidebands):
+            row, region = about.processes.index(source.process), source.channels[0]
+            for point in (result.start, result.optimum):
+                if float(point.hard_held_out.histograms[region].sumw2[row].sum()) > 0:
+                    raise InputError(
+                        f"the sidebands of {source.process!r} reach into the signal region {region!r}: its function "
+                        f"`blinded` has to be true for all events that may be in {region!r} with any allowed cuts"
+                    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -237,7 +237,8 @@ def test_what_xla_says_of_slow_compilations_is_not_printed(tmp_path):
     """Its alarm goes off after two minutes for a program, and after a second where it computes a constant: here."""
     (tmp_path / "slow.py").write_text(SLOW)
     as_it_is = subprocess.run([sys.executable, "slow.py"], capture_output=True, text=True, cwd=tmp_path)
-    assert "slow_operation_alarm" in as_it_is.stderr
+    if "slow_operation_alarm" not in as_it_is.stderr:
+        pytest.skip("this XLA computes the constant within a second, and says nothing that could be kept back")
     command = "import sys; from hepgrad.workflows.cli import main; sys.exit(main(['check', 'slow:W']))"
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2

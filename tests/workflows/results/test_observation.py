@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import types
 
 import jax
 import numpy as np
 import pytest
 
-from hepgrad.analysis import Dataset, FitError
+from hepgrad.analysis import ABCD, Counts, Dataset, FitError
 from hepgrad.analysis.statistics import TemplateModel
-from hepgrad.workflows import Fileset, InputError, InputWarning, load, read_events, read_histograms, run
+from hepgrad.workflows import (
+    Fileset,
+    InputError,
+    InputWarning,
+    Process,
+    Sidebands,
+    load,
+    read_events,
+    read_histograms,
+    run,
+)
 from hepgrad.workflows.read import simulated
-from hepgrad.workflows.results.observation import observe
+from hepgrad.workflows.results.observation import check_sidebands, observe
 from hepgrad.workflows.workflow import EventSource
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -98,3 +109,18 @@ def test_a_fit_that_fails_does_not_lose_what_was_observed(finished, monkeypatch)
         observation = observe(analysis, observed_events(workflow, fileset), result, held_out)
     assert observation.tables() == []
     assert jax.tree.leaves(observation.optimum["ht"])[0].sum() > 0
+
+
+def test_sidebands_that_reach_into_the_signal_region_stop_a_run():
+    def result(here):
+        counts = np.array([[0.0, 4.0, 0.0], [0.0, here, 0.0]])
+        point = types.SimpleNamespace(hard_held_out=types.SimpleNamespace(histograms={"A": Counts(counts, counts)}))
+        return types.SimpleNamespace(start=point, optimum=point)
+
+    model = types.SimpleNamespace(systematics=(ABCD("multijet"),))
+    multijet = Process("multijet", estimate=Sidebands(lambda events: events.x > 1, reads="x"))
+    workflow = types.SimpleNamespace(processes=[multijet], analysis=types.SimpleNamespace(model=model))
+    about = types.SimpleNamespace(processes=("signal", "multijet"))
+    check_sidebands(workflow, about, result(0.0))
+    with pytest.raises(InputError, match=r"sidebands of 'multijet' reach into the signal region 'A'.*`blinded`"):
+        check_sidebands(workflow, about, result(1.0))

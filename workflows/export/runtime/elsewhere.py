@@ -23,22 +23,17 @@ from .filling import (
     weight_column,
 )
 
-# words of C++ that columns of physicists are called by
-RESERVED = {
-    "bool",
-    "char",
-    "class",
-    "const",
-    "default",
-    "delete",
-    "double",
-    "float",
-    "int",
-    "long",
-    "new",
-    "not",
-    "short",
-}
+# words of C++, which no column can be called by there
+_WORDS = """
+alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
+co_await co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype
+default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline
+int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register
+reinterpret_cast requires return short signed sizeof static static_assert static_cast struct switch template
+this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t
+while xor xor_eq
+"""
+RESERVED = frozenset(_WORDS.split())
 # newer versions of coffea read columns when they are asked for
 materialised = getattr(ak, "materialize", ak.Array)
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import awkward as ak
 
+from hepgrad.analysis.printing import as_names
+
 from ..layout import Layout
 from ..sample import Keep, Reweight, Sample
 from .contract import Estimate, check_uncertainty
@@ -78,8 +80,8 @@ class Sidebands(Estimate):
     subtract: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reads", tuple(self.reads))
-        object.__setattr__(self, "subtract", None if self.subtract is None else tuple(self.subtract))
+        object.__setattr__(self, "reads", as_names(self.reads))
+        object.__setattr__(self, "subtract", None if self.subtract is None else as_names(self.subtract))
         check_uncertainty("Sidebands", self.uncertainty)
 
     def others(self) -> Keep:

@@ -43,11 +43,10 @@ def clear_legends(figure: Figure) -> None:
     """
     for axes in figure.axes:
         legend = axes.get_legend()
+        texts = [box for box in _texts(axes) if _is_within(box)]
         if legend is not None and _is_within(_extent(axes, legend)):
-            texts = [box for box in _texts(axes) if _is_within(box)]
-            _grow(axes, [_placed(axes, legend, texts), *texts])
-        elif legend is None:
-            _grow(axes, [box for box in _texts(axes) if _is_within(box)])
+            texts = [_placed(axes, legend, texts), *texts]
+        _grow(axes, texts)
 
 
 def leave_room_to_axes(figure: Figure) -> None:

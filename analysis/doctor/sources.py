@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..statistics.effects import Effects
 from ..systematics import Nuisance, Source
-from ..systematics.contract import acts_on, templates_only
+from ..systematics.contract import acts_on, nuisances_of, templates_only
 from .diagnosis import Finding, Severity
 from .patient import Patient
 
@@ -35,7 +35,9 @@ def examine_sources(patient: Patient) -> Iterator[Finding]:
             (process, channel.name)
             for channel in channels
             for process in data.processes
-            if process not in only and acts_on(source, process, channel.name)
+            if process not in only
+            and acts_on(source, process, channel.name)
+            and any(nuisance.acts_on(process, channel.name) for nuisance in nuisances_of(source))
         ]
         if not places:
             yield _does_nothing(source.name, f"it acts on processes {source.processes} in channels {source.channels}")

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from hepgrad import ragged as rg
 
 from .events import Events
+from .later import settled
 from .objects import Objects
 
 
@@ -67,7 +68,8 @@ def event_numbers(events: Events, kept: jax.Array) -> dict[str, Numbers]:
     weight [1. 1.] 0
     probability [1. 1.] 0
     """
-    named = dict(pair for name, column in events.columns.items() for pair in _of_column(name, column, kept))
+    columns = settled(events.columns)
+    named = dict(pair for name, column in columns.items() for pair in _of_column(name, column, kept))
     per_event = {"weight": events.weight, "probability": events.probability}
     per_event |= {f"probability of the region {name}": p for name, p in events.regions.items()}
     return named | {name: Numbers(values.content, kept) for name, values in per_event.items()}

@@ -71,7 +71,7 @@ def _is_library(file: str) -> bool:
     """Return whether a line is of hepgrad, or of an installed package."""
     # also of the methods that `dataclasses` writes, whose file is "<string>"
     return (
-        file.startswith("<")
+        file == "<string>"
         or (file.startswith(LIBRARY) and "/tests/" not in file and "/examples/" not in file)
         or "site-packages" in file
     )

@@ -76,6 +76,17 @@ class Blueprint:
         for source in self.foretold:
             if source.process not in self.backgrounds:
                 raise ValueError(f"{source.name}: {source.process!r} is no background; there are {self.backgrounds}")
+        names = [source.name for source in self.sources]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(
+                f"a background from control regions has parameters {repeated} of its own; rename the other"
+            )
+        for source in self.eventwise:
+            if missing_rows := {(source.name, point) for point in FURTHER} - set(self.rows):
+                raise ValueError(
+                    f"{source.name}: to interpolate events takes templates at {sorted(p for _, p in missing_rows)} "
+                    "standard deviations, too, which are not there; interpolate templates"
+                )
 
     @functools.cached_property
     def backgrounds(self) -> tuple[str, ...]:
@@ -87,6 +98,25 @@ class Blueprint:
     def foretold(self) -> tuple[ABCD, ...]:
         """The backgrounds that are taken from control regions."""
         return tuple(source for source in self.systematics if isinstance(source, ABCD))
+
+    @functools.cached_property
+    def rows_of_foretold(self) -> dict[str, list[int]]:
+        """The processes that a background from control regions is, by its name: itself, and other samples of it."""
+        rows = {}
+        for source in self.foretold:
+            others = [other for other in self.systematics if source.process in (other.processes or ())]
+            names = [source.process, *(name for other in others for name in other.samples)]
+            rows[source.name] = [self.processes.index(name) for name in names]
+        return rows
+
+    @functools.cached_property
+    def has_statistics(self) -> np.ndarray:
+        """Which processes are backgrounds whose simulation counts, shape (processes, channels of the model), bool."""
+        channels = [channel.name for channel in self.layout.ordered_channels]
+        counts = np.repeat(self.is_background[:, None], len(channels), axis=1)
+        for source in self.foretold:
+            counts[self.processes.index(source.process), [channels.index(name) for name in source.channels]] = False
+        return counts
 
     @functools.cached_property
     def sources(self) -> tuple[Source, ...]:
@@ -160,7 +190,7 @@ class Blueprint:
             source
             for source in self.systematics
             if source.interpolation == "events"
-            and any(acts_on(source, process, channel) for process in names for channel, _ in self.channels)
+            and any(self.acts_on(source, process, channel) for process in names for channel, _ in self.fitted)
         )
 
     @functools.cached_property

@@ -55,18 +55,23 @@ def parts_of(source: ABCD, bins: Mapping[str, int]) -> tuple[Source, ...]:
 
 
 def taken_from_regions(
-    sources: Sequence[ABCD], layout: ModelLayout, processes: Sequence[str], yields: jax.Array, smallest: jax.Array
+    sources: Sequence[ABCD],
+    layout: ModelLayout,
+    rows: Mapping[str, Sequence[int]],
+    yields: jax.Array,
+    smallest: jax.Array,
 ) -> jax.Array:
     """Return yields, shape (..., processes, bins), in which backgrounds from control regions are foretold.
 
-    There they have at least ``smallest``, shape (bins,): without events of theirs nothing could be foretold.
+    ``rows`` are the processes that each is, by its name. There they have at least ``smallest``, shape (bins,): without
+    events of theirs nothing could be foretold.
     """
     for source in sources:
-        row = list(processes).index(source.process)
         here, *others = (layout.channel_slices[name] for name in source.channels)
-        regions = [jnp.maximum(yields[..., row, each], smallest[each]) for each in others]
-        for each, positive in zip((here, *others), (source.factor * foretold(*regions), *regions), strict=True):
-            yields = yields.at[..., row, each].set(positive)
+        for row in rows[source.name]:
+            regions = [jnp.maximum(yields[..., row, each], smallest[each]) for each in others]
+            for each, positive in zip((here, *others), (source.factor * foretold(*regions), *regions), strict=True):
+                yields = yields.at[..., row, each].set(positive)
     return yields
 
 

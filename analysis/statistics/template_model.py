@@ -177,12 +177,16 @@ def _packed(
     is_background = blueprint.is_background[:, None]
     heaviest = heaviest_event(jnp.where(blueprint.is_background, typical_weight, jnp.inf))
     sums, sums2 = (_dot(x, blueprint.channel_of_cells.astype(dtype)) for x in (sumw[0], sumw2))
-    background, background2 = (jnp.sum(x, axis=0, where=is_background) for x in (sums, sums2))
+    counts_there = blueprint.has_statistics
+    background, background2 = (jnp.sum(x, axis=0, where=counts_there) for x in (sums, sums2))
     event2 = (average_weight(background, background2, heaviest) ** 2)[layout.channel_of_bin]
     least = EMPTY_BIN * jnp.sqrt(event2)
-    yields = taken_from_regions(blueprint.foretold, layout, blueprint.processes, yields, least)
+    yields = taken_from_regions(blueprint.foretold, layout, blueprint.rows_of_foretold, yields, least)
     missing = jnp.maximum(least - jnp.sum(yields[0], axis=0, where=is_background), 0)
-    missing2 = jnp.maximum(event2 - jnp.sum(variances, axis=0, where=is_background), 0)
+    in_bins = counts_there[:, layout.channel_of_bin]
+    missing2 = jnp.maximum(event2 - jnp.sum(variances, axis=0, where=in_bins), 0)
+    if blueprint.foretold:
+        sums = jnp.where(counts_there, sums, -1)
     largest = jnp.argmax(sums[blueprint.is_background], axis=0)[layout.channel_of_bin]
     is_largest = blueprint.background_of_samples[:, None] == largest
     extra, extra2 = jnp.where(is_largest, missing, 0), jnp.where(is_largest, missing2, 0)

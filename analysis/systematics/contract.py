@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Self, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ..selection.events import Events
@@ -89,15 +88,20 @@ class Source:
         """
         return events
 
-    def factors_of_events(self, events: Events) -> jax.Array:
-        """Return the factors on the weight of each event for the rows of `weighted`, shape (rows, events).
+    def factors_of_events(self, events: Events) -> Sequence[jax.Array]:
+        """Return the factors on the weight of each event for the rows of `weighted`.
 
         Parameters
         ----------
         events
             Selected ones.
+
+        Returns
+        -------
+        sequence of jax.Array
+            Row by row, shape (events,), or several at once, shape (rows, events).
         """
-        return jnp.ones((0, *events.weight.shape))
+        return ()
 
     def confined(self, mine: jax.Array) -> Self:
         """Return the source with factors of 1 on the weights of all other events.

@@ -217,6 +217,7 @@ class WeightVariation(Source):
 
         wrong = check(facts[0], facts[0] > 0, facts, fail)
         exponent = alpha if side is self.up else -alpha
+        factor = factor.astype(jnp.result_type(factor, events.weight.dtype))
         return jnp.where(wrong < 0, jnp.nan, jnp.where(factor > 0, factor, 1) ** exponent)
 
     @property
@@ -224,15 +225,15 @@ class WeightVariation(Source):
         """Templates at each of the points."""
         return tuple((self.name, point) for point in self.points)
 
-    def factors_of_events(self, events: Events) -> jax.Array:
-        """Return the factors at each of the points, shape (rows, events).
+    def factors_of_events(self, events: Events) -> Sequence[jax.Array]:
+        """Return the factors at each of the points, shape (events,) each.
 
         Parameters
         ----------
         events
             Selected ones.
         """
-        return jnp.stack([self.factor_at(events, point) for point in self.points])
+        return [self.factor_at(events, point) for point in self.points]
 
     def confined(self, mine: jax.Array) -> Self:
         """Return the source with functions that are 1 for all other events.

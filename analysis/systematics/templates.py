@@ -186,7 +186,11 @@ def fill_templates(
             return []
         # columns that are made together are made once
         whole = dataclasses.replace(selected, columns=settled(selected.columns))
-        factors = jnp.concatenate([source.factors_of_events(whole) for source in sources])
+        factors = jnp.concatenate([part.ravel() for source in sources for part in source.factors_of_events(whole)])
+        factors = factors.reshape(-1, *selected.weight.shape)
+        # what is no number is of no consequence for events that do not count
+        counts = (jnp.asarray(selected.weight) != 0) & (jnp.asarray(selected.probability) > 0)
+        factors = jnp.where(counts | jnp.isfinite(factors), factors, 1)
         if len(factors) > MANY:
             return [fill(selected, factors)]
         return [jax.vmap(lambda f: fill(dataclasses.replace(selected, weight=selected.weight * f)))(factors)]

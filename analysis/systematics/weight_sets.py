@@ -217,7 +217,7 @@ class WeightSet(Source):
         varied = jnp.where(count < 0, jnp.nan, weights[np.array(self.members)])
         return varied if self.reference is None else varied / weights[self.reference]
 
-    def factors_of_events(self, events: Events) -> jax.Array:
+    def factors_of_events(self, events: Events) -> Sequence[jax.Array]:
         """Return `factors`, as every source that weighs events calls them.
 
         Parameters
@@ -225,7 +225,7 @@ class WeightSet(Source):
         events
             With the column of weights.
         """
-        return self.factors(events)
+        return [self.factors(events)]
 
     def confined(self, mine: jax.Array) -> Self:
         """Return the source with weights of 1 for all other events.

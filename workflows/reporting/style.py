@@ -146,7 +146,7 @@ class Plot:
             notes = [f"{text!r} is no TeX, and stands as it was typed" for text in _made_drawable(figure)]
             leave_room_to_axes(figure)
             # laid out once, and not again for each format
-            if (engine := figure.get_layout_engine()) is not None:
+            if figure.axes and (engine := figure.get_layout_engine()) is not None:
                 engine.execute(figure)
             figure.set_layout_engine("none")
             clear_legends(figure)

@@ -138,7 +138,8 @@ def expectation(layout: ModelLayout, templates: ModelTemplates) -> Expectation:
     if not acting.acts.all():
         shifts = jnp.where(in_bins(layout, jnp.asarray(acting.acts, nominal.dtype)) > 0, shifts, 0)
     if templates.further is not None:
-        place = np.array([layout.eventwise.index(name) if name in layout.eventwise else 0 for name in _names(layout)])
+        named = [layout.eventwise.index(name) if name in layout.eventwise else 0 for name in _names(layout)]
+        place = np.array(named, np.int32)
         gained = templates.further[:, place[acting.modifier], acting.sample] - at_nominal
         gained = jnp.where(_is_eventwise(layout)[:, None], gained, 0)
         if not acting.acts.all():

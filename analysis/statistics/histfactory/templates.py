@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -52,6 +52,16 @@ class ModelTemplates:
     staterror_sumw2: jax.Array
     shapesys_uncertainties: jax.Array
     further: jax.Array | None = None
+
+    def with_yields(self, function: Callable[[jax.Array], jax.Array]) -> ModelTemplates:
+        """Return the templates with a function of all yields, nominal and varied, of shape (..., samples, bins)."""
+        return dataclasses.replace(
+            self,
+            nominal=function(self.nominal),
+            histosys_hi=function(self.histosys_hi),
+            histosys_lo=function(self.histosys_lo),
+            further=None if self.further is None else function(self.further),
+        )
 
 
 def pack(layout: ModelLayout, channels: Sequence[FitChannel]) -> ModelTemplates:

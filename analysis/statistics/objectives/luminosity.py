@@ -100,10 +100,7 @@ def with_luminosity(model: Model, times: jax.Array) -> Model:
     """
     t = model.templates
     scaled = dataclasses.replace(
-        t,
-        nominal=times * t.nominal,
-        histosys_hi=times * t.histosys_hi,
-        histosys_lo=times * t.histosys_lo,
+        t.with_yields(lambda yields: times * yields),
         staterror_sumw2=times**2 * t.staterror_sumw2,
         shapesys_uncertainties=times * t.shapesys_uncertainties,
     )

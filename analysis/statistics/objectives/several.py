@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..histfactory import Model, ModelTemplates
+from ..histfactory import Model
 from ..inference.guards import poi_of
 from .contract import Evaluation, Objective
 from .discovery import Discovery
@@ -198,13 +198,7 @@ def restricted(model: Model, samples: Any, bins: Any) -> Model:
         field: jnp.where(kept.reshape(-1)[model.layout.bins_of(kind)[0]], getattr(templates, field), 0)
         for kind, field in (("staterror", "staterror_sumw2"), ("shapesys", "shapesys_uncertainties"))
     }
-    left: ModelTemplates = dataclasses.replace(
-        templates,
-        nominal=jnp.where(kept, templates.nominal, 0),
-        histosys_hi=jnp.where(kept, templates.histosys_hi, 0),
-        histosys_lo=jnp.where(kept, templates.histosys_lo, 0),
-        **entries,
-    )
+    left = dataclasses.replace(templates.with_yields(lambda yields: jnp.where(kept, yields, 0)), **entries)
     return Model.tree_unflatten(model.layout, (left,))
 
 

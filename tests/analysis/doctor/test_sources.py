@@ -15,6 +15,7 @@ from hepgrad.analysis.systematics import (
     EnergyScale,
     KinematicVariation,
     Normalisation,
+    Nuisance,
     Pruning,
     WeightSet,
     WeightVariation,
@@ -38,12 +39,19 @@ def keep(events, cut):
 def test_sources_that_do_nothing_or_are_pruned():
     names = ["signal", "background", "other"]
     data = Dataset.from_awkward({name: sample() for name in names}, {name: np.ones(400) for name in names})
+    elsewhere = Nuisance("n", 1.0, ["background"])
     sources = [
         Normalisation("lumi", 0.02),
         Normalisation("typo", 0.1, processes=["bakground"]),
         KinematicVariation("jes", EnergyScale("Jet", 0.1, met=None)),
         KinematicVariation("unused", lambda events, alpha: events.with_field(y=events.x * alpha)),
         WeightVariation("one", lambda events: 1 + 0 * events.x),
+        WeightVariation(
+            "nowhere",
+            lambda events: 2 + 0 * events.x,
+            processes=["signal"],
+            nuisances=[elsewhere],
+        ),
         WeightSet("pdf", "LHE", [1, 2], "hessian"),
         AlternativeSample("generator", "background", "other"),
         WeightVariation(
@@ -55,7 +63,7 @@ def test_sources_that_do_nothing_or_are_pruned():
     )
     patient = Patient.of(analysis, data, Parameters(c=Parameter(0.2, bounds=(0, 1))))
     found = {finding.subject: finding for finding in examine_sources(patient)}
-    assert sorted(found) == [f"source {name}" for name in ("one", "pdf", "small", "typo", "unused")]
+    assert sorted(found) == [f"source {name}" for name in ("nowhere", "one", "pdf", "small", "typo", "unused")]
     assert "it acts on processes ('bakground',)" in found["source typo"].what
     assert found["source unused"].severity is Severity.WARNING and "does nothing" in found["source unused"].what
     pruned = found["source small"]

@@ -32,6 +32,7 @@ from hepgrad.analysis import (
 )
 from hepgrad.analysis.statistics.exchange import format_datacard, from_datacard, parse_datacard, to_datacard
 from hepgrad.analysis.statistics.objectives import Discovery
+from hepgrad.analysis.systematics import AlternativeSample
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -316,3 +317,29 @@ def test_correlated_variables_cost(x64):
     assert values[1] < 0.9 * values[0]
     # what simulation has in A is not what is foretold there, and the four regions hold every event once
     assert sum(float(histograms[name].sumw.sum()) for name in "ABCD") == pytest.approx(sum(YIELD.values()), rel=1e-6)
+
+
+def test_nothing_depends_on_what_is_simulated_in_the_signal_region(x64):
+    """The floor of simulated statistics is that of the other backgrounds, and other samples are foretold as well."""
+    processes, axes = ("signal", "top", "multijet", "other"), dict.fromkeys("ABCD", Regular(1, 0, 1))
+    other = AlternativeSample("generator", "multijet", "other")
+
+    def model(in_a):
+        yields = {"A": (20, 0.3, *in_a), "B": (0, 2, 20, 22), "C": (0, 2, 50, 55), "D": (0, 2, 100, 110)}
+        rows = {name: jnp.pad(jnp.array(each, float)[:, None], ((0, 0), (1, 1))) for name, each in yields.items()}
+        histograms = {name: Counts(row, 0.5 * row) for name, row in rows.items()}
+        return TemplateModel(["signal"], [ABCD("multijet"), other]).build(histograms, axes, processes, jnp.ones(4))
+
+    first, second = model((0.0, 0.0)), model((1000.0, 3.0))
+    jax.tree.map(np.testing.assert_array_equal, first.templates, second.templates)
+    row = first.layout.sample_names.index("multijet")
+    np.testing.assert_allclose(first.templates.nominal[row], [10, 20, 50, 100])
+    np.testing.assert_allclose(first.templates.histosys_hi[0, row], [11, 22, 55, 110])
+    # one event of the average weight 0.5 of top
+    np.testing.assert_allclose(first.templates.staterror_sumw2[0], 0.25)
+
+
+def test_names_of_its_parameters_are_its_own():
+    model = TemplateModel(["signal"], [ABCD("multijet", uncertainty=0.1), Normalisation("multijet_closure", 0.3)])
+    with pytest.raises(ValueError, match=r"has parameters \['multijet_closure'\] of its own"):
+        built(model)

@@ -208,3 +208,21 @@ def test_an_event_with_too_few_weights_stops(data):
 def test_what_is_none_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         pdf(**change)
+
+
+@pytest.mark.parametrize("number", [4, 40], ids=["few", "many"])
+def test_what_is_no_number_is_of_no_consequence_for_events_that_do_not_count(data, number):
+    """Few members and many are filled in two ways."""
+
+    def weights(events):
+        counts = jnp.asarray(events.weight) != 0
+        return jnp.where(counts[:, None], 1.5, jnp.nan) * jnp.ones(100)
+
+    def total(parameters):
+        templates = analysis(WeightSet("pdf", weights, range(number), "envelope")).histograms(data, parameters, Soft())
+        return jnp.sum(templates.up["pdf[3]"]["c"].sumw), jnp.sum(templates.nominal["c"].sumw)
+
+    varied, nominal = total(CUTS)
+    np.testing.assert_allclose(varied, 1.5 * nominal)
+    slopes = [jax.grad(lambda at, i=i: total(at)[i], allow_int=True)(CUTS)["c"] for i in range(2)]
+    np.testing.assert_allclose(slopes[0], 1.5 * slopes[1])

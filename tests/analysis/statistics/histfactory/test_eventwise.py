@@ -10,11 +10,25 @@ import pyhf
 import pytest
 
 from hepgrad import ragged as rg
-from hepgrad.analysis import Analysis, Channel, Dataset, Hard, Parameter, Parameters, Regular, Soft, stage, to_workspace
+from hepgrad.analysis import (
+    Analysis,
+    Channel,
+    Counts,
+    Dataset,
+    Hard,
+    Parameter,
+    Parameters,
+    Regular,
+    Soft,
+    stage,
+    to_workspace,
+)
 from hepgrad.analysis.statistics import TemplateModel
 from hepgrad.analysis.statistics.fitting.slopes import bend, slopes
 from hepgrad.analysis.statistics.histfactory.evaluation import expectation
-from hepgrad.analysis.systematics import Normalisation, Smoothing, WeightVariation, shared
+from hepgrad.analysis.statistics.objectives.luminosity import with_luminosity
+from hepgrad.analysis.statistics.objectives.several import restricted
+from hepgrad.analysis.systematics import Normalisation, Smoothing, Templates, WeightVariation, shared
 
 pytestmark = pytest.mark.usefixtures("quick_compilation", "x64")
 
@@ -155,3 +169,22 @@ def test_what_cannot_be_is_refused(data):
     chosen = Analysis([keep], [Channel("c", "x", AXIS)], TemplateModel(["s"], [negative]), "discovery")
     with pytest.raises(ValueError, match=r"neg: \d+ of \d+ events have factors that are not positive"):
         rg.checked(lambda data: chosen.histograms(data, CUTS, Hard()))(data)
+
+
+def test_what_scales_or_empties_yields_knows_of_all_points(models):
+    model = models["events"]
+    shifted_point = model.initial.at[model.index("tail")].set(2.5)
+    ten_times = with_luminosity(model, 10.0).expected_data(shifted_point)[:3]
+    np.testing.assert_allclose(ten_times, 10 * model.expected_data(shifted_point)[:3])
+    kept = np.array([name == "b" for name in model.layout.sample_names])
+    alone = restricted(model, jnp.asarray(kept), jnp.array([True, False, True])).expected_samples(shifted_point)
+    np.testing.assert_array_equal(alone[~kept], 0)
+    np.testing.assert_allclose(alone[kept][0], model.expected_samples(shifted_point)[kept][0] * np.array([1, 0, 1]))
+
+
+def test_templates_at_one_standard_deviation_are_not_enough():
+    counts = {"c": Counts(jnp.ones((2, 5)), jnp.ones((2, 5)))}
+    templates = Templates(counts, down={"tail": counts}, up={"tail": counts})
+    model = TemplateModel(["s"], [WeightVariation("tail", up, interpolation="events")])
+    with pytest.raises(ValueError, match=r"tail: to interpolate events takes templates at \[-3, -2, 2, 3\] standard"):
+        model.build(templates, {"c": AXIS}, ("s", "b"), jnp.ones(2))

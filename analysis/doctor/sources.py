@@ -19,18 +19,18 @@ NAMED = 4
 def examine_sources(patient: Patient) -> Iterator[Finding]:
     """Look for sources that change no template with hard cuts, and tell where a change is pruned."""
     data, model, channels = patient.data, patient.analysis.model, patient.analysis.channels
+    if not model.systematics:
+        return
     only = templates_only(model.systematics)
     names = {*data.processes, *(channel.name for channel in channels)}
     known = [source for source in model.systematics if _named(source) <= names]
-    for source in model.systematics:
-        if source not in known:
-            acts = f"it acts on processes {source.processes} in channels {source.channels}"
-            yield _does_nothing(source.name, f"{acts}; there are {', '.join(sorted(names))}")
-    if not known:
-        return
     axes = {channel.name: channel.axis_at(patient.parameters) for channel in channels}
     found = Effects.of(model.signal, known, patient.hard_templates, axes, data.processes)
-    for source in known:
+    for source in model.systematics:
+        acts = f"it acts on processes {source.processes} in channels {source.channels}"
+        if source not in known:
+            yield _does_nothing(source.name, f"{acts}; there are {', '.join(sorted(names))}")
+            continue
         places = [
             (process, channel.name)
             for channel in channels
@@ -40,7 +40,7 @@ def examine_sources(patient: Patient) -> Iterator[Finding]:
             and any(nuisance.acts_on(process, channel.name) for nuisance in nuisances_of(source))
         ]
         if not places:
-            yield _does_nothing(source.name, f"it acts on processes {source.processes} in channels {source.channels}")
+            yield _does_nothing(source.name, acts)
         elif source.modifier == "histosys":
             effects = {place: found.largest(source.name, *place) for place in places}
             if max(before for before, _ in effects.values()) <= NOTHING:

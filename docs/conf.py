@@ -49,7 +49,7 @@ suppress_warnings = [
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 1800  # seconds a cell, also where nothing is compiled yet and others use the machine
 nb_merge_streams = True
 nb_output_stderr = "remove"  # progress
 

@@ -165,8 +165,8 @@ def selections(workflow, data):
     @jax.jit
     def select(block):
         columns, weight = block
-        chosen = workflow.analysis.select(Events.of(columns, weight), workflow.parameters, Hard())
-        return chosen.probability, {name: chosen.columns[name] for name in observables}
+        left = workflow.analysis.select(Events.of(columns, weight), workflow.parameters, Hard())
+        return left.probability, {name: left.columns[name] for name in observables}
 
     passed, values = jax.lax.map(select, (data.events, data.weight))
     passed = np.asarray(passed).ravel() == 1

@@ -28,12 +28,12 @@ EDGES = np.linspace(120, 760, 9)
 
 @pytest.fixture(scope="module")
 def everything(shared_data):
-    chosen = analysis(shared_data / "corrections_cms2018ul")
+    physics = analysis(shared_data / "corrections_cms2018ul")
     fileset = Fileset.load(shared_data / "pythia13tev")
     # the numbers of the shared events are too large for 32 bits
     with jax.enable_x64(True):
-        data = load(fileset, PROCESSES, chosen.reads, luminosity=100.0)
-    return chosen, (data.train, data.held_out)
+        data = load(fileset, PROCESSES, physics.reads, luminosity=100.0)
+    return physics, (data.train, data.held_out)
 
 
 @pytest.fixture(scope="module")
@@ -104,22 +104,22 @@ def reference(shared_data):
                     each = ak.where((muons.pt >= 60) == word[0].endswith("1"), scale(word[1]), each)
                 factor = factor * ak.to_numpy(ak.prod(each, axis=1))
 
-            def tagged(chosen, which):
+            def tagged(jets_of, which):
                 return evaluated(
                     sets["btagging"]["deepJet_shape"],
                     which,
-                    chosen.hadronFlavour,
-                    abs(chosen.eta),
-                    chosen.pt,
-                    chosen.btagCSVV2,
+                    jets_of.hadronFlavour,
+                    abs(jets_of.eta),
+                    jets_of.pt,
+                    jets_of.btagCSVV2,
                 )
 
             is_c = jets.hadronFlavour == 4
             varied = (is_c if "cferr" in word[1] else ~is_c) if word[0].startswith("btag") else is_c & ~is_c
             kinds = ((jets[varied], word[1]), (jets[~varied], "central"))
-            for chosen, which in kinds:
-                if ak.sum(ak.num(chosen)):
-                    factor = factor * ak.to_numpy(ak.prod(tagged(chosen, which), axis=1))
+            for jets_of, which in kinds:
+                if ak.sum(ak.num(jets_of)):
+                    factor = factor * ak.to_numpy(ak.prod(tagged(jets_of, which), axis=1))
             kept = jets[jets.pt > 30]
             passed = (
                 (ak.num(muons) == 1)
@@ -137,12 +137,12 @@ def reference(shared_data):
 
 
 def test_templates_are_those_of_brute_force(everything, reference, shared_data):
-    chosen, halves = everything
+    physics, halves = everything
     # each half stands for the full luminosity
-    parts = [chosen.histograms(half, CUTS, Hard()) for half in halves]
+    parts = [physics.histograms(half, CUTS, Hard()) for half in halves]
     templates = jax.tree.map(lambda *x: np.mean(x, axis=0), *parts)
     data = halves[0]
-    axis, index = chosen.channels[0].axis, data.processes.index("ttbar")
+    axis, index = physics.channels[0].axis, data.processes.index("ttbar")
     files = sorted((shared_data / "pythia13tev").glob("ttbar_10[1-6].root"))
     weight = float(np.max(np.where(np.asarray(data.process) == index, data.weight, 0))) / 2
 
@@ -170,10 +170,10 @@ def test_templates_are_those_of_brute_force(everything, reference, shared_data):
 
 
 def test_check_tells_which_sources_do_nothing(everything):
-    chosen, (data, _) = everything
-    model = chosen.model
+    physics, (data, _) = everything
+    model = physics.model
     lost = [dataclasses.replace(s, processes=["ttbr"]) if s.name == "pdf" else s for s in model.systematics]
-    wrong = dataclasses.replace(chosen, model=dataclasses.replace(model, systematics=lost))
+    wrong = dataclasses.replace(physics, model=dataclasses.replace(model, systematics=lost))
     told = [f.subject for f in examine_sources(Patient.of(wrong, data, CUTS)) if "does nothing" in f.what]
     # uncertainties of jets in the forward region, and one so small that it moves none of these events
     assert told == ["source jes_RelativeJEREC1", "source jes_RelativeJERHF", "source pdf"]

@@ -326,10 +326,10 @@ class Correction:
                 "no correction are named by where=, such as where=muons.probability > 0"
             )
 
-        known = [concrete(fact) for fact in facts]
-        if all(fact is not None for fact in known):
+        known = [int(fact) for fact in map(concrete, facts) if fact is not None]
+        if len(known) == len(facts):
             if known[0]:
-                fail(*(int(fact) for fact in known))  # type: ignore[arg-type]
+                fail(*known)
             return list(values)
         # the values depend on the check, so that it stays in the program
         count = check(facts[0], facts[0] > 0, facts, fail)

@@ -350,8 +350,8 @@ def _one_row(x: Any) -> RaggedArray:
         ids = jnp.where(jnp.arange(rows, dtype=jnp.int32) < length, 0, 1)
         return RaggedArray(jnp.stack([jnp.zeros((), jnp.int32), length]), ids, content, None, rows, False)
     offsets: Any = np.array([0, rows], np.int32)
-    ids = np.zeros(rows, np.int32)  # type: ignore[assignment]
-    return RaggedArray(offsets, ids, content, None, rows, True)
+    no_ids: Any = np.zeros(rows, np.int32)
+    return RaggedArray(offsets, no_ids, content, None, rows, True)
 
 
 def _single(rows: RaggedArray) -> Any:

@@ -91,13 +91,13 @@ def test_a_fit_tells_its_parameters(x64):
 def test_misspelt_names_suggest():
     jets = jax.tree.map(lambda leaf: leaf[0], DATA.events.Jet)
     with pytest.raises(AttributeError, match=r"no field 'btg' in this .*; did you mean 'btag'\?"):
-        jets.btg  # noqa: B018
+        _ = jets.btg
     with pytest.raises(AttributeError, match=r"no field 'at_laest' .*; did you mean 'at_least'\?"):
-        jets.at_laest  # noqa: B018
+        _ = jets.at_laest
     with pytest.raises(AttributeError, match=r"no column 'jet' in these events.*; did you mean 'Jet'\?"):
-        DATA.events.jet  # noqa: B018
+        _ = DATA.events.jet
     with pytest.raises(AttributeError, match=r"no parameter 'jet_tp'; .* \['jet_pt'\]; did you mean 'jet_pt'\?"):
-        Parameters(jet_pt=Parameter(30.0, bounds=(20, 60))).cuts(Hard()).jet_tp  # noqa: B018
+        _ = Parameters(jet_pt=Parameter(30.0, bounds=(20, 60))).cuts(Hard()).jet_tp
 
 
 def test_functions_of_awkward_name_those_of_hepgrad():

@@ -52,10 +52,8 @@ def test_scripts(attack, hostile, tiny, tiny_events, fresh, monkeypatch):
         script = selection_script(workflow, workflow.parameters, fileset)
         tree = ast.parse(script)
         assert ast.get_docstring(tree, clean=False).startswith(f"{title}: the selection")
-        (chosen,) = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and is_a(node, "SimpleNamespace")][
-            -1:
-        ]
-        assert {each.arg for each in chosen.keywords} == set(specs)
+        (cuts,) = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and is_a(node, "SimpleNamespace")][-1:]
+        assert {each.arg for each in cuts.keywords} == set(specs)
         folder = fresh()
         monkeypatch.chdir(folder)
         path = folder / "selection.py"

@@ -21,11 +21,11 @@ MODIFIERS = [
 
 def workspace(kind: str) -> dict[str, object]:
     """Return a signal on a background with one kind of uncertainty."""
-    chosen = [modifier for modifier in MODIFIERS if modifier["type"] == kind]
+    of_kind = [modifier for modifier in MODIFIERS if modifier["type"] == kind]
     luminosity = {"name": "lumi", "auxdata": [1.0], "sigmas": [0.02], "bounds": [[0.5, 1.5]], "inits": [1.0]}
     samples = [
         {"name": "signal", "data": [5.0, 12.0], "modifiers": [MODIFIERS[0]]},
-        {"name": "top", "data": [50.0, 20.0], "modifiers": chosen},
+        {"name": "top", "data": [50.0, 20.0], "modifiers": of_kind},
     ]
     config = {"poi": "mu", "parameters": [luminosity] if kind == "lumi" else []}
     return {

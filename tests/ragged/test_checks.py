@@ -89,7 +89,10 @@ def test_without_collection_the_running_program_raises(x):
 def test_the_first_of_several_checks_is_raised_and_a_program_without_any_stays_what_it_is(x):
     with pytest.raises(rg.CapacityError, match="capacity is 2"):
         rg.checked(lambda x: (rg.with_capacity(x, 2), rg.with_capacity(x, 3)))(x)
-    plain = lambda x: rg.sum(x**2, axis=1)  # noqa: E731
+
+    def plain(x):
+        return rg.sum(x**2, axis=1)
+
     result, checks = rg.with_checks(plain)(x)
     assert checks.found == ()
     np.testing.assert_array_equal(result, plain(x))

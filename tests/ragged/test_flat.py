@@ -205,11 +205,13 @@ def test_functions_of_single_items_and_derivatives_of_arrays(x):
 def test_numbers_are_what_jax_s_transformations_and_control_flow_take(x):
     @jax.jit
     def differentiated(h):
-        total = lambda h: rg.sum(x * h)  # noqa: E731
+        def total(h):
+            return rg.sum(x * h)
+
         return jax.value_and_grad(total)(h), jax.lax.cond(rg.any(x > 4), lambda: total(h), lambda: 0.0)
 
-    (value, slope), chosen = differentiated(2.0)
-    assert (float(value), float(slope), float(chosen)) == (30.0, 15.0, 30.0)
+    (value, slope), read_later = differentiated(2.0)
+    assert (float(value), float(slope), float(read_later)) == (30.0, 15.0, 30.0)
     # so that inside jit NumPy's own functions cannot have them, and ours can
     roots = jax.jit(lambda x: (rg.sqrt(rg.sum(x)), jnp.sqrt(rg.sum(x)), rg.sum(x) ** 0.5))(x)
     np.testing.assert_allclose(roots, [np.sqrt(rg.sum(x))] * 3, rtol=1e-6)
@@ -288,7 +290,9 @@ def test_rows_that_do_not_belong_together_are_refused_inside_jit_as_outside(x, n
 
 
 def test_selections_of_equal_length_combine_as_outside(x):
-    f = lambda x: x[rg.num(x) != 2][:1] + (x + 1)[rg.num(x) == 3]  # noqa: E731
+    def f(x):
+        return x[rg.num(x) != 2][:1] + (x + 1)[rg.num(x) == 3]
+
     assert rg.to_list(rg.checked(f)(x)) == rg.to_list(f(x)) == [[3.0, 5.0, 7.0]]
 
 
@@ -315,7 +319,7 @@ def test_one_record_converts_prints_and_passes_through_jit():
     first = jax.jit(lambda events: events[2])(events)
     assert rg.to_list(first) == {"x": [4.0, 5.0], "n": 9}
     with pytest.raises(AttributeError, match=r"no field 'eta'; the fields are \['pt', 'q'\]"):
-        one.eta  # noqa: B018
+        _ = one.eta
 
 
 @pytest.mark.thorough

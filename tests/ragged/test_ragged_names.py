@@ -118,8 +118,8 @@ def test_equality_looks_at_structure_types_and_values():
     assert rg.array_equal(rg.zip({"a": x}), rg.zip({"b": x})) is False
     assert (rg.almost_equal(x, x + 1e-7), rg.almost_equal(x, x + 1e-3)) == (True, False)
     # a selection inside jit has rows that are not real
-    chosen = jax.jit(lambda x: rg.array_equal(x[rg.num(x) > 0], rg.from_lists([ROWS[0], ROWS[2]])))
-    assert bool(chosen(x)) is True
+    equal = jax.jit(lambda x: rg.array_equal(x[rg.num(x) > 0], rg.from_lists([ROWS[0], ROWS[2]])))
+    assert bool(equal(x)) is True
 
 
 def test_a_line_is_fitted_as_awkward_fits_it():

@@ -34,8 +34,8 @@ def workflow(tiny, tmp_path):
 @pytest.fixture
 def checkpoint(workflow, tmp_path):
     """The file that a run of the workflow into the folder `run` would have left behind."""
-    chosen = {**execution.settings(workflow, Fileset.load(workflow.data)), "starts": 1, "seed": 0}
-    file = CheckpointFile(tmp_path / "run", chosen)
+    given = {**execution.settings(workflow, Fileset.load(workflow.data)), "starts": 1, "seed": 0}
+    file = CheckpointFile(tmp_path / "run", given)
     coordinates = workflow.parameters.scaled()
     position = Position(coordinates, optax.adam(workflow.learning_rate).init(coordinates))
     file.save(Checkpoint(position, Attempt(workflow.parameters, workflow.parameters, 1.0)))

@@ -74,7 +74,7 @@ def test_data_cannot_be_predicted(workflow):
         dataclasses.replace(workflow, processes=[*workflow.processes, Process("more", observed=True)])
 
 
-def chosen(table, column, **wanted):
+def numbers_of(table, column, **wanted):
     return np.array([float(row[column]) for row in table if all(row[key] == value for key, value in wanted.items())])
 
 
@@ -99,11 +99,11 @@ def test_the_band_is_statistics_and_all_sources(workflow):
     table = [dict(zip(CONTROL_COLUMNS, row, strict=True)) for row in told]
     assert {row["kind"] for row in table} == {"process", "prediction"}
     for step in steps.steps:
-        top = chosen(table, "events", step=step, process="top")
-        whole, systematic = (chosen(table, name, step=step, kind="prediction") for name in ("events", "systematic"))
+        top = numbers_of(table, "events", step=step, process="top")
+        whole, systematic = (numbers_of(table, name, step=step, kind="prediction") for name in ("events", "systematic"))
         np.testing.assert_allclose(systematic, np.hypot(np.hypot(0.2, 0.15) * top, 0.1 * whole), rtol=1e-5)
-        parts = [chosen(table, "statistical", step=step, process=process.name) for process in workflow.processes]
-        together = chosen(table, "statistical", step=step, kind="prediction")
+        parts = [numbers_of(table, "statistical", step=step, process=process.name) for process in workflow.processes]
+        together = numbers_of(table, "statistical", step=step, kind="prediction")
         np.testing.assert_allclose(together, np.sqrt(np.sum(np.square(parts), axis=0)), rtol=1e-5)
         assert whole[0] > whole[-1] > 0
 
@@ -158,10 +158,10 @@ def test_once_asked_they_are_in_the_plots(workflow, tiny, tmp_path):
     cuts = result.optimum.parameters
     passed = (met > float(cuts["met"])) & (ak.sum(jets[jets > float(cuts["jet_pt"])], axis=1) > float(cuts["ht"]))
     edges = np.linspace(0, 200, 5)
-    everything, selected = (chosen(table, "events", plot="met", step=s) for s in ("all events", "jet activity"))
+    everything, selected = (numbers_of(table, "events", plot="met", step=s) for s in ("all events", "jet activity"))
     np.testing.assert_array_equal(everything, np.histogram(met, edges)[0])
     np.testing.assert_array_equal(selected, np.histogram(met[ak.to_numpy(passed)], edges)[0])
     leading = np.histogram(ak.fill_none(ak.max(jets, axis=1), 0), [0, 100, 200, 300])[0]
-    np.testing.assert_array_equal(chosen(table, "events", plot="lead", step="all events"), leading)
+    np.testing.assert_array_equal(numbers_of(table, "events", plot="lead", step="all events"), leading)
     assert len(list((tmp_path / "seen" / "plots").glob("control-met-*.pdf"))) == 3
     assert 'id="control-plots"' in (tmp_path / "seen" / "report.html").read_text()

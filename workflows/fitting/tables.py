@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -81,6 +82,8 @@ def tables(result: FitNumbers) -> Iterator[Table]:
     """Yield what was found as tables of rich."""
     if result.impacts is not None:
         yield _impact_table(result.impacts, str(result.parameter_of_interest))
+    else:
+        yield _parameter_table(result)
     if result.scan is not None:
         table = Table(title="Likelihood scan", title_justify="left")
         for column in (result.scan.parameter, "-2 delta ln L"):
@@ -94,13 +97,13 @@ def tables(result: FitNumbers) -> Iterator[Table]:
 
 def as_text(result: FitNumbers) -> str:
     """Return the headline, the lines and the tables as text."""
-    console = Console(file=io.StringIO(), width=100, color_system=None)
+    written = io.StringIO()
+    console = Console(file=written, width=100, color_system=None)
     for line in (headline(result), *lines(result)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     for table in tables(result):
         console.print(table)
-    written = console.file.getvalue()  # type: ignore[attr-defined]
-    return str(written).rstrip("\n")
+    return written.getvalue().rstrip("\n")
 
 
 def parameter_rows(result: FitNumbers) -> Iterator[tuple[Any, ...]]:
@@ -147,6 +150,18 @@ def yield_rows(result: FitNumbers) -> Iterator[tuple[Any, ...]]:
             )
             observed = result.counts[start:stop].sum().item() if is_total else ""
             yield channel, sample, "all", *(float(number[s, c]) for number in totals), observed
+
+
+def _parameter_table(result: FitNumbers) -> Table:
+    table = Table(Column("parameter", overflow="fold"))
+    for column in ("estimate", "uncertainty", ""):
+        table.add_column(column, justify="right")
+    for name, estimate, uncertainty, state in itertools.islice(parameter_rows(result), SHOWN):
+        told = "" if state == "fixed" else f"{uncertainty:.6g}"
+        table.add_row(name, f"{estimate:.6g}", told, "" if state == "free" else state)
+    if len(result.names) > SHOWN:
+        table.caption = f"the first {SHOWN} of {len(result.names)} parameters"
+    return table
 
 
 def _impact_table(found: Impacts, poi: str) -> Table:

@@ -7,6 +7,7 @@ import json
 import math
 import warnings
 from collections.abc import Iterable
+from functools import partial
 from string import Template
 from typing import Any
 
@@ -220,8 +221,8 @@ def channel_plots(result: Result, subject: Subject, observation: Observation | N
             f"{channel.name}, before and after: hard cuts, {_events(result)}. Backgrounds are stacked, the signal is "
             f"drawn on its own, the hatched band is the uncertainty from the number of simulated events.{below}"
             + (" The outermost bins hold the under- and overflow." if channel.axis.flow == "fold" else ""),
-            lambda channel=channel: plot_channel(result, subject, channel, observation),  # type: ignore[misc]
-            lambda channel=channel: channel_numbers(result, subject, channel, observation),  # type: ignore[misc]
+            partial(plot_channel, result, subject, channel, observation),
+            partial(channel_numbers, result, subject, channel, observation),
         )
         for channel in subject.channels
     ]
@@ -253,8 +254,8 @@ def overtraining_plots(result: Result, subject: Subject) -> list[Plot]:
             f"overtraining-{channel.name}",
             f"{channel.name}: training events (filled, hatched: their statistical uncertainty) against held-out events "
             "(points), hard cuts, normalised.",
-            lambda channel=channel: plot_overtraining(result, subject, channel),  # type: ignore[misc]
-            lambda channel=channel: overtraining_numbers(result, subject, channel),  # type: ignore[misc]
+            partial(plot_overtraining, result, subject, channel),
+            partial(overtraining_numbers, result, subject, channel),
         )
         for channel in subject.channels
     ]

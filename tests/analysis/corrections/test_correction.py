@@ -397,9 +397,9 @@ def _accepted(theirs, ours, values, count):
             ours(*values)
         if not kept:
             return None
-        chosen = np.full(count, kept[0])
-        chosen[kept] = kept
-        return [v if isinstance(v, str) else v[chosen] for v in values]
+        rows = np.full(count, kept[0])
+        rows[kept] = kept
+        return [v if isinstance(v, str) else v[rows] for v in values]
     return values
 
 

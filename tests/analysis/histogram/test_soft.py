@@ -143,7 +143,7 @@ def test_derivatives(x64):
     for bandwidth in (1.3, 15.0):
         arguments = (*map(jnp.asarray, (values, weight, probability, bandwidth)), edges)
         direction = jax.tree.map(lambda x: 1e-5 * jnp.cos(jnp.arange(x.size)).reshape(x.shape), arguments)
-        up, down = (jax.tree.map(lambda x, d: x + sign * d, arguments, direction) for sign in (1, -1))  # noqa: B023
+        up, down = (jax.tree.map(jnp.add, arguments, direction), jax.tree.map(jnp.subtract, arguments, direction))
         difference = (forward(up, direction)[0] - forward(down, direction)[0]) / 2
         np.testing.assert_allclose(forward(arguments, direction)[1], difference, rtol=1e-7)
         gradient, change = backward(arguments, direction)
@@ -173,7 +173,8 @@ def test_derivatives_where_the_bandwidth_is_known(x64, fill):
     arguments = tuple(map(jnp.asarray, sample(40)[:3]))
     direction = jax.tree.map(lambda x: jnp.cos(jnp.arange(x.size)), arguments)
     forward = jax.jit(lambda arguments: jax.jvp(lambda x: fill(*x).sumw, (arguments,), (direction,)))
-    up, down = (forward(jax.tree.map(lambda x, d: x + step * d, arguments, direction))[0] for step in (1e-5, -1e-5))  # noqa: B023
+    steps = jax.tree.map(lambda d: 1e-5 * d, direction)
+    up, down = (forward(jax.tree.map(to, arguments, steps))[0] for to in (jnp.add, jnp.subtract))
     slope = forward(arguments)[1]
     np.testing.assert_allclose(slope, (up - down) / 2e-5, rtol=1e-6, atol=1e-8)
     cotangent = jnp.sin(jnp.arange(slope.size)).reshape(slope.shape)

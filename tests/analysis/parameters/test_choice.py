@@ -65,11 +65,11 @@ def test_numbers_of_objects():
     jets = Objects.of(rg.from_lists([[{"pt": 50.0}, {"pt": 30.0}, {"pt": 15.0}], [{"pt": 60.0}], []]))
     for reading in (Hard(), Soft()):
         cut = CUTS.cuts(reading)
-        chosen = jets.select(jets.pt > cut.pt)
+        selected = jets.select(jets.pt > cut.pt)
         weights = np.asarray(cut.jets.weights)
         for method in ("at_least", "at_most", "exactly"):
-            each = np.stack([getattr(chosen, method)(n).probability.content for n in (1, 2, 3, 4)])
-            ours = getattr(chosen, method)(cut.jets).probability.content
+            each = np.stack([getattr(selected, method)(n).probability.content for n in (1, 2, 3, 4)])
+            ours = getattr(selected, method)(cut.jets).probability.content
             np.testing.assert_allclose(ours, weights @ each, rtol=1e-5)
     hard = jets.select(jets.pt > CUTS.cuts(Hard()).pt).at_least(CUTS.cuts(Hard()).jets)
     assert hard.probability.content.tolist() == [1, 0, 0]
@@ -86,8 +86,8 @@ def test_derivatives_are_those_of_finite_differences(x64):
     def value(scores, number):
         at = CUTS.with_free({**{k: CUTS[k] for k in CUTS.free}, "btag": scores, "jets": number})
         cut = at.cuts(Soft(0.7))
-        chosen = Objects.of(rg.zip({"x": x})).select(x > cut.btag)
-        return jnp.sum(chosen.at_least(cut.jets).probability.content * jnp.array([1.0, 2.0, 3.0]))
+        selected = Objects.of(rg.zip({"x": x})).select(x > cut.btag)
+        return jnp.sum(selected.at_least(cut.jets).probability.content * jnp.array([1.0, 2.0, 3.0]))
 
     start = jnp.array([0.3, 0.9, -0.2]), jnp.array([0.1, 0.5, 0.4, 0.0])
     jax.test_util.check_grads(value, start, order=1, modes=("fwd", "rev"), eps=1e-6)

@@ -43,10 +43,10 @@ def test_becomes_the_best_that_passes():
     """At a small temperature, in the hard reading, also where the exponentials themselves would vanish."""
     passed = [[1.0, 0.0, 1.0], [], [0.0]]
     for temperature in (0.1, 1e-3):
-        chosen = smooth_choice(fits(passed), "mass", by="chi_square", temperature=temperature, fill_value=0.0)
-        assert chosen.tolist() == [150.0, 0.0, 0.0]
+        masses = smooth_choice(fits(passed), "mass", by="chi_square", temperature=temperature, fill_value=0.0)
+        assert masses.tolist() == [150.0, 0.0, 0.0]
     hard = fits(passed).ordered_by("chi_square", ascending=True).leading("mass", fill_value=0.0)
-    assert chosen.tolist() == hard.tolist()
+    assert masses.tolist() == hard.tolist()
 
 
 def both(p, x, temperature):

@@ -59,7 +59,7 @@ def candidates(jets, reading, parameters=CUTS, **bounds):
 
 
 @jax.jit
-def chosen(jets):
+def best_trijet(jets):
     found = candidates(jets, Hard(), max_objects=20)
     return [found.leading(name, fill_value=0.0) for name in ("pt", "mass")]
 
@@ -70,10 +70,10 @@ def check_against_awkward(jets):
     assert np.count_nonzero(mass) > 0.2 * len(mass)
     # one capacity for all data sets, hence one compilation for each precision
     with jax.enable_x64(True):
-        found = chosen(Objects.of(rg.from_awkward(jets, capacity=2400, max_length=24)))
+        found = best_trijet(Objects.of(rg.from_awkward(jets, capacity=2400, max_length=24)))
     np.testing.assert_allclose(found[0], pt, rtol=1e-11)
     np.testing.assert_allclose(found[1], mass, rtol=1e-9)
-    found = chosen(Objects.of(rg.from_awkward(jets, capacity=2400, max_length=24)))
+    found = best_trijet(Objects.of(rg.from_awkward(jets, capacity=2400, max_length=24)))
     np.testing.assert_allclose(found[1], mass, rtol=2e-6)
 
 

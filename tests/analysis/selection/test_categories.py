@@ -49,9 +49,9 @@ def test_probabilities_are_the_mean_of_sampled_passes():
     draws = rng.random((100_000, *p.shape)) < p
     e = events().categorise(a=Pass(jnp.asarray(p[0])), b=Pass(jnp.asarray(p[1])))
     truth = {"a": draws[:, 0], "b": draws[:, 1] & ~draws[:, 0], "rest": ~draws.any(axis=1)}
-    for name, chosen in truth.items():
-        error = np.sqrt(chosen.mean(axis=0) * (1 - chosen.mean(axis=0)) / len(draws))
-        assert np.all(abs(e.regions[name] - chosen.mean(axis=0)) <= 5 * error + 1e-6)
+    for name, of_draws in truth.items():
+        error = np.sqrt(of_draws.mean(axis=0) * (1 - of_draws.mean(axis=0)) / len(draws))
+        assert np.all(abs(e.regions[name] - of_draws.mean(axis=0)) <= 5 * error + 1e-6)
 
 
 def test_regions_live_through_scan_and_further_selections():

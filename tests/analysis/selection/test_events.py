@@ -78,17 +78,17 @@ def test_object_pass_is_no_event_pass():
 
 def test_unknown_columns_are_named():
     with pytest.raises(AttributeError, match=r"no column 'Muon' in these events; the columns are \['Jet', 'MET'\]"):
-        events().Muon  # noqa: B018
+        _ = events().Muon
 
 
 def test_what_each_selection_alone_removes():
     """Passes multiply, and the product of all but one is what is left without it; unnamed selections stay."""
     rng = np.random.default_rng(4)
     a, b, c, weight = rng.uniform(0, 1, (4, 50)).astype(np.float32)
-    chosen = Events.of(rg.RecordArray({"a": jnp.asarray(a)}), jnp.asarray(weight))
-    chosen = chosen.select(Pass(jnp.asarray(a)), "a").select(Pass(jnp.asarray(b))).select(Pass(jnp.asarray(c)), "c")
+    selected = Events.of(rg.RecordArray({"a": jnp.asarray(a)}), jnp.asarray(weight))
+    selected = selected.select(Pass(jnp.asarray(a)), "a").select(Pass(jnp.asarray(b))).select(Pass(jnp.asarray(c)), "c")
     process = jnp.asarray(np.arange(50) % 2, jnp.int32)
-    flow = Cutflow.of_events(chosen, process, 2)
+    flow = Cutflow.of_events(selected, process, 2)
     assert flow.steps == ("all events", "a", "c")
     for tally, passes in ((flow, [1 + 0 * a, a, a * b * c]), (flow.n_minus_1, [a * b * c, b * c, a * b])):
         expected = [[(p * weight)[i::2].sum() for i in range(2)] for p in passes]

@@ -94,7 +94,7 @@ def test_concatenate_keeps_named_fields():
 def test_fields_by_item_and_unknown_ones():
     assert rg.to_list(jets()["pt"]) == JETS.pt.to_list()
     with pytest.raises(AttributeError, match=r"no field 'phi' in this collection; the fields are \['pt', 'eta'\]"):
-        jets().phi  # noqa: B018
+        _ = jets().phi
     with pytest.raises(TypeError, match="a collection needs records in rows"):
         Objects.of(rg.from_lists([[1.0]]))
 
@@ -182,8 +182,8 @@ def test_overlap_has_the_right_derivatives_also_at_distance_zero(x64):
     @jax.jit
     def value_and_slopes(radius, content):
         def surviving(radius, content):
-            chosen = muons.select(Pass(muons.probability.with_content(content)))
-            free = some_jets.without_overlap(chosen, cut.replace(radius=radius).cuts(Soft()).radius)
+            fewer = muons.select(Pass(muons.probability.with_content(content)))
+            free = some_jets.without_overlap(fewer, cut.replace(radius=radius).cuts(Soft()).radius)
             return jnp.sum(free.probability.content * jnp.array([1.0, 2.0, 3.0]))
 
         return surviving(radius, content), jax.grad(surviving, argnums=(0, 1))(radius, content)

@@ -179,8 +179,8 @@ def total(content):
     """Return one number that depends on each kind of formula once; the rest is made of these, or linear."""
     jets = example_jets(content)
     counts = (jets.none(), jets.at_least(3), jets.exactly(2))
-    chosen = (jets.mean("y"), jets.leading("x"), jets.nth("x", 2, by="y", fill_value=FILL))
-    return weighted(*chosen, *(passed.probability for passed in counts))
+    columns = (jets.mean("y"), jets.leading("x"), jets.nth("x", 2, by="y", fill_value=FILL))
+    return weighted(*columns, *(passed.probability for passed in counts))
 
 
 def conditional(content):

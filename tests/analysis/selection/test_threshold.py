@@ -127,4 +127,4 @@ def test_unknown_parameter_is_named():
     with pytest.raises(
         AttributeError, match=r"no parameter 'eta'; the parameters are \['pt', 'other', 'bins', 'net'\]"
     ):
-        CUTS.cuts(Hard()).eta  # noqa: B018
+        _ = CUTS.cuts(Hard()).eta

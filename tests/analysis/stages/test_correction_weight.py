@@ -38,13 +38,13 @@ def test_shape_of_a_b_tag(shared_data, run):
     jets = EVENTS.Jet[(EVENTS.Jet.pt > 30) & (abs(EVENTS.Jet.eta) < 2.5)]
 
     def weight(word, flavours):
-        chosen = jets.hadronFlavour == 4
-        chosen = chosen if flavours == "c" else ~chosen if flavours == "others" else chosen | True
+        concerned = jets.hadronFlavour == 4
+        concerned = concerned if flavours == "c" else ~concerned if flavours == "others" else concerned | True
 
         def factor(jets, word):
             return per_event(theirs, [word, jets.hadronFlavour, abs(jets.eta), jets.pt, jets.btagDeepFlavB])
 
-        return ak.prod(factor(jets[chosen], word), axis=1) * ak.prod(factor(jets[~chosen], "central"), axis=1)
+        return ak.prod(factor(jets[concerned], word), axis=1) * ak.prod(factor(jets[~concerned], "central"), axis=1)
 
     central = ak.to_numpy(weight("central", "all"))
     np.testing.assert_allclose(events.weight, central, rtol=1e-5)

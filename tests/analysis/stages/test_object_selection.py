@@ -46,9 +46,9 @@ def test_a_chain_is_the_function(events, cuts, run):
 
 
 def test_a_new_collection_leaves_the_original_one(events, cuts, run):
-    chosen = run([ObjectSelection("Jet", ["pt > 1000"], into="Hard")], events, cuts, Hard())
-    assert chosen.Hard.count().sum() == 0
-    np.testing.assert_array_equal(chosen.Jet.count(), events.Jet.count())
+    selected = run([ObjectSelection("Jet", ["pt > 1000"], into="Hard")], events, cuts, Hard())
+    assert selected.Hard.count().sum() == 0
+    np.testing.assert_array_equal(selected.Jet.count(), events.Jet.count())
 
 
 def test_what_a_chain_needs():

@@ -41,9 +41,9 @@ def counted(cut):
     flat = ak.flatten(jets)
 
     def filled(passed):
-        chosen = [each[passed] for each in (flat.hadronFlavour, flat.pt, abs(flat.eta))]
+        passing = [each[passed] for each in (flat.hadronFlavour, flat.pt, abs(flat.eta))]
         return np.histogramdd(
-            [np.asarray(x, float) for x in chosen], ([0, 4, 5, 6], PT, ABSETA), weights=np.asarray(weight[passed])
+            [np.asarray(x, float) for x in passing], ([0, 4, 5, 6], PT, ABSETA), weights=np.asarray(weight[passed])
         )[0]
 
     return filled(flat.btagDeepFlavB > cut) / filled(flat.pt > 0)
@@ -92,16 +92,16 @@ def test_a_chosen_working_point_has_its_own_scale_factor(shared_data, run, effic
     """Hard, it is that of a cut at its value; soft, every jet has the expectation over the choice."""
     ours, _ = both(shared_data, "btagging", "deepJet_wp", ("central",))
     stage = WorkingPointWeight(ours, efficiency, "btag", POINTS, variations=(), name="btag")
-    chosen = Parameters(btag=WorkingPoint(POINTS))
+    parameters = Parameters(btag=WorkingPoint(POINTS))
     weights = {}
     for word, value in POINTS.items():
         wide = Parameters(btag=Parameter(value, bounds=(0.01, 0.9)))
         expected = run([SELECT, stage], events_of(EVENTS), wide, Hard()).weight
-        weights[word] = run([SELECT, stage], events_of(EVENTS), chosen.replace(btag=word), Hard()).weight
+        weights[word] = run([SELECT, stage], events_of(EVENTS), parameters.replace(btag=word), Hard()).weight
         np.testing.assert_allclose(weights[word], expected, rtol=1e-6)
     assert not np.allclose(weights["L"], weights["T"])
     # nearly hard: a mixture of two points, in events with one jet
-    alike = chosen.replace(btag=np.array([0.0, 1.0, 1.0]))
+    alike = parameters.replace(btag=np.array([0.0, 1.0, 1.0]))
     cut = alike.cuts(Soft(1e-3))
     np.testing.assert_allclose(cut.btag.weights, [0, 0.5, 0.5], atol=1e-6)
     mixed = run([SELECT, stage], events_of(EVENTS), alike, Soft(1e-3)).weight

@@ -84,14 +84,14 @@ def _channel(declared, name, axis, templates, rows, backgrounds, heaviest):
         return jnp.maximum(axis.select(counts.sumw[rows[process]]), 0)
 
     nominal = templates.nominal[name]
-    chosen = jnp.array([rows[process] for process in backgrounds])
-    background = jax.tree.map(lambda x: jnp.sum(x[chosen], axis=0), nominal)
+    indices = jnp.array([rows[process] for process in backgrounds])
+    background = jax.tree.map(lambda x: jnp.sum(x[indices], axis=0), nominal)
     event2 = one_event(background, heaviest)
     # what is missing to the floors goes to the largest background
     total = sum((yields(nominal, process) for process in backgrounds), jnp.zeros(()))
     missing = jnp.maximum(EMPTY_BIN * jnp.sqrt(event2) - total, 0)
     missing2 = jnp.maximum(event2 - axis.select(background.sumw2), 0)
-    largest = jnp.argmax(jnp.sum(nominal.sumw[chosen], axis=1))
+    largest = jnp.argmax(jnp.sum(nominal.sumw[indices], axis=1))
 
     samples = []
     for process in [*declared.signal, *backgrounds]:

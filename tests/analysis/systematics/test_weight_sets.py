@@ -92,9 +92,9 @@ COMBINED = {
 def test_templates_are_those_of_brute_force(data, combination):
     members = {"envelope": SEVEN_POINTS, "pair": (2, 5)}.get(combination, range(1, MEMBERS))
     source = pdf(combination, members, scale=0.5)
-    chosen = analysis(source)
-    templates = chosen.histograms(data, CUTS, Hard())
-    model = chosen.model.build(templates, {"c": AXIS}, data.processes, data.typical_weight)
+    physics = analysis(source)
+    templates = physics.histograms(data, CUTS, Hard())
+    model = physics.model.build(templates, {"c": AXIS}, data.processes, data.typical_weight)
     for sample in model.channels[0].samples:
         found = [modifier for modifier in sample.modifiers if modifier.name == "pdf"]
         assert [modifier.type for modifier in found] == (["histosys"] if sample.name != "data" else [])
@@ -140,12 +140,12 @@ def test_weights_relative_to_one_of_them_and_from_a_function(data):
 
 @pytest.mark.thorough
 def test_derivatives(data):
-    chosen = analysis(pdf("hessian"))
+    physics = analysis(pdf("hessian"))
 
     def up(value):
         parameters = CUTS.with_free({"c": value})
-        templates = chosen.histograms(data, parameters, Soft())
-        model = chosen.model.build(templates, {"c": AXIS}, data.processes, data.typical_weight)
+        templates = physics.histograms(data, parameters, Soft())
+        model = physics.model.build(templates, {"c": AXIS}, data.processes, data.typical_weight)
         return jnp.stack(
             [modifier.hi for s in model.channels[0].samples for modifier in s.modifiers if modifier.name == "pdf"]
         )
@@ -159,11 +159,11 @@ def test_derivatives(data):
 def test_the_program_does_not_grow_with_the_members(data):
     def size(number):
         matrix = jnp.ones((64, 101))
-        chosen = analysis(WeightSet("pdf", lambda events: matrix, range(1, number + 1), "replicas"))
+        physics = analysis(WeightSet("pdf", lambda events: matrix, range(1, number + 1), "replicas"))
 
         def total(parameters):
-            templates = chosen.histograms(data, parameters, Soft())
-            model = chosen.model.build(templates, {"c": AXIS}, data.processes, data.typical_weight)
+            templates = physics.histograms(data, parameters, Soft())
+            model = physics.model.build(templates, {"c": AXIS}, data.processes, data.typical_weight)
             return jnp.sum(model.expected_data(model.initial))
 
         return equations(jax.make_jaxpr(jax.grad(total))(CUTS).jaxpr)
@@ -175,9 +175,9 @@ def test_the_program_does_not_grow_with_the_members(data):
 @pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
 def test_exported_with_the_model(data):
-    chosen = analysis(pdf("envelope"), WeightVariation("isr", lambda events: 1 + events.x / 500))
-    templates = chosen.histograms(data, CUTS, Hard())
-    model = chosen.model.build(templates, {"c": AXIS}, data.processes, data.typical_weight)
+    physics = analysis(pdf("envelope"), WeightVariation("isr", lambda events: 1 + events.x / 500))
+    templates = physics.histograms(data, CUTS, Hard())
+    model = physics.model.build(templates, {"c": AXIS}, data.processes, data.typical_weight)
     observed = model.expected_data(model.initial)
     workspace = pyhf.Workspace(to_workspace(model, observed))
     theirs = workspace.model()

@@ -37,32 +37,32 @@ def _each(arrays: dict, names: tuple[str, ...], function: object) -> dict:
 
 def rows_selected(library: object, arrays: dict, how: dict) -> dict:
     """``x[mask]`` for every array, by one mask."""
-    chosen = _each(arrays, PER_ROW, lambda array: array[how["keep"]])
-    return _each(chosen, ("f",), lambda array: array[how["of_items"]])
+    selected = _each(arrays, PER_ROW, lambda array: array[how["keep"]])
+    return _each(selected, ("f",), lambda array: array[how["of_items"]])
 
 
 def records_selected(library: object, arrays: dict, how: dict) -> dict:
     """``events[mask]`` for the records that hold every array."""
     together = {name: array for name, array in arrays.items() if name in PER_ROW}
-    chosen = library.zip(together, depth_limit=1)[how["keep"]] if together else {}
-    fields = {name: chosen[name] for name in together}
+    selected = library.zip(together, depth_limit=1)[how["keep"]] if together else {}
+    fields = {name: selected[name] for name in together}
     return {**_each(arrays, ("f",), lambda array: array[how["of_items"]]), **fields}
 
 
 def items_selected(library: object, arrays: dict, how: dict) -> dict:
     """``x[mask]`` for a mask of items."""
-    chosen = _each(arrays, IN_ROWS_OF_X, lambda array: array[how["items"]])
-    chosen = _each(chosen, ("f",), lambda array: array[library.flatten(how["items"])])
+    selected = _each(arrays, IN_ROWS_OF_X, lambda array: array[how["items"]])
+    selected = _each(selected, ("f",), lambda array: array[library.flatten(how["items"])])
     # positions in the rows that are left
-    return _each(chosen, ("k",), lambda array: library.local_index(array[how["items"]])[:, ::-1])
+    return _each(selected, ("k",), lambda array: library.local_index(array[how["items"]])[:, ::-1])
 
 
 def sliced(library: object, arrays: dict, how: dict) -> dict:
     """``x[mask][1:]``: a slice of rows of which only the data know how many there are."""
-    chosen = rows_selected(library, arrays, how)
-    before = library.num(chosen["x"][:1])[0] if "x" in chosen and "f" in chosen else None
-    chosen = _each(chosen, PER_ROW, lambda array: array[1:])
-    return _each(chosen, ("f",), lambda array: array[library.local_index(array, axis=0) >= before])
+    selected = rows_selected(library, arrays, how)
+    before = library.num(selected["x"][:1])[0] if "x" in selected and "f" in selected else None
+    selected = _each(selected, PER_ROW, lambda array: array[1:])
+    return _each(selected, ("f",), lambda array: array[library.local_index(array, axis=0) >= before])
 
 
 def flattened(library: object, arrays: dict, how: dict) -> dict:

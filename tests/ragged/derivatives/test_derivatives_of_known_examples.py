@@ -172,7 +172,9 @@ class TestSimplefun:
 @eager_and_jitted
 class TestTextbook:
     def test_first_and_second_derivative(self, compiled):
-        square = lambda x: x**2  # noqa: E731
+        def square(x):
+            return x**2
+
         assert compiled(rg.grad(square))(2.0) == 4
         assert compiled(rg.grad(rg.grad(square)))(2.0) == 2
 
@@ -184,7 +186,9 @@ class TestTextbook:
         np.testing.assert_array_equal(hessian, np.diag([6, 12, 18, 24, 30]))
 
     def test_argnums(self, compiled):
-        function = lambda x, y: x**2 + 2 * y**2  # noqa: E731
+        def function(x, y):
+            return x**2 + 2 * y**2
+
         assert compiled(rg.grad(function))(2.0, 3.0) == 4
         assert compiled(rg.grad(function, argnums=(0, 1)))(2.0, 3.0) == (4, 12)
 

@@ -45,15 +45,15 @@ def slack():
 @pytest.mark.parametrize("n", [1, 2, 4])
 def test_the_nth_to_pass(n):
     for p in (rg.from_lists(ROWS), slack()):
-        chosen = jax.jit(lambda p: rg.nth_probability(p, n))(p)
-        np.testing.assert_allclose(chosen.content[:SIZE], enumerated(nth(n)), rtol=1e-6)
-        np.testing.assert_allclose(rg.sum(chosen, axis=1), rg.at_least_probability(p, n), rtol=1e-6)
+        shares = jax.jit(lambda p: rg.nth_probability(p, n))(p)
+        np.testing.assert_allclose(shares.content[:SIZE], enumerated(nth(n)), rtol=1e-6)
+        np.testing.assert_allclose(rg.sum(shares, axis=1), rg.at_least_probability(p, n), rtol=1e-6)
 
 
 def test_one_drawn_of_those_that_pass():
     for p in (rg.from_lists(ROWS), slack()):
-        chosen = jax.jit(rg.draw_probability)(p)
-        np.testing.assert_allclose(chosen.content[:SIZE], enumerated(drawn), rtol=1e-6)
+        shares = jax.jit(rg.draw_probability)(p)
+        np.testing.assert_allclose(shares.content[:SIZE], enumerated(drawn), rtol=1e-6)
 
 
 def test_nested_and_long_rows(x64):

@@ -241,8 +241,8 @@ def test_one_row_inside_jit_knows_its_length():
 
 def test_events_with_flat_and_ragged_columns():
     events = rg.zip({"jets": rg.from_lists(ROWS), "met": rg.from_numpy(np.arange(6.0))}, depth_limit=1)
-    chosen = events[np.array([False, False, True, True, False, True])][::-1]
-    assert rg.to_list(chosen) == [{"jets": ROWS[i], "met": float(i)} for i in (5, 3, 2)]
+    backwards = events[np.array([False, False, True, True, False, True])][::-1]
+    assert rg.to_list(backwards) == [{"jets": ROWS[i], "met": float(i)} for i in (5, 3, 2)]
     with pytest.raises(IndexError, match="index 6 is out of range for an a"):
         events[6]
     high = jax.jit(lambda events: events[events.met > 2])(events)

@@ -62,7 +62,7 @@ def both(names, *arguments, **options):
 def test_combinations_are_awkwards(replacement, form):
     names = ("combinations", "argcombinations")
     for n in (1, 2, 3, 4) if form == "eager" else (2, 3):
-        ours = run(lambda x, **o: both(names, x, n, replacement=replacement, **o), [A], form)  # noqa: B023
+        ours = run(lambda x, n=n, **o: both(names, x, n, replacement=replacement, **o), [A], form)
         assert ours == [records(ak.to_list(getattr(ak, name)(A, n, replacement=replacement))) for name in names], n
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import os
 import subprocess
 import sys
 
@@ -228,7 +229,7 @@ def test_python_for_every_command(command):
 
 SLOW = """import jax
 import jax.numpy as jnp
-W = jax.jit(lambda: jax.lax.reduce_window(jnp.ones(10000), 0.0, jax.lax.add, (140,), (1,), "SAME"))()
+W = jax.jit(lambda: jax.lax.reduce_window(jnp.ones(10000), 0.0, jax.lax.add, (300,), (1,), "SAME"))()
 """
 
 
@@ -236,11 +237,15 @@ W = jax.jit(lambda: jax.lax.reduce_window(jnp.ones(10000), 0.0, jax.lax.add, (14
 def test_what_xla_says_of_slow_compilations_is_not_printed(tmp_path):
     """Its alarm goes off after two minutes for a program, and after a second where it computes a constant: here."""
     (tmp_path / "slow.py").write_text(SLOW)
-    as_it_is = subprocess.run([sys.executable, "slow.py"], capture_output=True, text=True, cwd=tmp_path)
+    # compiled here, and with the level that JAX sets, which a process inherits that a program with JAX starts
+    compiled_here = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
+    compiled_here["TF_CPP_MIN_LOG_LEVEL"] = "1"
+    alike = {"capture_output": True, "text": True, "cwd": tmp_path, "env": compiled_here}
+    as_it_is = subprocess.run([sys.executable, "slow.py"], **alike)
     if "slow_operation_alarm" not in as_it_is.stderr:
         pytest.skip("this XLA computes the constant within a second, and says nothing that could be kept back")
     command = "import sys; from hepgrad.workflows.cli import main; sys.exit(main(['check', 'slow:W']))"
-    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-c", command], **alike)
     assert done.returncode == 2
     assert done.stderr.startswith("hepgrad: slow:W should be a hepgrad.workflows.Workflow or Study, it is ")
     assert len(done.stderr.splitlines()) == 1

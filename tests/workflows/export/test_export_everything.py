@@ -267,9 +267,9 @@ def test_events_for_coffea_and_columns_for_rdataframe(workflow, tmp_path):
         assert file.keys(cycle=False) == ["s", "b"]
         told = file["s"].arrays()
     assert len(told) == 400
-    chosen = told[told.passed & told.in_many]
-    inside = (chosen.multiplicity >= 0) & (chosen.multiplicity < 100)
-    assert ak.sum(chosen.weight[inside]) == pytest.approx(filled["many", "s"].sum().value)
+    kept = told[told.passed & told.in_many]
+    inside = (kept.multiplicity >= 0) & (kept.multiplicity < 100)
+    assert ak.sum(kept.weight[inside]) == pytest.approx(filled["many", "s"].sum().value)
 
 
 def test_what_is_not_written_is_told(workflow, point, tmp_path):

@@ -211,13 +211,13 @@ def test_all_options_of_a_choice_are_told(data, parameters):
 
     analysis = Analysis([tagged], ANALYSIS.channels, ANALYSIS.model)
     points = {"loose": 1.0, "medium": 2.0, "tight": 3.0}
-    chosen = Parameters(x=WorkingPoint(points, "medium"))
-    found = robustness(analysis, data, chosen)
+    tagging = Parameters(x=WorkingPoint(points, "medium"))
+    found = robustness(analysis, data, tagging)
     assert [(each.name, each.word) for each in found.options] == [("x", word) for word in points]
     for each in found.options:
-        expected = float(analysis.evaluate(data, chosen.replace(x=each.word), Hard()))
+        expected = float(analysis.evaluate(data, tagging.replace(x=each.word), Hard()))
         assert each.objective == pytest.approx(expected, rel=1e-5)
         assert each.loss == pytest.approx(found.objective - expected, abs=1e-4)
         assert each.word in str(found)
-    again = Robustness.from_dict(json.loads(json.dumps(found.to_dict())), chosen)
+    again = Robustness.from_dict(json.loads(json.dumps(found.to_dict())), tagging)
     assert str(again) == str(found)

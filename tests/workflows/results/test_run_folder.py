@@ -158,8 +158,8 @@ def test_cutflow_agrees_with_numpy(finished, tiny):
     """The starting cuts, applied to the events of one sample by hand."""
     _, _, folder = finished
     with (folder / "cutflow.csv").open() as file:
-        chosen = ("start", "hard", "top")
-        rows = [row for row in csv.DictReader(file) if (row["point"], row["reading"], row["process"]) == chosen]
+        key = ("start", "hard", "top")
+        rows = [row for row in csv.DictReader(file) if (row["point"], row["reading"], row["process"]) == key]
     branches = {name: values[1::2] for name, values in tiny.draw("top").items()}
     scale = 2 * 1.5 * 1000.0 / (1.25 * tiny.draw("top")["genWeight"].sum(dtype=float))
     ht = np.array([sum(pt for pt in jets if pt > 30) for jets in branches["Jet_pt"].tolist()])
@@ -230,9 +230,9 @@ def test_soft_cutflow_agrees_with_numpy(finished, tiny):
     """A sigmoid for the first cut: it looks at one quantity of the event."""
     workflow, _, folder = finished
     with (folder / "cutflow.csv").open() as file:
-        chosen = ("start", "soft", "top", "missing momentum")
+        key = ("start", "soft", "top", "missing momentum")
         names = ("point", "reading", "process", "step")
-        (row,) = [row for row in csv.DictReader(file) if tuple(row[name] for name in names) == chosen]
+        (row,) = [row for row in csv.DictReader(file) if tuple(row[name] for name in names) == key]
     branches = {name: values[1::2] for name, values in tiny.draw("top").items()}
     width = workflow.anneal.stop * workflow.parameters.specs["met"].width
     p = 1 / (1 + np.exp(-(branches["MET_pt"].astype(float) - 20.0) / width))

@@ -182,7 +182,8 @@ def _systematics(
             if min(factors[name]) <= 0:
                 raise ValueError(f"the factors of {name!r} for {column[1]!r} have to be positive in a datacard")
     for name in set(templates) & set(factors):
-        templates[name] = tuple(t * f for t, f in zip(templates[name], factors.pop(name), strict=True))  # type: ignore[assignment]
+        (high, low), (more, less) = templates[name], factors.pop(name)
+        templates[name] = high * more, low * less
     return templates, factors
 
 

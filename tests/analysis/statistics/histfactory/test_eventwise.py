@@ -67,9 +67,9 @@ def data():
         return Dataset.from_awkward(samples, {"s": np.full(EVENTS, 0.1), "b": np.ones(EVENTS)}, block_size=128)
 
 
-def model_of(chosen, data, parameters=CUTS, reading=None):
-    templates = chosen.histograms(data, parameters, reading or Hard())
-    return chosen.model.build(templates, {"c": AXIS}, data.processes, data.typical_weight)
+def model_of(physics, data, parameters=CUTS, reading=None):
+    templates = physics.histograms(data, parameters, reading or Hard())
+    return physics.model.build(templates, {"c": AXIS}, data.processes, data.typical_weight)
 
 
 @pytest.fixture(scope="module")
@@ -113,11 +113,11 @@ def test_factors_of_their_own_below(models):
 
 
 def test_derivatives(data):
-    chosen, weights = analysis("events"), jnp.array([1.0, -2.0, 0.5])
+    physics, weights = analysis("events"), jnp.array([1.0, -2.0, 0.5])
 
     @jax.jit
     def expected(value, alpha):
-        model = model_of(chosen, data, CUTS.with_free({"c": value}), Soft())
+        model = model_of(physics, data, CUTS.with_free({"c": value}), Soft())
         return weights @ model.expected_data(model.initial.at[model.index("tail")].set(alpha))[:3]
 
     at, alpha = jnp.asarray(20.0), jnp.asarray(-1.7)
@@ -166,9 +166,9 @@ def test_what_cannot_be_is_refused(data):
     with pytest.raises(ValueError, match=r"no other source can move .* \['other'\] do"):
         model_of(analysis("events", None, other), data)
     negative = WeightVariation("neg", lambda events: events.log, interpolation="events")
-    chosen = Analysis([keep], [Channel("c", "x", AXIS)], TemplateModel(["s"], [negative]), "discovery")
+    physics = Analysis([keep], [Channel("c", "x", AXIS)], TemplateModel(["s"], [negative]), "discovery")
     with pytest.raises(ValueError, match=r"neg: \d+ of \d+ events have factors that are not positive"):
-        rg.checked(lambda data: chosen.histograms(data, CUTS, Hard()))(data)
+        rg.checked(lambda data: physics.histograms(data, CUTS, Hard()))(data)
 
 
 def test_what_scales_or_empties_yields_knows_of_all_points(models):

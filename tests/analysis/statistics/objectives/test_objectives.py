@@ -235,8 +235,8 @@ def test_a_failed_fit_is_flagged_and_finite(monkeypatch):
 def test_programs_do_not_provide_for_bins_without_events(monkeypatch, name):
     """The floor leaves no bin of Asimov data empty, and every optimisation compiles such a program."""
     monkeypatch.setattr(Rates, "at", None)
-    model, chosen = search(), objective(name)
-    for evaluate in (chosen.evaluate, chosen.confirmed):
+    model, measure = search(), objective(name)
+    for evaluate in (measure.evaluate, measure.confirmed):
         jax.eval_shape(jax.grad(lambda model, evaluate=evaluate: evaluate(model).value), model)
     with pytest.raises(TypeError):
         jax.eval_shape(lambda data: fit(model, data), model.expected_data(model.initial))

@@ -98,10 +98,10 @@ def passed(events, cuts, tau_scale=0.0):
 def filled(events, kept, weight, cuts, channel, **shift):
     """A histogram of some events of a file, with what lies outside of the bins in the outermost ones."""
     good, m_vis, vbf = passed(events, cuts, **shift)
-    chosen = kept & good & (vbf if channel == "vbf" else ~vbf)
+    good_here = kept & good & (vbf if channel == "vbf" else ~vbf)
     edges = EDGES[channel]
-    m_vis = np.clip(m_vis[chosen], edges[0], np.nextafter(edges[-1], 0))
-    return np.histogram(m_vis, edges, weights=np.full(chosen.sum(), weight))[0]
+    m_vis = np.clip(m_vis[good_here], edges[0], np.nextafter(edges[-1], 0))
+    return np.histogram(m_vis, edges, weights=np.full(good_here.sum(), weight))[0]
 
 
 def half_of(events, remainder):

@@ -113,11 +113,11 @@ def by_awkward(events, weight, edges, cut):
         jets = jets[(jets.pt > cut["jet_pt"]) & (abs(jets.eta) < 2.4) & (jets.jetId == 6)]
         tags = ak.sum(jets.btagCSVV2 > cut["btag"], axis=1)
         passed = (ak.num(electrons) + ak.num(muons) == 1) & (ak.num(jets) >= 4)
-        for channel, chosen in (("4j1b", passed & (tags == 1)), ("4j2b", passed & (tags >= 2))):
-            here, w = jets[chosen], weight[chosen]
+        for channel, inside in (("4j1b", passed & (tags == 1)), ("4j2b", passed & (tags >= 2))):
+            here, w = jets[inside], weight[inside]
             observables = [ak.sum(here.pt, axis=1), trijet_mass(here, cut["btag"])]
             which = ("4j1b", "4j2b").index(channel)
-            seen = [*(here.pt[:, i] for i in range(4)), *observables, events.MET.pt[chosen]]
+            seen = [*(here.pt[:, i] for i in range(4)), *observables, events.MET.pt[inside]]
             observable = observables[which] * factors(seen, cut["network"])[:, which]
 
             def fill(w, observable=observable):

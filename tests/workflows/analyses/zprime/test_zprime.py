@@ -197,9 +197,9 @@ def histograms_by_awkward(events, weight, network):
     passed, region, mass, _ = by_awkward(events, CUTS, network)
     result = {}
     for index, channel in enumerate(ZPRIME.analysis.channels):
-        chosen = passed & (region == index)
+        inside = passed & (region == index)
         edges = [-np.inf, *channel.axis.edges, np.inf]
-        result[channel.name] = np.histogram(mass[chosen], edges, weights=weight[chosen])[0]
+        result[channel.name] = np.histogram(mass[inside], edges, weights=weight[inside])[0]
     return result
 
 

@@ -65,8 +65,8 @@ def test_no_event_is_lost_or_changed(block_size):
         scale = [2.0, 3.0, 5.0][strand]
         of_process = process == strands[strand].process
         known = weight * (1.0 if strand == 1 else 1 / rows.w[np.minimum(events.number, 157)])
-        chosen = of_process & np.isclose(known, scale)
-        found = events[chosen][np.argsort(events.number[chosen], kind="stable")]
+        matching = of_process & np.isclose(known, scale)
+        found = events[matching][np.argsort(events.number[matching], kind="stable")]
         for name, field in PLACES:
             ours, theirs = (each[name, field] if field else each[name] for each in (found, expected))
             assert ours.tolist() == theirs.tolist()

@@ -161,11 +161,11 @@ def test_crowded_folders_and_lost_tests_are_found(tmp_path):
 
 
 def test_checks_are_seldom_switched_off():
-    """Of types and style, in the packages; what a whole folder does without is in ``pyproject.toml``."""
+    """Of types and style, in the packages and tests; what a whole folder does without is in ``pyproject.toml``."""
     switched_off = re.compile(r"#.*\b(type: ?ignore|noqa|mypy: (disable|ignore))")
     lines = [
         f"{label(path)}:{number}"
-        for path in SOURCES
+        for path in [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if switched_off.search(line)
     ]

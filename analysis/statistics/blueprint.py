@@ -109,14 +109,20 @@ class Blueprint:
             rows[source.name] = [self.processes.index(name) for name in names]
         return rows
 
+    def _is_foretold(self, process: str, channel: str) -> bool:
+        """Tell whether a process is taken from control regions in a channel, or is one of them."""
+        return any(process == source.process and channel in source.channels for source in self.foretold)
+
     @functools.cached_property
-    def has_statistics(self) -> np.ndarray:
-        """Which processes are backgrounds whose simulation counts, shape (processes, channels of the model), bool."""
+    def is_simulated_background(self) -> np.ndarray:
+        """Where a process is a background as it was simulated, shape (processes, channels of the model), bool."""
         channels = [channel.name for channel in self.layout.ordered_channels]
-        counts = np.repeat(self.is_background[:, None], len(channels), axis=1)
-        for source in self.foretold:
-            counts[self.processes.index(source.process), [channels.index(name) for name in source.channels]] = False
-        return counts
+        return np.array(
+            [
+                [process in self.backgrounds and not self._is_foretold(process, channel) for channel in channels]
+                for process in self.processes
+            ]
+        )
 
     @functools.cached_property
     def sources(self) -> tuple[Source, ...]:
@@ -133,7 +139,7 @@ class Blueprint:
 
     def acts_on(self, source: Source, process: str, channel: str) -> bool:
         """Tell whether a source acts on a process in a channel; one from control regions it has to name."""
-        free = source.processes is None and any(process == s.process and channel in s.channels for s in self.foretold)
+        free = source.processes is None and self._is_foretold(process, channel)
         return acts_on(source, process, channel) and not free
 
     @functools.cached_property
@@ -141,9 +147,8 @@ class Blueprint:
         """The structure of the likelihood."""
 
         def has_statistics(channel: str, process: str) -> bool:
-            if any(process == source.process and channel in source.channels for source in self.foretold):
-                return False
-            return process in self.backgrounds or process in self.signal_statistics
+            counted = process in self.backgrounds or process in self.signal_statistics
+            return counted and not self._is_foretold(process, channel)
 
         def modifiers(channel: str, process: str) -> tuple[tuple[str, str], ...]:
             found = [("normfactor", self.parameter_of_interest)] if process in self.signal else []

@@ -177,7 +177,7 @@ def _packed(
     is_background = blueprint.is_background[:, None]
     heaviest = heaviest_event(jnp.where(blueprint.is_background, typical_weight, jnp.inf))
     sums, sums2 = (_dot(x, blueprint.channel_of_cells.astype(dtype)) for x in (sumw[0], sumw2))
-    counts_there = blueprint.has_statistics
+    counts_there = blueprint.is_simulated_background
     background, background2 = (jnp.sum(x, axis=0, where=counts_there) for x in (sums, sums2))
     event2 = (average_weight(background, background2, heaviest) ** 2)[layout.channel_of_bin]
     least = EMPTY_BIN * jnp.sqrt(event2)

@@ -19,7 +19,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator, NullLocator, ScalarFormatter
 
 from ..messages.terminal import visible
 from ..results.run_folder import RunFolder
@@ -167,8 +167,10 @@ class Plot:
 def _made_drawable(figure: Figure) -> list[str]:
     """Let texts that are no TeX stand as they were typed, and control characters be seen; return the former."""
     for axes in figure.axes:
-        axes.get_xticklabels()  # which makes them
-        axes.get_yticklabels()
+        for axis in (axes.xaxis, axes.yaxis):
+            # numbers need no look, and are not cheap to make
+            if not isinstance(axis.get_major_formatter(), ScalarFormatter | LogFormatter):
+                axis.get_majorticklabels()  # which makes them
     parser, wrong = MathTextParser("path"), []
     for artist in figure.findobj(Text):
         assert isinstance(artist, Text)

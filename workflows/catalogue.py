@@ -20,7 +20,7 @@ DEFAULT = "WORKFLOW"
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """Where a workflow is defined, so that listing it imports nothing.
 
     A location is ``module:object``.
@@ -31,27 +31,29 @@ class Entry:
 
 
 CATALOGUE = {
-    "zprime": Entry(
+    "zprime": CatalogueEntry(
         "hepgrad.workflows.analyses.zprime:ZPRIME",
         "search for Z' to top antitop in the muon + jets channel; comes with simulated events",
     ),
-    "ttbar-agc": Entry(
+    "ttbar-agc": CatalogueEntry(
         "hepgrad.workflows.analyses.ttbar_agc:TTBAR_AGC",
         "top-pair cross-section of the Analysis Grand Challenge, with its systematics; comes with simulated events",
     ),
-    "ttbar-agc-open-data": Entry(
+    "ttbar-agc-open-data": CatalogueEntry(
         "hepgrad.workflows.analyses.ttbar_agc:TTBAR_AGC_OPEN_DATA",
         "the same on the challenge's simulation: --data nanoaod_inputs.json, the challenge's list of files",
     ),
-    "htautau": Entry(
+    "htautau": CatalogueEntry(
         "hepgrad.workflows.analyses.htautau:HTAUTAU",
         "search for H to tau tau in CMS open data of 2012, blinded; needs files of the CERN Open Data portal",
     ),
-    "inferno": Entry(
+    "inferno": CatalogueEntry(
         "hepgrad.workflows.studies.inferno:INFERNO",
         "INFERNO's synthetic problem, beside its published uncertainties (a minute)",
     ),
-    "neos": Entry("hepgrad.workflows.studies.neos:NEOS", "neos' blobs, beside its published exclusion (half a minute)"),
+    "neos": CatalogueEntry(
+        "hepgrad.workflows.studies.neos:NEOS", "neos' blobs, beside its published exclusion (half a minute)"
+    ),
 }
 
 

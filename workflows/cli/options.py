@@ -15,7 +15,7 @@ from ..errors import InputError
 
 if TYPE_CHECKING:
     from ..backends import Dask
-    from .subjects import Subject
+    from .subjects import Runnable
 
 
 def add_workflow(parser: argparse.ArgumentParser) -> None:
@@ -100,7 +100,7 @@ def show_removed(output: Path, *others: Path) -> int:
 
 
 @contextlib.contextmanager
-def prepared(arguments: argparse.Namespace, *given: str) -> Iterator[Subject]:
+def prepared(arguments: argparse.Namespace, *given: str) -> Iterator[Runnable]:
     """Yield the workflow with its settings and how its events are read, in the precision and on the device to run it.
 
     ``given`` are names of more arguments, which are settings of the workflow. Raises `InputError` when there is no such

@@ -19,7 +19,7 @@ from ..studies.study import Study
 from ..workflow import Workflow
 
 
-class Subject(Protocol):
+class Runnable(Protocol):
     """What the commands ask of either."""
 
     @property
@@ -100,7 +100,7 @@ class StudySubject:
 
 def subject_of(
     found: Workflow | Study, arguments: argparse.Namespace, given: Sequence[str], reading: dict[str, Any]
-) -> Subject:
+) -> Runnable:
     """Return a workflow or a study with the settings of the command line, of which ``given`` are fields of it."""
     values = {name: getattr(arguments, name) for name in ("data", *given)}
     if isinstance(found, Study):

@@ -26,7 +26,7 @@ from hepgrad.analysis.statistics.measurement import (
 from ..errors import InputError
 from .files import write
 from .reading import PatchLike, WorkspaceLike
-from .result import FitNumbers, Limit, Significance
+from .result import FitNumbers, LimitCurve, Significance
 from .sources import document
 from .tables import as_text
 
@@ -246,7 +246,7 @@ def _significance(model: Model, data: jax.Array) -> Significance:
 
 def _limit(
     model: Model, data: jax.Array, level: float, test_stat: Literal["q", "qtilde"], points: int, tell: Watch
-) -> Limit:
+) -> LimitCurve:
     found = upper_limit(model, data, level=level, test_stat=test_stat)
     expected = np.asarray(found.expected)
     highest = 1.25 * max(float(found.observed), float(expected[-1]))
@@ -260,4 +260,4 @@ def _limit(
         finally:
             tell("limit", i + 1, points)
         observed[i], bands[i] = test.CLs_obs, test.CLs_exp
-    return Limit(level, float(found.observed), expected, values, observed, bands)
+    return LimitCurve(level, float(found.observed), expected, values, observed, bands)

@@ -17,7 +17,7 @@ from hepgrad.analysis.statistics.inference import Impacts
 from hepgrad.analysis.statistics.measurement import GoodnessOfFit, Scan, ToyGoodness
 
 from ..reporting.style import BACKGROUND_COLORS, SIGNAL_COLORS, Plot, new_figure
-from .result import FitNumbers, Limit
+from .result import FitNumbers, LimitCurve
 
 # the colours of "Brazil": one and two standard deviations
 ONE_SIGMA, TWO_SIGMA = "#00cc00", "#ffcc00"
@@ -130,7 +130,7 @@ def plot_scan(curve: Scan) -> Figure:
     return figure
 
 
-def plot_limit(limit: Limit, poi: str) -> Figure:
+def plot_limit(limit: LimitCurve, poi: str) -> Figure:
     """Draw CLs against the parameter of interest, with the bands that are expected without signal."""
     figure = new_figure(7, 5)
     axes = figure.subplots()

@@ -27,7 +27,7 @@ class Significance:
 
 
 @dataclasses.dataclass(frozen=True)
-class Limit:
+class LimitCurve:
     """Upper limits on the parameter of interest, and the curves that they are read from.
 
     Attributes
@@ -96,7 +96,7 @@ class FitNumbers:
     fixed: Mapping[str, Any]
     impacts: Impacts | None = None
     significance: Significance | None = None
-    limit: Limit | None = None
+    limit: LimitCurve | None = None
     scan: Scan | None = None
     goodness: GoodnessOfFit | None = None
     toy_goodness: ToyGoodness | None = None

@@ -35,6 +35,8 @@ class Reading:
         Names in HS3 of the components of each parameter that has one for each bin.
     named
         Names of the distributions that modifiers are constrained by.
+    statistics
+        Names of the simulated statistics.
     """
 
     auxiliary: Mapping[str, Any]
@@ -44,6 +46,7 @@ class Reading:
     observations: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     components: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     named: set[str] = dataclasses.field(default_factory=set)
+    statistics: set[str] = dataclasses.field(default_factory=set)
 
     @property
     def used(self) -> dict[str, str]:
@@ -85,7 +88,8 @@ def read_channel(distribution: Mapping[str, Any], read: Reading) -> None:
     samples = needed_entry(distribution, "samples", f"the distribution {name!r}")
     array(has_name)(samples, f"samples of {name!r}")
     read.channels[name] = {"name": name, "samples": [_sample(each, distribution, read) for each in samples]}
-    _share_poisson_constraints(read.channels[name], read)
+    threshold = number_of({"relThreshold": 0.0, **_statistics(distribution)}, "relThreshold", f"staterror of {name!r}")
+    _sum_statistics(read.channels[name], threshold, read)
 
 
 def _sample(sample: Mapping[str, Any], distribution: Mapping[str, Any], read: Reading) -> dict[str, Any]:
@@ -133,15 +137,15 @@ def _modifier(
             channel = str(distribution["name"])
             first = _listed(entry, "parameters")[:1]
             name = label if first == [f"{label}[0]"] else f"{label}_{channel}"
+            read.statistics.add(name)
             _own(entry, name, f"stat_{channel.removeprefix('model_')}", len(contents), read)
-            threshold = float((distribution.get("staterror") or {}).get("relThreshold", 0.0))
-            return _held(name, "staterror" if constraint == "Gauss" else "poisson", errors, contents, threshold, read)
+            return _held(name, "staterror" if constraint == "Gauss" else "poisson", errors, read)
         case "shapesys", "Gauss" | "Poisson":
             relative = needed_entry(needed_entry(entry, "data", told), "vals", told)
             array(number, size=len(contents))(relative, f"vals of the {told}")
             absolute = (np.asarray(relative, float) * np.asarray(contents)).tolist()
             name = _own(entry, label, label, len(contents), read)
-            return _held(name, "shapesys" if constraint == "Poisson" else "staterror", absolute, contents, 0.0, read)
+            return _held(name, "shapesys" if constraint == "Poisson" else "staterror", absolute, read)
     raise ValueError(f"the {told} is a {kind!r} with the constraint {constraint!r}, which HistFactory does not have")
 
 
@@ -170,7 +174,7 @@ def _constraint(entry: Mapping[str, Any], distribution: Mapping[str, Any], kind:
             "poisson_dist, or all gaussian_dist, of relative width as its data say"
         )
     if kind == "staterror" and not own:
-        channel = distribution.get("staterror") or {}
+        channel = _statistics(distribution)
         own = [channel.get("constraint_type", channel.get("constraint", "Poisson"))]
     if kind == "shapesys" and not own:
         own = ["Poisson"]
@@ -188,42 +192,45 @@ def _constraint(entry: Mapping[str, Any], distribution: Mapping[str, Any], kind:
     return "Gauss" if kind in _INTERPOLATION and "constraints" not in entry else "none"
 
 
-def _held(
-    name: str, kind: str, uncertainties: Sequence[float], contents: list[float], threshold: float, read: Reading
-) -> dict[str, Any]:
-    """Return the modifier without uncertainty in bins that the document holds, or that lie below the threshold."""
+def _held(name: str, kind: str, uncertainties: Sequence[float], read: Reading) -> dict[str, Any]:
+    """Return the modifier without uncertainty in bins that the document holds, unless it holds all."""
     entries = [read.values.get(component, {}) for component in read.components[name]]
     held = [bool(entry.get("const")) for entry in entries]
-    if not all(held):
-        for entry, is_held in zip(entries, held, strict=True):
-            if is_held and entry.get("value", 1) != 1:
-                raise ValueError(f"{entry['name']!r} is held at {entry['value']}; one bin of {name!r} can be held at 1")
-    keep = [
-        (all(held) or not is_held) and abs(error) >= threshold * abs(content)
-        for error, content, is_held in zip(uncertainties, contents, held, strict=True)
-    ]
-    data = [float(error) if kept else 0.0 for error, kept in zip(uncertainties, keep, strict=True)]
+    if all(held):
+        return {"name": name, "type": kind, "data": [float(error) for error in uncertainties]}
+    for entry, is_held in zip(entries, held, strict=True):
+        if is_held and entry.get("value", 1) != 1:
+            raise ValueError(f"{entry['name']!r} is held at {entry['value']}; one bin of {name!r} can be held at 1")
+    data = [0.0 if is_held else float(error) for error, is_held in zip(uncertainties, held, strict=True)]
     return {"name": name, "type": kind, "data": data}
 
 
-def _share_poisson_constraints(channel: dict[str, Any], read: Reading) -> None:
-    """Write a Poisson constraint as a shapesys if it has one sample, otherwise as the channel that measures it."""
+def _sum_statistics(channel: dict[str, Any], threshold: float, read: Reading) -> None:
+    """Hold bins below the threshold, and write Poisson constraints.
+
+    One on one sample is a ``shapesys``, one on several the channel that measures it.
+    """
     carriers: dict[str, list[tuple[list[float], dict[str, Any]]]] = {}
     for sample in channel["samples"]:
         for modifier in sample["modifiers"]:
-            if modifier["type"] == "poisson":
+            if modifier["name"] in read.statistics:
                 carriers.setdefault(modifier["name"], []).append((sample["data"], modifier))
     for name, pairs in carriers.items():
+        total = np.sum([contents for contents, _ in pairs], axis=0)
+        variance = np.sum([np.square(modifier["data"]) for _, modifier in pairs], axis=0)
+        variance = np.where(np.sqrt(variance) < threshold * total, 0, variance)
+        for _, modifier in pairs:
+            modifier["data"] = np.where(variance > 0, modifier["data"], 0).tolist()
+        if {modifier["type"] for _, modifier in pairs} == {"staterror"}:
+            continue
         if len(pairs) == 1:
             pairs[0][1]["type"] = "shapesys"
             continue
-        total = np.sum([contents for contents, _ in pairs], axis=0)
-        variance = np.sum([np.square(modifier["data"]) for _, modifier in pairs], axis=0)
         if np.any((variance == 0) | (total <= 0)):
             raise ValueError(
                 f"the simulated statistics {name!r} have a Poisson constraint over {len(pairs)} samples, which is read "
                 f"where all bins have events and uncertainties; bins {np.flatnonzero((variance == 0) | (total <= 0))} "
-                "do not"
+                "do not, or are held"
             )
         for _, modifier in pairs:
             modifier |= {"type": "shapefactor", "data": None}
@@ -232,6 +239,13 @@ def _share_poisson_constraints(channel: dict[str, Any], read: Reading) -> None:
         simulated = {"name": "simulated", "data": effective, "modifiers": [factor]}
         read.channels[f"measurement of {name}"] = {"name": f"measurement of {name}", "samples": [simulated]}
         read.observations[f"measurement of {name}"] = effective
+
+
+def _statistics(distribution: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a channel says of its simulated statistics."""
+    found = distribution.get("staterror", {})
+    _is_object(found, f"staterror of {distribution['name']!r}")
+    return {**found}
 
 
 def _label(entry: Mapping[str, Any]) -> str:

@@ -183,6 +183,14 @@ def test_a_gaussian_shapesys_and_bins_that_are_held(x64, document):
     model, _ = read(threshold)
     held = dict(zip(model.parameter_names, np.asarray(model.fixed), strict=True))
     assert held["mcstat_model_SR[1]"] and not held["mcstat_model_SR[0]"]
+    # the threshold is for all samples together: 0.1 of 5 counts beside 4 of 40
+    both = with_modifier(threshold, STAT, sample=1)
+    both["distributions"][0]["samples"][1]["data"]["errors"][0] = 0.1
+    model, _ = read(both)
+    held = dict(zip(model.parameter_names, np.asarray(model.fixed), strict=True))
+    assert held["mcstat_model_SR[1]"] and not held["mcstat_model_SR[0]"]
+    width = float(model.constraints.variance[model.index("mcstat_model_SR")][0])
+    assert width == pytest.approx((4**2 + 0.1**2) / 45**2, rel=1e-12)
 
 
 FACTOR = {"name": "xsec", "type": "normsys", "parameter": "alpha_xsec", "data": {"hi": 1.1, "lo": 0.9}}

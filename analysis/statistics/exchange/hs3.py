@@ -302,7 +302,7 @@ def _values(analysis: Mapping[str, Any], points: Mapping[str, Any]) -> dict[str,
     chosen = [points[_POINT]] if _POINT in points else []
     if "init" in analysis:
         chosen.append(_entry(points, analysis["init"], "$.analyses.init"))
-    found = {}
+    found: dict[str, Mapping[str, Any]] = {}
     for point in chosen:
         where = f"the parameter point {point['name']!r}"
         array(has_name, least=0)(needed_entry(point, "parameters", where), f"parameters of {where}")

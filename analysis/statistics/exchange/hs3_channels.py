@@ -57,7 +57,7 @@ class Reading:
     def is_constrained(self, name: str) -> bool:
         """Return whether the likelihood itself has a Gaussian term for a parameter."""
         found = [self.auxiliary[term] for term in self.terms if term in self.auxiliary]
-        return any(term["type"] == "gaussian_dist" and name in (term.get("x"), term.get("mean")) for term in found)
+        return any(term.get("type") == "gaussian_dist" and name in (term.get("x"), term.get("mean")) for term in found)
 
     def check(self) -> None:
         """Raise when terms of the likelihood, or shared components, would be lost."""

@@ -74,7 +74,7 @@ def convert(
     if to not in FORMATS:
         raise InputError(f"formats to convert to are {', '.join(FORMATS)}; got {to!r}")
     target = Path(target)
-    read = document(source, patch=patch, interpretation=interpretation)
+    read = document(source, patch=patch, interpretation=interpretation, measurement=measurement)
     if to != "combine" and dict(read.codes) not in ({}, CODES["histfactory"]):
         raise InputError(
             f"{read.source} interpolates as Combine does, which {to} cannot say: read it with interpretation "

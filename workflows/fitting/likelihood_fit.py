@@ -144,7 +144,7 @@ def fit(
     """
     asked = _checked(quantities)
     with jax.enable_x64(True):
-        read = document(workspace, patch=patch)
+        read = document(workspace, patch=patch, measurement=measurement)
         model, observed = read.model(measurement=measurement, parameter_of_interest=poi, fixed=fixed)
         asked = _possible(model, asked, fixed or {}, scanned, read.source)
         sample = observed if data == "observed" else model.expected_data(model.initial)

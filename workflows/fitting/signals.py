@@ -148,7 +148,7 @@ def limits(
     >>> print(limits(workspace, "patchset.json").observed.round(3))
     [0.594 1.188]
     """
-    read = document(workspace)
+    read = document(workspace, measurement=measurement)
     patches = read_patch_set(patchset, read.workspace)
     tell = watch or (lambda what, done, of: None)
     settings = {

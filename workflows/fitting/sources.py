@@ -14,12 +14,17 @@ from .reading import Document, PatchLike, WorkspaceLike, read_workspace
 
 
 def document(
-    workspace: WorkspaceLike, *, patch: PatchLike | None = None, interpretation: Interpretation = "combine"
+    workspace: WorkspaceLike,
+    *,
+    patch: PatchLike | None = None,
+    interpretation: Interpretation = "combine",
+    measurement: str | None = None,
 ) -> Document:
     """Read a likelihood in whatever format it has: by its suffix a datacard, otherwise JSON of pyhf or HS3.
 
     ``workspace`` is a path or URL, a run folder, or a workspace as ``json.load`` returns it; ``patch`` is as in
-    `hepgrad.workflows.from_workspace`. Raises `InputError` when it cannot be read.
+    `hepgrad.workflows.from_workspace`; ``measurement`` is the analysis that is read of an HS3 document, by default all
+    of them. Raises `InputError` when it cannot be read.
     """
     if isinstance(workspace, str | Path) and Path(workspace).is_dir():
         workspace = Path(workspace) / WORKSPACE
@@ -32,6 +37,6 @@ def document(
     if not is_hs3(content):
         return Document(source, content)
     try:
-        return Document(source, from_hs3(content))
+        return Document(source, from_hs3(content, analysis=measurement))
     except ValueError as error:
         raise InputError(f"{source} is no HS3 document that can be fitted: {error}") from None

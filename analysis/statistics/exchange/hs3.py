@@ -1,8 +1,9 @@
 """HS3, the HEP Statistics Serialization Standard: documents of RooFit, as far as HistFactory goes.
 
 Where implementations of the standard differ, RooFit's reading is taken: ``vals`` of a ``shapesys`` are relative
-uncertainties; those of a ``staterror`` are the ``errors`` of the samples that carry it; ``normsys`` interpolates by
-``code4``, ``histosys`` by ``code4p``.
+uncertainties; those of a ``staterror`` are the ``errors`` of the samples that carry it, and its constraint is Poisson
+unless the document says otherwise; ``normsys`` interpolates by ``code4``, ``histosys`` by ``code4p``; the start of an
+analysis is ``default_values``.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..histfactory import Model, from_workspace
-from ..histfactory.specification import array, check_workspace, number, text
+from ..histfactory.specification import array, check_workspace, text
+from .hs3_channels import Reading, contents_of, has_name, needed_entry, number_of, read_channel
 
 VERSION = "0.2"
 _DOMAIN, _POINT = "default_domain", "default_values"
@@ -110,31 +110,44 @@ def to_hs3(workspace: Mapping[str, Any]) -> dict[str, Any]:
                     offsets.setdefault(modifier["name"], 0)
         for name in {m["name"] for s in channel["samples"] for m in s["modifiers"] if m["type"] == "staterror"}:
             offsets[name] += bins
-        channels.append({"name": channel["name"], "type": "histfactory_dist", "axes": axes, "samples": samples})
+        channels.append(
+            {
+                "name": channel["name"],
+                "type": "histfactory_dist",
+                "axes": axes,
+                "samples": samples,
+                "staterror": {"constraint_type": "Gauss", "relThreshold": 0.0},  # RooFit looks here alone
+            }
+        )
         contents = {"axes": axes, "contents": list(observed[channel["name"]])}
         document["data"].append({"name": f"observed_{channel['name']}", "type": "binned", **contents})
     document["distributions"] = channels + document["distributions"]
     return document
 
 
-def from_hs3(document: Mapping[str, Any]) -> dict[str, Any]:
+def from_hs3(document: Mapping[str, Any], *, analysis: str | None = None) -> dict[str, Any]:
     """Return the workspace of an HS3 document, in pyhf's format.
 
     Parameters
     ----------
     document
-        What ``json.load`` returned. Each of its analyses becomes a measurement; they share one likelihood, or the
-        channels of different ones have the same content.
+        What ``json.load`` returned. Each of its analyses becomes a measurement.
+    analysis
+        Which one to read, where they differ in data or content of a channel, as those of RooFit for observed and
+        Asimov data do; by default all.
 
     Returns
     -------
     dict
-        With parameters that have HS3's names.
+        With parameters that have HS3's names. Where a Poisson constraint of simulated statistics covers several
+        samples, which no modifier of a workspace has, its measurement is a channel of its own: a ``shapefactor`` that
+        it shares with the samples scales the effective number of simulated events, which was observed.
 
     Raises
     ------
     ValueError
-        When an entry is missing, or something is no HistFactory: the message says what and where.
+        When an entry is missing, analyses differ and none is chosen, or something is no HistFactory: the message says
+        what and where.
 
     Examples
     --------
@@ -151,30 +164,38 @@ def from_hs3(document: Mapping[str, Any]) -> dict[str, Any]:
     """
     tables = {key: _by_name(document, key) for key in ("distributions", "data", "likelihoods", "analyses")}
     domains, points = (_by_name(document, key, needed=False) for key in ("domains", "parameter_points"))
-    if not tables["analyses"]:
+    analyses = tables["analyses"]
+    if not analyses:
         raise ValueError("$.analyses is empty: an analysis says which likelihood is fitted, and for what")
+    if analysis is not None:
+        analyses = {analysis: _entry(analyses, analysis, "$.analyses")}
     channels: dict[str, Any] = {}
     observations: dict[str, Any] = {}
     measurements = []
-    for a, analysis in enumerate(tables["analyses"].values()):
-        where = f"$.analyses[{a}]"
-        likelihood = _entry(tables["likelihoods"], analysis.get("likelihood"), f"{where}.likelihood")
+    for name, asked in analyses.items():
+        where = f"the analysis {name!r}"
+        likelihood = _entry(tables["likelihoods"], asked.get("likelihood"), f"{where}.likelihood")
         names, data = (_texts(likelihood, key, "$.likelihoods") for key in ("distributions", "data"))
         if len(names) != len(data):
             raise ValueError(
                 f"the likelihood {likelihood['name']!r} has {len(names)} distributions and {len(data)} data"
             )
+        values = _values(asked, points)
         auxiliary = {key: value for key, value in tables["distributions"].items() if key not in names}
-        for name, of in zip(names, data, strict=True):
-            channels[name] = _channel(_entry(tables["distributions"], name, "$.distributions"), auxiliary)
-            observations[name] = _contents(_entry(tables["data"], of, "$.data"), f"data {of!r}")
-        poi = _texts(analysis, "parameters_of_interest", where, needed=False)
-        used = {m["name"]: m["type"] for c in channels.values() for s in c["samples"] for m in s["modifiers"]}
-        config = {
-            "poi": poi[0] if poi else "",
-            "parameters": _settings(analysis, used, auxiliary, document, domains, points),
-        }
-        measurements.append({"name": analysis["name"], "config": config})
+        read = Reading(auxiliary, values, _texts(likelihood, "aux_distributions", "$.likelihoods", needed=False))
+        for channel, of in zip(names, data, strict=True):
+            read_channel(_entry(tables["distributions"], channel, "$.distributions"), read)
+            read.observations[channel] = contents_of(_entry(tables["data"], of, "$.data"), f"data {of!r}")
+        read.check()
+        for table, new in ((channels, read.channels), (observations, read.observations)):
+            if differing := [key for key in new if table.setdefault(key, new[key]) != new[key]]:
+                raise ValueError(
+                    f"the analyses {list(analyses)} differ in the content or the data of {differing[0]!r}, and a "
+                    "workspace has one of each: choose an analysis (--measurement of hepgrad fit and convert)"
+                )
+        poi = _texts(asked, "parameters_of_interest", where, needed=False)
+        parameters = _settings(asked, read, auxiliary, domains, values)
+        measurements.append({"name": name, "config": {"poi": poi[0] if poi else "", "parameters": parameters}})
     workspace = {
         "channels": list(channels.values()),
         "observations": [{"name": name, "data": contents} for name, contents in observations.items()],
@@ -254,16 +275,11 @@ def _by_name(document: Mapping[str, Any], key: str, *, needed: bool = True) -> d
         if needed:
             raise ValueError(f"an HS3 document needs {key!r}; this has {list(document)}")
         return {}
-    array(_has_name, least=0)(document[key], f"$.{key}")
+    array(has_name, least=0)(document[key], f"$.{key}")
     found = {entry["name"]: entry for entry in document[key]}
     if len(found) < len(document[key]):
         raise ValueError(f"$.{key} has entries of the same name, among {[entry['name'] for entry in document[key]]}")
     return found
-
-
-def _has_name(value: Any, path: str) -> None:
-    if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
-        raise ValueError(f"{path} must be an object with a 'name'")
 
 
 def _entry(table: Mapping[str, Any], name: Any, where: str) -> Mapping[str, Any]:
@@ -276,139 +292,66 @@ def _entry(table: Mapping[str, Any], name: Any, where: str) -> Mapping[str, Any]
 def _texts(entry: Mapping[str, Any], key: str, where: str, *, needed: bool = True) -> Sequence[str]:
     if key not in entry and not needed:
         return []
-    found: Sequence[str] = _needed(entry, key, where)
+    found: Sequence[str] = needed_entry(entry, key, where)
     array(text, least=0)(found, f"{where}.{key}")
     return found
 
 
-def _needed(entry: Any, key: str, where: str) -> Any:
-    if not isinstance(entry, Mapping) or key not in entry:
-        raise ValueError(f"{where} needs {key!r}")
-    return entry[key]
-
-
-def _number(entry: Any, key: str, where: str) -> float:
-    value = _needed(entry, key, where)
-    number(value, f"{key} of {where}")
-    return float(value)
-
-
-def _contents(entry: Any, where: str) -> list[float]:
-    contents = _needed(entry, "contents", where)
-    array(number)(contents, f"{where}.contents")
-    return [float(x) for x in contents]
-
-
-def _channel(distribution: Mapping[str, Any], auxiliary: Mapping[str, Any]) -> dict[str, Any]:
-    name = distribution["name"]
-    if distribution.get("type") != "histfactory_dist":
-        raise ValueError(f"the distribution {name!r} is a {distribution.get('type')!r}; only histfactory_dist is read")
-    samples = _needed(distribution, "samples", f"the distribution {name!r}")
-    array(_has_name)(samples, f"samples of {name!r}")
-    return {"name": name, "samples": [_read_sample(sample, name, auxiliary) for sample in samples]}
-
-
-def _read_sample(sample: Mapping[str, Any], channel: str, auxiliary: Mapping[str, Any]) -> dict[str, Any]:
-    where = f"sample {sample['name']!r} in {channel!r}"
-    data = _needed(sample, "data", where)
-    contents = _contents(data, where)
-    modifiers = _needed(sample, "modifiers", where)
-    array(_has_name, least=0)(modifiers, f"modifiers of {where}")
-    read = [_read_modifier(entry, data, contents, channel, where, auxiliary) for entry in modifiers]
-    return {"name": sample["name"], "data": contents, "modifiers": read}
-
-
-def _read_modifier(
-    entry: Mapping[str, Any],
-    data: Mapping[str, Any],
-    contents: list[float],
-    channel: str,
-    where: str,
-    auxiliary: Mapping[str, Any],
-) -> dict[str, Any]:
-    kind, told = _needed(entry, "type", where), f"modifier {entry['name']!r} of {where}"
-    constraint = entry.get("constraint", "Gauss" if kind != "shapesys" else "Poisson")
-    name = entry.get("parameter", entry["name"])
-    for setting, code in (("normsys", "code4"), ("histosys", "code4p")):
-        content = entry.get("data")
-        if kind == setting and isinstance(content, Mapping) and content.get("interpolation", code) != code:
-            raise ValueError(f"the {told} interpolates by {content['interpolation']!r}; only {code} is read")
-    match kind:
-        case "normfactor":
-            is_lumi = entry.get("constraint_name") in auxiliary
-            return {"name": name, "type": "lumi" if is_lumi else "normfactor", "data": None}
-        case "shapefactor":
-            return {"name": entry["name"], "type": "shapefactor", "data": None}
-        case "normsys" if constraint == "Gauss":
-            ends = {end: _needed(_needed(entry, "data", told), end, told) for end in ("hi", "lo")}
-            return {"name": name, "type": kind, "data": ends}
-        case "histosys" if constraint == "Gauss":
-            varied = _needed(entry, "data", told)
-            ends = {f"{end}_data": _contents(_needed(varied, end, told), told) for end in ("hi", "lo")}
-            return {"name": name, "type": kind, "data": ends}
-        case "staterror" if constraint == "Gauss":
-            errors = _needed(data, "errors", f"the data of {where}, which has a staterror,")
-            array(number)(errors, f"errors of {where}")
-            return {"name": _per_channel(entry, channel), "type": kind, "data": [float(x) for x in errors]}
-        case "shapesys" if constraint == "Poisson":
-            relative = _needed(_needed(entry, "data", told), "vals", told)
-            array(number, size=len(contents))(relative, f"vals of the {told}")
-            absolute = np.asarray(relative, float) * np.asarray(contents)
-            return {"name": entry["name"], "type": kind, "data": absolute.tolist()}
-    raise ValueError(f"the {told} is a {kind!r} with the constraint {constraint!r}, which HistFactory does not have")
-
-
-def _per_channel(entry: Mapping[str, Any], channel: str) -> str:
-    """Return the name of a staterror, which belongs to one channel in HS3, whatever its modifier is called."""
-    first = entry.get("parameters", [f"{entry['name']}[0]"])[0]
-    return str(entry["name"]) if first == f"{entry['name']}[0]" else f"{entry['name']}_{channel}"
+def _values(analysis: Mapping[str, Any], points: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the entries of parameters: RooFit's ``default_values``, then those of the analysis."""
+    chosen = [points[_POINT]] if _POINT in points else []
+    if "init" in analysis:
+        chosen.append(_entry(points, analysis["init"], "$.analyses.init"))
+    found: dict[str, Mapping[str, Any]] = {}
+    for point in chosen:
+        where = f"the parameter point {point['name']!r}"
+        array(has_name, least=0)(needed_entry(point, "parameters", where), f"parameters of {where}")
+        found |= {entry["name"]: entry for entry in point["parameters"]}
+    return found
 
 
 def _settings(
     analysis: Mapping[str, Any],
-    used: Mapping[str, str],
+    read: Reading,
     auxiliary: Mapping[str, Any],
-    document: Mapping[str, Any],
     domains: Mapping[str, Any],
-    points: Mapping[str, Any],
+    values: Mapping[str, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Return start, bounds and constraints of the parameters with one component."""
-    scalars = {name for name, kind in used.items() if kind in ("normfactor", "normsys", "histosys", "lumi")}
-    found: dict[str, dict[str, Any]] = {name: {"name": name} for name in used}
-    for name in analysis.get("domains", []):
-        axes = _entry(domains, name, "$.analyses.domains").get("axes", [])
-        array(_has_name, least=0)(axes, f"axes of the domain {name!r}")
-        for axis in axes:
+    """Return start, bounds and constraints of parameters; bounds of those with one component."""
+    found: dict[str, dict[str, Any]] = {name: {"name": name} for name in read.used}
+    scalars = {name for name, kind in read.used.items() if kind in ("normfactor", "normsys", "histosys", "lumi")}
+    chosen = [domains[_DOMAIN]] if _DOMAIN in domains else []
+    chosen += [_entry(domains, name, "$.analyses.domains") for name in analysis.get("domains", [])]
+    for domain in chosen:
+        array(has_name, least=0)(domain.get("axes", []), f"axes of the domain {domain['name']!r}")
+        for axis in domain.get("axes", []):
             if axis["name"] in scalars and {"min", "max"} <= set(axis):
                 found[axis["name"]]["bounds"] = [[float(axis["min"]), float(axis["max"])]]
-    point: Mapping[str, Any] = {"parameters": []}
-    if "init" in analysis:
-        point = _entry(points, analysis["init"], "$.analyses.init")
-        array(_has_name, least=0)(_needed(point, "parameters", f"the parameter point {point['name']!r}"), "parameters")
-    for entry in point["parameters"]:
-        if entry["name"] in scalars:
-            found[entry["name"]]["inits"] = [_number(entry, "value", f"the start of {entry['name']!r}")]
-        owner = str(entry["name"]).partition("[")[0]
-        if entry.get("const") and (entry["name"] in scalars or owner in found):
-            found[entry["name"] if entry["name"] in scalars else owner]["fixed"] = True
+    components = {name: [name] for name in scalars} | read.components
+    for name, parts in components.items():
+        starts = [number_of(values[part], "value", f"the start of {part!r}") for part in parts if part in values]
+        if len(starts) == len(parts) and (name in scalars or any(start != 1 for start in starts)):
+            found[name]["inits"] = starts
+        if all(values.get(part, {}).get("const") for part in parts):
+            found[name]["fixed"] = True
     for constraint in auxiliary.values():
         ends = [constraint.get("mean"), constraint.get("x")]
         parameter = next((end for end in ends if end in scalars), None)
-        if constraint.get("type") != "gaussian_dist" or parameter is None:
+        if constraint.get("type") != "gaussian_dist" or parameter is None or read.used[parameter] == "normfactor":
             continue
         other = next(end for end in ends if end != parameter)
-        value = float(other) if isinstance(other, int | float) else _value_of(other, point)
-        found[parameter]["auxdata"] = [value]
-        width = _number(constraint, "sigma", f"the constraint of {parameter!r}")
-        if used[parameter] == "lumi":
+        found[parameter]["auxdata"] = [_value_of(other, values)]
+        width = _value_of(needed_entry(constraint, "sigma", f"the constraint of {parameter!r}"), values)
+        if read.used[parameter] == "lumi":
             found[parameter]["sigmas"] = [width]
         elif width != 1:
             raise ValueError(f"the constraint of {parameter!r} has the width {width}; HistFactory has 1")
     return [entry for entry in found.values() if len(entry) > 1]
 
 
-def _value_of(name: Any, point: Mapping[str, Any]) -> float:
-    for entry in point["parameters"]:
-        if entry["name"] == name:
-            return _number(entry, "value", f"the parameter {name!r}")
-    raise ValueError(f"the parameter {name!r} of a constraint has no value in the parameter point of the analysis")
+def _value_of(given: Any, values: Mapping[str, Mapping[str, Any]]) -> float:
+    if isinstance(given, int | float):
+        return float(given)
+    if given not in values:
+        raise ValueError(f"the parameter {given!r} of a constraint has no value in the parameter point of the analysis")
+    return number_of(values[given], "value", f"the parameter {given!r}")

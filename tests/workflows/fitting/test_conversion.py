@@ -123,6 +123,24 @@ def test_hs3_on_disk(x64, workspace, file, tmp_path):
     assert json.loads((tmp_path / "again.json").read_text())["measurements"][0]["name"] == "search"
 
 
+def test_an_analysis_of_hs3_is_chosen(workspace, file, tmp_path):
+    convert(file, tmp_path / "document.json", to="hs3")
+    content = json.loads((tmp_path / "document.json").read_text())
+    more = [{**entry, "name": f"asimov_{entry['name']}"} for entry in content["data"]]
+    content["data"] += [{**entry, "contents": [1.0 for _ in entry["contents"]]} for entry in more]
+    likelihood = {**content["likelihoods"][0], "name": "asimov", "data": [entry["name"] for entry in more]}
+    content["likelihoods"].append(likelihood)
+    content["analyses"].append({**content["analyses"][0], "name": "expected", "likelihood": "asimov"})
+    (tmp_path / "document.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="choose an analysis"):
+        convert(tmp_path / "document.json", tmp_path / "again.json", to="pyhf")
+    convert(tmp_path / "document.json", tmp_path / "again.json", to="pyhf", measurement="search")
+    again = json.loads((tmp_path / "again.json").read_text())
+    assert [entry["name"] for entry in again["measurements"]] == ["search"]
+    by_name = {entry["name"]: entry["data"] for entry in workspace["observations"]}
+    assert {entry["name"]: entry["data"] for entry in again["observations"]} == by_name
+
+
 def test_likelihoods_are_read_from_urls_and_compressed(x64, workspace, tmp_path):
     content = json.dumps(workspace).encode()
     system = fsspec.filesystem("memory")

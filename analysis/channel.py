@@ -138,7 +138,8 @@ class Channel:
             values = getattr(events, self.observable)
         except (AttributeError, KeyError) as error:
             raise type(error)(f"channel {self.name!r}: {error.args[0]}") from None
-        if isinstance(values, Objects | rg.RaggedArray | rg.RecordArray):
+        collected = isinstance(values, Objects | rg.RaggedArray | rg.RecordArray)
+        if collected or getattr(values, "shape", ()) != (len(events),):
             raise TypeError(
                 f"channel {self.name!r} needs one number for each event, and {self.observable!r} is none: take that of "
                 "one object (`events.Jet.leading('pt')`), count them or add them up, and name it with `with_field`"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 NOWHERE = -1
-# as NanoAOD names them: Muon_jetIdx, GenPart_genPartIdxMother, Jet_muonIdx1
-_MARK, _OF_ALL_EVENTS = "Idx", "IdxG"
+# as NanoAOD names them: Muon_jetIdx, GenPart_genPartIdxMother, Jet_muonIdx1; and as flat trees do: jet_idx, trackIndex
+_POSITIONS, _OF_ALL_EVENTS = re.compile(r"Idx|((^|_)(idx|index)|Index)\d*$"), "IdxG"
 
 # the attributes of coffea's NanoEvents: the collection that is pointed into, and the columns with positions
 _ATTRIBUTES = {
@@ -34,15 +35,15 @@ _OTHERS = {
 
 
 def points(field: str) -> bool:
-    """Return whether a field holds positions of objects, as NanoAOD names them.
+    """Return whether a field holds positions of objects, by its name: with ``Idx``, or ending as an index.
 
     Examples
     --------
     >>> from hepgrad.analysis.selection.cross_references import points
-    >>> points("jetIdx"), points("genPartIdxMother"), points("pt")
-    (True, True, False)
+    >>> points("jetIdx"), points("genPartIdxMother"), points("jet_idx"), points("trackIndex"), points("pt")
+    (True, True, True, True, False)
     """
-    return _MARK in field
+    return _POSITIONS.search(field) is not None
 
 
 def instead_of(name: str, fields: Sequence[str]) -> str:

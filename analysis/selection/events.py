@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import jax
+import numpy as np
 
 from hepgrad import ragged as rg
 
@@ -104,7 +105,21 @@ class Events:
         ----------
         **fields
             `Objects`, records, or arrays of shape (events,).
+
+        Raises
+        ------
+        ValueError
+            For an array of another length than that of the events.
         """
+        for name, value in fields.items():
+            if not isinstance(value, np.ndarray | jax.Array | rg.FlatArray) or not value.ndim:
+                continue
+            rows = value.shape[0] if getattr(value, "length", None) is None else len(self)
+            if rows != len(self):
+                raise ValueError(
+                    f"column {name!r} has {rows} values and there are {len(self)} events here: give one for each of "
+                    "them, also those that do not pass, such as `where(passed, value, 0)`"
+                )
         return dataclasses.replace(self, columns={**self.columns, **fields})
 
     def select(self, passed: Pass | jax.Array, name: str | None = None) -> Events:

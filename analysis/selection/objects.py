@@ -226,7 +226,7 @@ class Objects(Counting, Expectations):
             nowhere.
         fill_value
             What all fields have where nothing is pointed at, but those with positions (whose name has ``Idx`` in it, as
-            in NanoAOD): they point nowhere, -1.
+            in NanoAOD, or ends in ``_idx`` or ``Index``): they point nowhere, -1.
 
         Returns
         -------

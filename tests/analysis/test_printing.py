@@ -6,6 +6,7 @@ import html.parser
 
 import awkward as ak
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -117,7 +118,7 @@ def test_a_channel_says_what_it_cannot_be_filled_with():
 
     @stage(reads=["x"])
     def keep_all(events, cut):
-        return events
+        return events.with_field(one=1.0, pairs=jnp.ones((len(events), 2)))
 
     told = r"stage 'nothing' \(test_printing.py, line \d+\) must return Events, it returned NoneType; end it with"
     with pytest.raises(TypeError, match=told):
@@ -125,6 +126,8 @@ def test_a_channel_says_what_it_cannot_be_filled_with():
     for observable, wrong, told in (
         ("Jett", AttributeError, r"channel 'c': no column 'Jett' in these events; .* did you mean 'Jet'\?"),
         ("Jet", TypeError, r"channel 'c' needs one number for each event, and 'Jet' is none: take that of one"),
+        ("one", TypeError, r"channel 'c' needs one number for each event, and 'one' is none"),
+        ("pairs", TypeError, r"channel 'c' needs one number for each event, and 'pairs' is none"),
     ):
         analysis = Analysis([keep_all], [Channel("c", observable, Regular(2, 0, 1))], ANALYSIS.model)
         with pytest.raises(wrong, match=told):

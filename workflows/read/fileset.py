@@ -104,7 +104,12 @@ class Fileset:
             raise InputError(f"there is no file {source}; it has to say which ROOT files hold which sample") from None
         except InputError as error:
             raise error if str(source) in str(error) else InputError(f"{source}: {error}") from None
-        except (OSError, UnicodeDecodeError, RecursionError) as error:
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{source} is no text; expected is JSON that says which ROOT files hold which sample, or the folder "
+                "with such a fileset.json"
+            ) from error
+        except (OSError, RecursionError) as error:
             raise InputError(f"{source} cannot be read: {error}") from error
         except ValueError as error:  # also for a number of thousands of digits
             raise InputError(

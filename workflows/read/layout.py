@@ -7,7 +7,10 @@ import numbers
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from hepgrad.analysis.selection.cross_references import points
+
 from ..settings.ranges import is_finite
+from .files.links import ARROW
 
 Value = TypeVar("Value")
 Other = TypeVar("Other")
@@ -32,7 +35,8 @@ class Layout:
         By column, the name of its branch where that is another one. A star on both sides stands for the same rest of
         the name. A name without a star goes before all others, otherwise the first entry that fits counts. Parts of
         objects follow a dot (``p4.fE``), and what ATLAS's element links are followed into an arrow
-        (``AnalysisMuonsAuxDyn.combinedTrackParticleLink -> CombinedMuonTrackParticles``).
+        (``AnalysisMuonsAuxDyn.combinedTrackParticleLink -> CombinedMuonTrackParticles``): such columns hold positions,
+        which their name has to say, as in ``Muon_trackIdx``.
     factors
         By column, with or without a star, what its values are multiplied by, such as 0.001 from MeV to GeV.
     defaults
@@ -69,6 +73,11 @@ class Layout:
         for column, branch in self.branches.items():
             if column.count(STAR) > 1 or column.count(STAR) != branch.count(STAR):
                 raise ValueError(f"layout: {column!r}: {branch!r} needs at most one star, and on both sides or on none")
+            if ARROW in branch and not points(column.replace(STAR, "")):
+                raise ValueError(
+                    f"layout: {column!r} holds positions of objects ({branch!r}), which its name has to say, so that "
+                    f"links to nothing stay so where they are followed on; call it {column + 'Idx'!r}"
+                )
         given: Any
         for column, given in self.factors.items():
             if isinstance(given, bool) or not isinstance(given, numbers.Real) or not is_finite(given):

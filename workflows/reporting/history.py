@@ -54,7 +54,8 @@ def plot_objective(result: Result, subject: Subject) -> Figure:
     bottom.set_ylabel("width factor", loc="center", fontsize=10)
     bottom.set_xlabel("step", loc="right")
     bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
-    bottom.set_xlim(0, len(steps))
+    # a margin, so that what is drawn at the first step covers no label of the axis
+    bottom.set_xlim(-0.02 * len(steps), 1.02 * len(steps))
     return figure
 
 

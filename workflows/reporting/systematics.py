@@ -106,7 +106,8 @@ def plot_impacts(rows: list[dict[str, str]], parameter: str) -> Figure:
     left.set_xlabel("pull", loc="right")
     marks = [" *" if row.get("cut_off") else "" for row in shown]
     left.set_yticks(places, [visible(name) + mark for name, mark in zip(names, marks, strict=True)])
-    left.tick_params(axis="y", which="minor", left=False, right=False)
+    for axes in (left, right):
+        axes.tick_params(axis="y", which="minor", left=False, right=False)
     for down, up, style in (
         (pre_down, pre_up, {"fill": False, "lw": 1.0, "label": "before the fit"}),
         (post_down, post_up, {"alpha": 0.75, "lw": 0, "label": "after the fit"}),

@@ -25,14 +25,15 @@ def plain(mothers, steps):
     return [[walk(row, at) for at in range(len(row))] for row in mothers.tolist()]
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 4])
-def test_ancestors_of_ancestors(steps):
+@pytest.mark.parametrize("name", ["genPartIdxMother", "mother_idx", "mother_index1", "motherIndex"])
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_ancestors_of_ancestors(steps, name):
     """A particle without a mother has no grandmother either: -1 is no position, and 0 would be the first particle."""
-    events = ak.zip({"genPartIdxMother": TREE, "number": ak.local_index(TREE), "x": TREE * 0.5})
+    events = ak.zip({name: TREE, "number": ak.local_index(TREE), "x": TREE * 0.5})
     for particles in (Objects.of(rg.from_awkward(events)), exported.Objects(events)):
         found = particles
         for _ in range(steps):
-            found = particles.at(found.genPartIdxMother, fill_value=-5)
+            found = particles.at(getattr(found, name), fill_value=-5)
         numbers = found.number.tolist() if isinstance(found, exported.Objects) else rg.to_list(found.number)
         passed = found.passed.tolist() if isinstance(found, exported.Objects) else rg.to_list(found.probability)
         wanted = plain(TREE, steps)

@@ -76,6 +76,13 @@ def test_object_pass_is_no_event_pass():
         events().select(events().Jet.pt > 30.0)
 
 
+@pytest.mark.parametrize("values", [jnp.ones(2), np.ones(4), rg.from_numpy(np.ones(1))])
+def test_columns_have_a_value_for_each_event(values):
+    with pytest.raises(ValueError, match=r"column 'x' has \d values and there are 3 events here: give one for each"):
+        events().with_field(x=values)
+    assert events().with_field(x=jnp.ones((3, 2))).x.shape == (3, 2)
+
+
 def test_unknown_columns_are_named():
     with pytest.raises(AttributeError, match=r"no column 'Muon' in these events; the columns are \['Jet', 'MET'\]"):
         _ = events().Muon

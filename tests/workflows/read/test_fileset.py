@@ -150,3 +150,9 @@ def test_missing_sample_names_similar_ones_first(tmp_path):
     fileset = Fileset.load(write(tmp_path, {name: {"nominal": SAMPLE} for name in ("wjets", "zjets", "zprime_2000")}))
     with pytest.raises(InputError, match=r"no sample 'zprime' in .*fileset\.json; it has zprime_2000, "):
         fileset["zprime"]
+
+
+def test_a_root_file_in_place_of_the_fileset_is_refused_in_words(tmp_path):
+    (tmp_path / "top.root").write_bytes(b"root\x00\xf3\xff")
+    with pytest.raises(InputError, match=r"top\.root is no text; expected is JSON that says which ROOT files"):
+        Fileset.load(tmp_path / "top.root")

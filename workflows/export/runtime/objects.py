@@ -5,11 +5,17 @@ from __future__ import annotations
 import copy
 import functools
 import operator
+import re
 
 import awkward as ak
 import numpy as np
 
 from .formulas import delta_r
+
+
+def points(field):
+    """Return whether a field holds positions of objects, by its name."""
+    return re.search(r"Idx|((^|_)(idx|index)|Index)\d*$", field) is not None
 
 
 class Objects:
@@ -107,7 +113,7 @@ class Objects:
         # an event without objects has one that is missing, for positions to point at
         places, found = ak.where(there, positions, 0), ak.pad_none(self.array, 1, axis=1)
         # what points somewhere itself points nowhere
-        fills = {name: -1 if "Idx" in name else fill_value for name in self.fields}
+        fills = {name: -1 if points(name) else fill_value for name in self.fields}
         fields = {name: ak.where(there, ak.fill_none(found[name][places], fill), fill) for name, fill in fills.items()}
         passed = ak.fill_none(ak.pad_none(self.passed, 1, axis=1)[places], False)
         return Objects(ak.zip(fields, depth_limit=2), there & passed)

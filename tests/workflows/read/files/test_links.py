@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import hepgrad.ragged as rg
-from hepgrad.analysis import Dataset
+from hepgrad.analysis import Dataset, Objects
 from hepgrad.workflows import Fileset, InputError, Layout, Process, load, read_events
 from hepgrad.workflows.export.runtime import filling
+from hepgrad.workflows.export.runtime import objects as exported
 from hepgrad.workflows.read.files.links import container_key, positions, with_keys
 
 TRACKS, TRUTH = 1287425431, 1237340765
@@ -45,8 +46,8 @@ def test_keys_are_those_of_athena(name, class_id, key):
 LINK = "AnalysisMuonsAuxDyn.inDetTrackParticleLink"
 LAYOUT = Layout(
     branches={
-        "Muon_track": f"{LINK} -> InDetTrackParticles",
-        "Muon_forward": f"{LINK} -> {FORWARD}",
+        "Muon_trackIdx": f"{LINK} -> InDetTrackParticles",
+        "Muon_forwardIdx": f"{LINK} -> {FORWARD}",
         "Muon_*": "AnalysisMuonsAuxDyn.*",
         "Track_*": "InDetTrackParticlesAuxDyn.*",
     }
@@ -74,28 +75,41 @@ def physlite(tiny, tmp_path):
 
 
 def test_a_link_is_a_position_in_one_container(physlite):
-    columns = ["Muon_track", "Muon_forward", "Muon_pt", "Track_phi"]
+    columns = ["Muon_trackIdx", "Muon_forwardIdx", "Muon_pt", "Track_phi"]
     events = read_events(physlite, columns, tree="CollectionTree", layout=LAYOUT)
-    assert events.Muon.track.tolist() == [[1, -1, -1, 0], [-1], [], [2]]
-    assert events.Muon.forward.tolist() == [[-1, 0, -1, -1], [-1], [], [-1]]
+    assert events.Muon.trackIdx.tolist() == [[1, -1, -1, 0], [-1], [], [2]]
+    assert events.Muon.forwardIdx.tolist() == [[-1, 0, -1, -1], [-1], [], [-1]]
     # as `at` follows them, in both readings of the script
     data = Dataset.from_awkward({"a": events}, {"a": np.ones(4)})
     stored = jax.tree.map(lambda leaf: leaf[0], data.events)
     expected = jagged([[0.2, -9, -9, 0.1], [-9], [], [3.0]], np.float32).tolist()
-    assert rg.to_list(stored.Track.at(stored.Muon.track, fill_value=-9).phi)[:4] == expected
+    assert rg.to_list(stored.Track.at(stored.Muon.trackIdx, fill_value=-9).phi)[:4] == expected
     renamed = {column: with_keys(LAYOUT.branch(column)) for column in columns}
     scripted = filling.read_events(physlite, columns, tree="CollectionTree", renamed=renamed)
     assert ak.array_equal(scripted, events)
+
+
+def test_links_that_are_followed_on_stay_nowhere(physlite):
+    """The track of the muon of a jet: what has no muon has none, and not the first one of the event."""
+    columns = ["Muon_trackIdx", "Muon_pt", "Track_phi"]
+    events = read_events(physlite, columns, tree="CollectionTree", layout=LAYOUT)
+    jets = rg.from_lists([[0, -1, 1], [0], [], [-1, 0]])
+    wanted = [[pytest.approx(0.2), -9, -9], [-9], [], [-9, 3.0]]
+    muons, tracks = Objects.of(rg.from_awkward(events.Muon)), Objects.of(rg.from_awkward(events.Track))
+    found = tracks.at(muons.at(jets).trackIdx, fill_value=-9)
+    assert rg.to_list(found.phi) == wanted
+    assert rg.to_list(found.probability) == [[1, 0, 0], [0], [], [0, 1]]
+    muons, tracks = exported.Objects(events.Muon), exported.Objects(events.Track)
+    assert tracks.at(muons.at(rg.to_awkward(jets)).trackIdx, fill_value=-9).phi.tolist() == wanted
 
 
 def test_links_are_columns_of_a_data_set(physlite):
     described = {"a": {"nominal": {"files": ["a.root"], "nevts_total": 4, "xsec_pb": 1.0}}}
     (physlite.parent / "fileset.json").write_text(json.dumps(described))
     request = {"luminosity": 1.0, "tree": "CollectionTree", "layout": LAYOUT}
-    split = load(Fileset.load(physlite.parent), [Process("a")], ["Muon_track", "Track_phi"], **request)
-    found = [
-        rg.to_list(jax.tree.map(lambda leaf: leaf[0], half.events).Muon.track) for half in (split.train, split.held_out)
-    ]
+    split = load(Fileset.load(physlite.parent), [Process("a")], ["Muon_trackIdx", "Track_phi"], **request)
+    blocks = [jax.tree.map(lambda leaf: leaf[0], half.events) for half in (split.train, split.held_out)]
+    found = [rg.to_list(block.Muon.trackIdx) for block in blocks]
     assert [rows[:2] for rows in found] == [[[1, -1, -1, 0], []], [[-1], [2]]]
 
 
@@ -133,7 +147,7 @@ def test_one_of_several_links_of_each_object():
 )
 def test_links_that_cannot_be_followed(physlite, branch, message):
     with pytest.raises(InputError, match=message):
-        read_events(physlite, ["Muon_x"], tree="CollectionTree", layout=Layout(branches={"Muon_x": branch}))
+        read_events(physlite, ["Muon_xIdx"], tree="CollectionTree", layout=Layout(branches={"Muon_xIdx": branch}))
 
 
 def test_a_file_of_atlas(shared_data):
@@ -144,20 +158,20 @@ def test_a_file_of_atlas(shared_data):
     combined = "CombinedMuonTrackParticles"
     layout = Layout(
         branches={
-            "Muon_track": f"AnalysisMuonsAuxDyn.combinedTrackParticleLink -> {combined}",
+            "Muon_trackIdx": f"AnalysisMuonsAuxDyn.combinedTrackParticleLink -> {combined}",
             "MuonTrack_*": f"{combined}AuxDyn.*",
-            "Electron_track": "AnalysisElectronsAuxDyn.trackParticleLinks[0] -> GSFTrackParticles",
+            "Electron_trackIdx": "AnalysisElectronsAuxDyn.trackParticleLinks[0] -> GSFTrackParticles",
             "ElectronTrack_*": "GSFTrackParticlesAuxDyn.*",
             "Muon_*": "AnalysisMuonsAuxDyn.*",
             "Electron_*": "AnalysisElectronsAuxDyn.*",
         }
     )
-    columns = ["Muon_track", "Muon_phi", "MuonTrack_phi", "Electron_track", "Electron_phi", "ElectronTrack_phi"]
+    columns = ["Muon_trackIdx", "Muon_phi", "MuonTrack_phi", "Electron_trackIdx", "Electron_phi", "ElectronTrack_phi"]
     events = read_events(path, columns, tree="CollectionTree", layout=layout)
     for name in ("Muon", "Electron"):
         objects = events[name]
-        found = events[f"{name}Track"].phi[objects.track[objects.track >= 0]]
+        found = events[f"{name}Track"].phi[objects.trackIdx[objects.trackIdx >= 0]]
         # a track goes where its lepton goes
-        away = np.abs(ak.to_numpy(ak.flatten(found - objects.phi[objects.track >= 0])))
+        away = np.abs(ak.to_numpy(ak.flatten(found - objects.phi[objects.trackIdx >= 0])))
         assert len(away) >= 5
         assert np.minimum(away, 2 * np.pi - away).max() < 0.1

@@ -186,6 +186,24 @@ def test_outside_of_bins_that_refuse(both):
     assert rg.to_list(rg.checked(ours)(x * 1.0 + 0.0)) == [[1.5], [3.5]]
 
 
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("content", [1.5, binning("clamp")], ids=["unused", "clamped"])
+def test_rules_of_rewritten_inputs_refuse(both, content):
+    inner = {"nodetype": "transform", "input": "x", "rule": binning("error", over="y"), "content": content}
+    rule = {"nodetype": "category", "input": "n", "content": [{"key": 1, "value": 2.0}]}
+    ours, theirs = both(
+        {"nodetype": "transform", "input": "n", "rule": rule, "content": inner}, n="int", x="real", y="real"
+    )
+    for n, y in ((1, 5.0), (2, 0.0)):
+        with pytest.raises((RuntimeError, IndexError)):
+            theirs.evaluate(n, 0.0, y)
+    for n, y, why in ((1, 5.0, "y outside the bins"), (2, 0.0, r"n is none of \[1\]")):
+        with pytest.raises(ValueError, match=f"correction 'c': 1 of 2 items have {why}"):
+            ours(np.array([1, n]), np.zeros(2), np.array([0.0, y]))
+    kept = np.array([1, 1]), np.zeros(2), np.array([0.0, 4.9])
+    np.testing.assert_array_equal(ours(*kept), theirs.evaluate(*kept))
+
+
 def test_refusals_stop_compiled_programs(both):
     items = [{"key": key, "value": binning("error")} for key in (1, 2)]
     ours, _ = both({"nodetype": "category", "input": "n", "content": items}, n="int", x="real")

@@ -98,6 +98,28 @@ def test_categories(both, default):
 
 
 @pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("below", ["category", "bins"])
+def test_words_that_some_branches_lack(both, below):
+    def words(*keys):
+        items = [{"key": key, "value": len(keys) + i} for i, key in enumerate(keys)]
+        return {"nodetype": "category", "input": "s", "content": items}
+
+    branches = [words("up", "down"), words("up")]
+    if below == "category":
+        items = [{"key": key, "value": value} for key, value in enumerate(branches)]
+        ours, theirs = both({"nodetype": "category", "input": "n", "content": items}, s="string", n="int")
+    else:
+        ours, theirs = both(binning("clamp", [-0.5, 0.5, 1.5], branches, over="n"), s="string", n="int")
+    n = np.array([0, 1, 0])
+    np.testing.assert_array_equal(ours("up", n), theirs.evaluate("up", n))
+    np.testing.assert_array_equal(ours("down", n[::2]), theirs.evaluate("down", n[::2]))
+    with pytest.raises(ValueError, match="1 of 3 items have s 'down' is not there; there is 'up'"):
+        ours("down", n)
+    with pytest.raises(KeyError, match="s 'left' is not there"):
+        ours("left", n)
+
+
+@pytest.mark.usefixtures("x64")
 def test_rewritten_inputs(same):
     items = [{"key": key, "value": float(key)} for key in (-2, 0, 1, 2, 3)]
     rounding = {

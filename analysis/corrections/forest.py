@@ -114,7 +114,8 @@ class Forest:
         What the rule of a rewritten input refuses is refused, whatever its content does with the input. ``root`` is the
         number of each point's tree; inputs are by position, None for those of text; all have shape (points,).
         """
-        node, refused = root, None
+        node = root
+        refused: jax.Array | None = None
         beyond = len(self.reasons) - sum(len(group.reasons) for level in self.levels for group in level.groups)
         for level in self.levels:
             step = jnp.zeros(node.shape, jnp.int32)

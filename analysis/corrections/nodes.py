@@ -199,6 +199,7 @@ class Tree:
                 f"correction {self.correction['name']!r} has {len(contents)} contents for "
                 f"{' x '.join(map(str, numbers))} bins of {' x '.join(names)}"
             )
+        children: list[Node]
         if flow in ("clamp", "wrap"):
             children = [*self._branches(contents), Refused("")]
         elif flow == "error":

@@ -33,12 +33,15 @@ class Group:
     descend
         From a node's number in the group and the inputs to the number of its child.
     rewrite
-        What the children see of the inputs, when that differs.
+        What the children see of the inputs, when that differs, and the leaf of the rule that told it.
+    reasons
+        Why leaves of the rule refuse, "" for all others; empty where none does.
     """
 
     members: np.ndarray
     descend: Callable[[jax.Array, Inputs], jax.Array]
-    rewrite: Callable[[jax.Array, jax.Array, Inputs], Inputs] | None = None
+    rewrite: Callable[[jax.Array, jax.Array, Inputs], tuple[Inputs, jax.Array]] | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Forest:
     leaves
         By form.
     reasons
-        Why the leaves that nothing may reach refuse, "" for all others.
+        Why the leaves that nothing may reach refuse, "" for all others; behind them those of rules, by level and group.
     """
 
     levels: tuple[Level, ...]
@@ -101,16 +104,19 @@ class Forest:
         while any(isinstance(node, CHILDREN) for node in nodes):
             level, nodes = _level(nodes)
             levels.append(level)
-        reasons = tuple(node.reason if isinstance(node, Refused) else "" for node in nodes)
-        return cls(tuple(levels), _leaves(nodes), reasons)
+        reasons = [node.reason if isinstance(node, Refused) else "" for node in nodes]
+        of_rules = [reason for level in levels for group in level.groups for reason in group.reasons]
+        return cls(tuple(levels), _leaves(nodes), (*reasons, *of_rules))
 
     def evaluate(self, root: jax.Array, inputs: Inputs, dtype: Any) -> tuple[jax.Array, jax.Array]:
-        """Return the value at each point, NaN where it is refused, and the leaf that it was found in.
+        """Return the value at each point, NaN where it is refused, and the leaf that it was found in, or that refused.
 
-        ``root`` is the number of each point's tree; inputs are by position, None for those of text; all have shape
-        (points,).
+        What the rule of a rewritten input refuses is refused, whatever its content does with the input. ``root`` is the
+        number of each point's tree; inputs are by position, None for those of text; all have shape (points,).
         """
         node = root
+        refused: jax.Array | None = None
+        beyond = len(self.reasons) - sum(len(group.reasons) for level in self.levels for group in level.groups)
         for level in self.levels:
             step = jnp.zeros(node.shape, jnp.int32)
             for group in level.groups:
@@ -118,7 +124,14 @@ class Forest:
                 inside = member >= 0
                 member = jnp.maximum(member, 0)
                 step = jnp.where(inside, group.descend(member, inputs), step)
-                inputs = inputs if group.rewrite is None else group.rewrite(member, inside, inputs)
+                if group.rewrite is None:
+                    continue
+                inputs, leaf = group.rewrite(member, inside, inputs)
+                if group.reasons:
+                    wrong = inside & lookup(np.array([bool(reason) for reason in group.reasons]), leaf)
+                    before = jnp.full(node.shape, -1, jnp.int32) if refused is None else refused
+                    refused = jnp.where(wrong & (before < 0), beyond + leaf, before)
+                    beyond += len(group.reasons)
             node = lookup(level.first_child, node) + step
         value = jnp.full(node.shape, jnp.nan, dtype)
         for leaves in self.leaves:
@@ -128,6 +141,8 @@ class Forest:
             seen = inputs if len(self.leaves) == 1 else tuple(x if x is None else held(x, here) for x in inputs)
             found = leaves.value(jnp.maximum(member, 0), seen)
             value = jnp.where(here, found.astype(dtype), value)
+        if refused is not None:
+            value, node = jnp.where(refused < 0, value, jnp.nan), jnp.where(refused < 0, node, refused)
         return value, node
 
 
@@ -236,15 +251,16 @@ def _chosen(members: np.ndarray, nodes: Sequence[Category]) -> Group:
 def _rewritten(members: np.ndarray, nodes: Sequence[Rewriting]) -> Group:
     rules, position = Forest.of([node.rule for node in nodes]), nodes[0].input
 
-    def rewrite(member: jax.Array, inside: jax.Array, values: Inputs) -> Inputs:
+    def rewrite(member: jax.Array, inside: jax.Array, values: Inputs) -> tuple[Inputs, jax.Array]:
         x = values[position]
         dtype = jnp.result_type(x, float) if jnp.issubdtype(x.dtype, jnp.integer) else x.dtype
-        new, _ = rules.evaluate(member, values, dtype)
+        new, leaf = rules.evaluate(member, values, dtype)
         if jnp.issubdtype(x.dtype, jnp.integer):  # halves away from zero, as std::round
             new = (jnp.sign(new) * jnp.floor(jnp.abs(new) + 0.5)).astype(x.dtype)
-        return (*values[:position], jnp.where(inside, new, x), *values[position + 1 :])
+        return (*values[:position], jnp.where(inside, new, x), *values[position + 1 :]), leaf
 
-    return Group(members, lambda member, values: jnp.zeros(member.shape, jnp.int32), rewrite)
+    reasons = rules.reasons if any(rules.reasons) else ()
+    return Group(members, lambda member, values: jnp.zeros(member.shape, jnp.int32), rewrite, reasons)
 
 
 def _leaves(nodes: Sequence[Node]) -> tuple[Leaves, ...]:

@@ -18,11 +18,12 @@ import jax.numpy as jnp
 Formula: TypeAlias = tuple[Any, ...]
 
 # the order of precedence, weakest first; operators of one line bind alike
-_PRECEDENCE = (("==", "!="), (">", "<", ">=", "<="), ("-", "+"), ("/", "*"), ("^",))
+_PRECEDENCE = (("||",), ("&&",), ("==", "!="), (">", "<", ">=", "<="), ("-", "+"), ("/", "*"), ("^",))
 _BINARY_FUNCTIONS = ("atan2", "pow", "max", "min")
 _VARIABLES = "xyzt"
 _TOKEN = re.compile(
-    r"[ \t]*(?:(\d+(?:\.\d*)?(?:e-?\d+)?)|\[[ \t]*(\d+)[ \t]*\]|([a-z]+\d*)|(==|!=|>=|<=|[-+*/^<>(),]))"
+    r"[ \t]*(?:(\d+(?:\.\d*)?(?:e-?\d+)?)|\[[ \t]*(\d+)[ \t]*\]|x\[(\d+)\]|([a-z]+\d*)"
+    r"|(\|\||&&|==|!=|>=|<=|[-+*/^<>(),]))"
 )
 
 _UNARY: dict[str, Callable[[jax.Array], jax.Array]] = {
@@ -45,22 +46,26 @@ _UNARY: dict[str, Callable[[jax.Array], jax.Array]] = {
     "asinh": jnp.arcsinh,
     "atanh": jnp.arctanh,
 }
-_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+# what is 1 or 0; anything but zero is true, also what is no number
+_CONDITIONS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
     ">": operator.gt,
     "<": operator.lt,
     ">=": operator.ge,
     "<=": operator.le,
+    "&&": jnp.logical_and,
+    "||": jnp.logical_or,
 }
 
 
 def parse(expression: str) -> Formula:
     """Return the formula that a text means.
 
-    It has numbers, parameters ``[0]``, variables x, y, z and t, the operators ``== != < > <= >= + - * / ^``, and
-    correctionlib's functions: for instance ``"[0] + [1]*log(max(x, 20))"``. A minus in front of a name or a parenthesis
-    binds more tightly than ``^``. Raises `ValueError` when it cannot be understood; the message shows where.
+    It has numbers, parameters ``[0]``, variables x, y, z and t, or ``x[0]``, ``x[1]`` and so on, the operators
+    ``|| && == != < > <= >= + - * / ^``, and correctionlib's functions: for instance ``"[0] + [1]*log(max(x, 20))"``. A
+    minus in front of a name or a parenthesis binds more tightly than ``^``. Raises `ValueError` when it cannot be
+    understood; the message shows where.
 
     Examples
     --------
@@ -83,7 +88,7 @@ def _next(text: str, position: int) -> tuple[str, str, int]:
     found = _TOKEN.match(text, position)
     if found is None:
         return "", "", position
-    kinds = ("number", "parameter", "name", "symbol")
+    kinds = ("number", "parameter", "variable", "name", "symbol")
     kind, token = next((k, t) for k, t in zip(kinds, found.groups(), strict=True) if t is not None)
     return kind, token, found.end()
 
@@ -120,6 +125,8 @@ def _atom_without_sign(text: str, position: int) -> tuple[Formula, int]:
         return ("number", float(token)), after
     if kind == "parameter":
         return ("parameter", int(token)), after
+    if kind == "variable":
+        return ("variable", int(token)), after
     if kind == "name" and token in _VARIABLES:
         return ("variable", _VARIABLES.index(token)), after
     if kind == "name" and (token in _UNARY or token in _BINARY_FUNCTIONS):
@@ -217,8 +224,8 @@ def _operation(kind: str, *operands: Any) -> Any:
     if kind == "negative":
         return -operands[0]
     left, right = operands
-    if kind in _COMPARISONS:
-        return jnp.where(_COMPARISONS[kind](left, right), 1.0, 0.0).astype(jnp.result_type(left, right, float))
+    if kind in _CONDITIONS:
+        return jnp.where(_CONDITIONS[kind](left, right), 1.0, 0.0).astype(jnp.result_type(left, right, float))
     if kind == "pow":
         return _power(left, right)
     # as std::max and std::min, which return the first of two that are equal, or not comparable

@@ -138,6 +138,20 @@ class Tree:
             raise ValueError(f"correction {self.correction['name']!r} has a node of type {kind!r}, which is not known")
         return readers[kind](content)
 
+    def _branches(self, contents: Sequence[Any]) -> list[Node]:
+        """Return the nodes of some contents; one that lacks a word refuses when it is reached, unless all lack it."""
+        found: list[Node] = []
+        unknown: list[UnknownWord] = []
+        for content in contents:
+            try:
+                found.append(self._node(content))
+            except UnknownWord as error:
+                unknown.append(error)
+                found.append(Refused(error.args[0]))
+        if unknown and len(unknown) == len(contents):
+            raise unknown[0]
+        return found
+
     def _inputs(self, names: Sequence[str], *, only: str | None = None) -> tuple[int, ...]:
         for name in names:
             if name not in self.positions:
@@ -179,23 +193,24 @@ class Tree:
             raise ValueError(f"correction {self.correction['name']!r} has {len(names)} inputs for {len(edges)} axes")
         inputs, axes = self._inputs(names), tuple(explicit_edges(each) for each in edges)
         numbers = [len(each) - 1 for each in axes]
-        children = [self._node(each) for each in node["content"]]
-        if len(children) != np.prod(numbers):
+        contents, flow = node["content"], node["flow"]
+        if len(contents) != np.prod(numbers):
             raise ValueError(
-                f"correction {self.correction['name']!r} has {len(children)} contents for "
+                f"correction {self.correction['name']!r} has {len(contents)} contents for "
                 f"{' x '.join(map(str, numbers))} bins of {' x '.join(names)}"
             )
-        flow = node["flow"]
+        children: list[Node]
         if flow in ("clamp", "wrap"):
-            outside: Node = Refused("")
+            children = [*self._branches(contents), Refused("")]
         elif flow == "error":
             outside = Refused(f"{' and '.join(names)} outside the bins, which end at {_ends(axes)}")
+            children = [*self._branches(contents), outside]
         else:
-            outside = self._node(flow)
+            children = self._branches([*contents, flow])
         beyond = [(0, n - 1) if flow in ("clamp", "wrap") else (-1, -1) for n in numbers]
         places = tuple((low, *range(n), high) for (low, high), n in zip(beyond, numbers, strict=True))
         equal = tuple(isinstance(each, dict) for each in edges)
-        return Bins(inputs, axes, flow == "wrap", equal, (*children, outside), places)
+        return Bins(inputs, axes, flow == "wrap", equal, tuple(children), places)
 
     def _category(self, node: Mapping[str, Any]) -> Node:
         (position,) = (self.positions[node["input"]],)
@@ -212,8 +227,11 @@ class Tree:
             raise UnknownWord(f"{node['input']} {word!r} is not there; there is {', '.join(map(repr, items))}")
         keys = sorted(items)
         name = node["input"]
-        other = Refused(f"{name} is none of {keys}") if default is None else self._node(default)
-        return Category(position, tuple(keys), (*(self._node(items[key]) for key in keys), other))
+        contents = [items[key] for key in keys]
+        if default is not None:
+            return Category(position, tuple(keys), tuple(self._branches([*contents, default])))
+        other = Refused(f"{name} is none of {keys}")
+        return Category(position, tuple(keys), (*self._branches(contents), other))
 
     def _transform(self, node: Mapping[str, Any]) -> Rewriting:
         (position,) = self._inputs([node["input"]])

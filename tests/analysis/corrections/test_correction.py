@@ -98,6 +98,28 @@ def test_categories(both, default):
 
 
 @pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("below", ["category", "bins"])
+def test_words_that_some_branches_lack(both, below):
+    def words(*keys):
+        items = [{"key": key, "value": len(keys) + i} for i, key in enumerate(keys)]
+        return {"nodetype": "category", "input": "s", "content": items}
+
+    branches = [words("up", "down"), words("up")]
+    if below == "category":
+        items = [{"key": key, "value": value} for key, value in enumerate(branches)]
+        ours, theirs = both({"nodetype": "category", "input": "n", "content": items}, s="string", n="int")
+    else:
+        ours, theirs = both(binning("clamp", [-0.5, 0.5, 1.5], branches, over="n"), s="string", n="int")
+    n = np.array([0, 1, 0])
+    np.testing.assert_array_equal(ours("up", n), theirs.evaluate("up", n))
+    np.testing.assert_array_equal(ours("down", n[::2]), theirs.evaluate("down", n[::2]))
+    with pytest.raises(ValueError, match="1 of 3 items have s 'down' is not there; there is 'up'"):
+        ours("down", n)
+    with pytest.raises(KeyError, match="s 'left' is not there"):
+        ours("left", n)
+
+
+@pytest.mark.usefixtures("x64")
 def test_rewritten_inputs(same):
     items = [{"key": key, "value": float(key)} for key in (-2, 0, 1, 2, 3)]
     rounding = {
@@ -184,6 +206,24 @@ def test_outside_of_bins_that_refuse(both):
     x = rg.from_awkward(ak.Array([[0.0], [1.0]]), capacity=8)
     assert rg.to_list(ours(x * 1.0 + 0.0)) == [[1.5], [3.5]]
     assert rg.to_list(rg.checked(ours)(x * 1.0 + 0.0)) == [[1.5], [3.5]]
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("content", [1.5, binning("clamp")], ids=["unused", "clamped"])
+def test_rules_of_rewritten_inputs_refuse(both, content):
+    inner = {"nodetype": "transform", "input": "x", "rule": binning("error", over="y"), "content": content}
+    rule = {"nodetype": "category", "input": "n", "content": [{"key": 1, "value": 2.0}]}
+    ours, theirs = both(
+        {"nodetype": "transform", "input": "n", "rule": rule, "content": inner}, n="int", x="real", y="real"
+    )
+    for n, y in ((1, 5.0), (2, 0.0)):
+        with pytest.raises((RuntimeError, IndexError)):
+            theirs.evaluate(n, 0.0, y)
+    for n, y, why in ((1, 5.0, "y outside the bins"), (2, 0.0, r"n is none of \[1\]")):
+        with pytest.raises(ValueError, match=f"correction 'c': 1 of 2 items have {why}"):
+            ours(np.array([1, n]), np.zeros(2), np.array([0.0, y]))
+    kept = np.array([1, 1]), np.zeros(2), np.array([0.0, 4.9])
+    np.testing.assert_array_equal(ours(*kept), theirs.evaluate(*kept))
 
 
 def test_refusals_stop_compiled_programs(both):

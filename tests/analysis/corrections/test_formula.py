@@ -33,6 +33,9 @@ EXPRESSIONS = [
     "cos(x)+sin(x)+tan(x)+acos(y/4)+asin(y/4)+atan(x)",
     "cosh(y)+sinh(y)+tanh(x)+acosh(1+x)+asinh(x)+atanh(y/4)",
     "(x<1)*0.5 + (x>=1)*(0.7+0.01*(x-1))",
+    "x < 1 && y > 0.4 || x > 2 && 2*y",
+    "0 || x - 1 && -y == -1",
+    "x[0] - 2*x[1]^2",
 ]
 PARAMETERS = [1.5, 0.25, 0.5, 20.0]
 
@@ -54,7 +57,8 @@ def test_values_are_those_of_correctionlib(expression):
 
 
 @pytest.mark.parametrize(
-    "expression", ["", "x +", "2 3", "x**2", "foo(x)", "max(x)", "(x", "x)", "1e+5", "- 3", "x & y", "w"]
+    "expression",
+    ["", "x +", "2 3", "x**2", "foo(x)", "max(x)", "(x", "x)", "1e+5", "- 3", "x & y", "w", "x [1]", "y[1]"],
 )
 def test_what_cannot_be_understood_is_refused(expression):
     with pytest.raises(ValueError, match="cannot be understood at character"):

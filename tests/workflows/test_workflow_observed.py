@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import importlib.util
 import json
 import re
 import shutil
 import types
-from pathlib import Path
 
 import awkward as ak
 import jax.numpy as jnp
@@ -20,8 +18,6 @@ from hepgrad.analysis import Channel, Regular
 from hepgrad.analysis.statistics import TemplateModel
 from hepgrad.analysis.systematics import Normalisation, WeightSet, decorrelated
 from hepgrad.workflows import InputError, Process, run
-from hepgrad.workflows.analyses.ttbar_agc import TTBAR_AGC
-from hepgrad.workflows.analyses.zprime import ZPRIME
 from hepgrad.workflows.execution import load_events, located
 from hepgrad.workflows.results.control import CONTROL_COLUMNS, control_rows
 
@@ -169,41 +165,3 @@ def test_once_asked_they_are_in_the_plots(workflow, tiny, tmp_path):
     np.testing.assert_array_equal(numbers_of(table, "events", plot="lead", step="all events"), leading)
     assert len(list((tmp_path / "seen" / "plots").glob("control-met-*.pdf"))) == 3
     assert 'id="control-plots"' in (tmp_path / "seen" / "report.html").read_text()
-
-
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-
-
-def with_unreadable_data(name, shared, folder):
-    """A workflow with collision data in one more line, whose file is not there at all."""
-    if name == "single_top":
-        spec = importlib.util.spec_from_file_location(name, EXAMPLES / "single_top.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        found = module.workflow(shared / "pythia13tev")
-    else:
-        found = {each.name: each for each in (ZPRIME, TTBAR_AGC)}[name]
-    described = json.loads((Path(found.data) / "fileset.json").read_text())
-    for sample in [each for entry in described.values() for each in entry.values() if isinstance(each, dict)]:
-        for file in sample.get("files", []):
-            file["path"] = str((Path(found.data) / file["path"]).resolve())
-    described["data"] = {"nominal": {"files": ["not_there.root"], "lumi_pb": found.luminosity}}
-    (folder / "fileset.json").write_text(json.dumps(described))
-    return dataclasses.replace(
-        found, data=folder, processes=[*found.processes, Process("data", observed=True)], steps=1, replicas=2
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["single_top", "zprime", "ttbar-agc"])
-def test_a_blinded_run_does_not_even_open_the_files_of_collision_data(name, shared_data, tmp_path, capsys):
-    """So none of their numbers can be in a file, or on the terminal; once they are asked for they are missed."""
-    workflow = with_unreadable_data(name, shared_data, tmp_path)
-    run(workflow, output=tmp_path / "run")
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["unblinded"] is False
-    assert "Blinded: the observed events" in (tmp_path / "run" / "report.html").read_text()
-    assert not [path for path in (tmp_path / "run").rglob("*") if "observed" in path.name]
-    assert "not_there.root" not in capsys.readouterr().out
-    found, fileset = located(workflow)
-    with pytest.raises(InputError, match=r"not_there\.root"):
-        found.source.observed(found, fileset)

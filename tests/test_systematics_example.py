@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import awkward as ak
 import correctionlib
 import jax
 import jax.numpy as jnp
+import lightgbm
 import numpy as np
 import pytest
 import uproot
 
-from examples.ttbar_systematics import CUTS, JETS, PROCESSES, analysis
+from examples import ttbar_systematics
+from examples.ttbar_systematics import CUTS, JETS, POINTS, PROCESSES, SIMULATED, analysis, tag_efficiency
 from hepgrad import ragged as rg
 from hepgrad.analysis import Hard
 from hepgrad.analysis.doctor.patient import Patient
@@ -24,6 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("x64")]
 
 TAG, ALGORITHM = "Summer19UL18_V5_MC", "AK4PFchs"
 EDGES = np.linspace(120, 760, 9)
+BOOSTER = lightgbm.Booster(model_file=Path(ttbar_systematics.__file__).with_name("ttbar_tagger.txt"))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +55,7 @@ def reference(shared_data):
         flat = [x if isinstance(x, str) or x.dtype.kind == "i" else x.astype(float) for x in flat]
         return ak.unflatten(correction.evaluate(*flat), ak.num(first))
 
-    def histogram(files, weight, jes=None, side=0, hem=False, jer=False, word=("", "", "")):
+    def histogram(files, weight, jes=None, side=0, hem=False, jer=False, word=("", ""), efficiency=None):
         names = ("pt", "eta", "phi", "mass", "btagCSVV2", "hadronFlavour", "jetId")
         filled = np.zeros(8)
         for file in files:
@@ -114,18 +118,45 @@ def reference(shared_data):
                     jets_of.btagCSVV2,
                 )
 
-            is_c = jets.hadronFlavour == 4
-            varied = (is_c if "cferr" in word[1] else ~is_c) if word[0].startswith("btag") else is_c & ~is_c
-            kinds = ((jets[varied], word[1]), (jets[~varied], "central"))
-            for jets_of, which in kinds:
-                if ak.sum(ak.num(jets_of)):
-                    factor = factor * ak.to_numpy(ak.prod(tagged(jets_of, which), axis=1))
+            def shape_weight(jets):
+                is_c = jets.hadronFlavour == 4
+                varied = (is_c if "cferr" in word[1] else ~is_c) if word[0].startswith("btag") else is_c & ~is_c
+                kinds = ((jets[varied], word[1]), (jets[~varied], "central"))
+                return np.prod(
+                    [ak.to_numpy(ak.prod(tagged(*each), axis=1)) for each in kinds if ak.sum(ak.num(each[0]))], axis=0
+                )
+
+            def weight_at_point(jets):
+                scales = {}
+                for kind, method in (("light", "incl"), ("bc", "comb")):
+                    # a jet of the other kind is asked about as one of this, and not used
+                    is_light = jets.hadronFlavour == 0
+                    flavour = ak.where(is_light == (kind == "light"), jets.hadronFlavour, 0 if kind == "light" else 5)
+                    which = word[1] if word[0] == f"btag_{kind}" else "central"
+                    low, high = (
+                        evaluated(sets["btagging"]["deepJet_wp"], which, method, p, flavour, abs(jets.eta), jets.pt)
+                        for p in "MT"
+                    )
+                    scales[kind] = low + (high - low) * (0.5 - POINTS["M"]) / (POINTS["T"] - POINTS["M"])
+                scale = ak.where(jets.hadronFlavour == 0, scales["light"], scales["bc"])
+                places = [
+                    np.searchsorted(edges, ak.to_numpy(ak.flatten(values)), side="right")
+                    for edges, values in (([4, 5], jets.hadronFlavour), ([50, 100], jets.pt), ([1.5], abs(jets.eta)))
+                ]
+                simulated = ak.unflatten(efficiency[tuple(places)], ak.num(jets))
+                untagged = (1 - scale * simulated) / (1 - simulated)
+                return ak.to_numpy(ak.prod(ak.where(jets.btagCSVV2 > 0.5, scale, untagged), axis=1))
+
+            factor = factor * (shape_weight(jets) if efficiency is None else weight_at_point(jets))
+            sums = (ak.sum(ak.values_astype(jets.pt, float), axis=1), ak.num(jets), np.hypot(x, y))
+            score = BOOSTER.predict(np.stack([ak.to_numpy(each) for each in sums], axis=-1))
             kept = jets[jets.pt > 30]
             passed = (
                 (ak.num(muons) == 1)
                 & (ak.num(kept) >= 4)
                 & ak.any(kept.btagCSVV2 > 0.5, axis=1)
                 & (np.hypot(x, y) > 25)
+                & (score > 0.3)
             )
             ht = np.clip(ak.to_numpy(ak.sum(kept.pt, axis=1)), 120.001, 759.999)
             passed = ak.to_numpy(passed)
@@ -164,9 +195,47 @@ def test_templates_are_those_of_brute_force(everything, reference, shared_data):
         ("btag_lfstats1", "up_lfstats1", "down_lfstats1"),
         ("btag_cferr1", "up_cferr1", "down_cferr1"),
     ):
-        same(templates.up[name], word=(name, up, ""))
-        same(templates.down[name], word=(name, down, ""))
+        same(templates.up[name], word=(name, up))
+        same(templates.down[name], word=(name, down))
     assert len(templates.up) == len(JETS) + 2 + 3 + 8 + 1 + 100
+
+
+def counted(data):
+    """Return the part of jets above 0.5 by flavour, pT and abs(eta), counted."""
+    passed, every = np.zeros((2, 3, 3, 2))
+    wanted = [data.processes.index(name) for name in SIMULATED]
+    for block in range(data.blocks):
+        columns, weight, process = jax.tree.map(lambda x, b=block: x[b], (data.columns, data.weight, data.process))
+        jets = columns["Jet"]
+        per_jet = rg.broadcast_arrays(jnp.where(jnp.isin(process, jnp.array(wanted)), weight, 0), jets.pt)[0]
+        names = (jets.hadronFlavour, jets.pt, abs(jets.eta), jets.btagCSVV2, per_jet)
+        *place, tag, each = (np.asarray(rg.to_awkward(rg.flatten(x)), float) for x in names)
+        edges = ([0, 4, 5, 6], [20, 50, 100, np.inf], [0, 1.5, 2.5])
+        every += np.histogramdd(place, edges, weights=each)[0]
+        passed += np.histogramdd(place, edges, weights=each * (tag > 0.5))[0]
+    return passed / every
+
+
+def test_weights_at_the_working_point_are_those_of_brute_force(everything, reference, shared_data):
+    _, halves = everything
+    efficiency = tag_efficiency(shared_data / "pythia13tev")
+    physics = analysis(shared_data / "corrections_cms2018ul", efficiency)
+    of_tags = [each for each in physics.model.systematics if each.name.startswith("btag")]
+    physics = dataclasses.replace(physics, model=dataclasses.replace(physics.model, systematics=of_tags))
+    parts = [physics.histograms(half, CUTS, Hard()) for half in halves]
+    templates = jax.tree.map(lambda *x: np.mean(x, axis=0), *parts)
+    axis, index = physics.channels[0].axis, halves[0].processes.index("ttbar")
+    files = sorted((shared_data / "pythia13tev").glob("ttbar_10[1-6].root"))
+    weight = float(np.max(np.where(np.asarray(halves[0].process) == index, halves[0].weight, 0))) / 2
+    table = counted(halves[0])
+    assert list(templates.up) == ["btag_bc", "btag_light"]
+    for found, *word in (
+        (templates.nominal, "", ""),
+        *((templates.up[name], name, "up") for name in templates.up),
+        *((templates.down[name], name, "down") for name in templates.down),
+    ):
+        expected = reference(files, weight, word=word, efficiency=table)
+        np.testing.assert_allclose(axis.select(found["ht"].sumw[index]), expected, rtol=2e-4)
 
 
 def test_check_tells_which_sources_do_nothing(everything):

@@ -476,11 +476,25 @@ def test_all_official_corrections(shared_data, file):
         ]
         count = max(OFFICIAL // len(several), AT_LEAST)
         values = next(_inputs(described, count, rng))
+        several = [
+            words for words in several if _are_known(theirs[described["name"]], ours[described["name"]], words, values)
+        ]
         for precision in (np.float64, np.float32):
             numbers = {
                 i: v.astype(precision) if _is_real(v) else v for i, v in enumerate(values) if not isinstance(v, str)
             }
             _same_for_all_words(theirs[described["name"]], ours[described["name"]], several, numbers, precision)
+
+
+def _are_known(theirs, ours, words, values):
+    """Return whether there is anything for these words, having seen that correctionlib refuses them where not."""
+    try:
+        ours._forest((tuple(words.items()),))
+    except KeyError:
+        chosen = [words.get(i, value) for i, value in enumerate(values)]
+        assert not any(_is_accepted(theirs, chosen, i) for i in range(100)), f"{ours.name} {words}"
+        return False
+    return True
 
 
 def _same_for_all_words(theirs, ours, several, numbers, precision):

@@ -27,7 +27,8 @@ CODE = re.compile(r"^```(?:python|py|\{code-cell\})\n(.*?)^```", flags=re.DOTALL
 GUIDES = [DOCS / "quickstart.md", DOCS / "first_analysis.md", *DOCS.glob("howto/*.md"), *DOCS.glob("tutorials/*.md")]
 # whose names users write
 TAUGHT_PACKAGES = [
-    *("ragged", "analysis", "analysis.kinematics", "analysis.reconstruction", "analysis.stages", "workflows"),
+    *("ragged", "analysis", "analysis.kinematics", "analysis.reconstruction", "analysis.stages", "analysis.statistics"),
+    "workflows",
 ]
 
 

@@ -42,7 +42,8 @@ CUTS = Parameters(
     met=Parameter(25.0, bounds=(0, 80), width=10.0, unit="GeV"),
     score=Parameter(0.3, bounds=(0.1, 0.8), width=0.05),
 )
-# trained elsewhere, by tools/ttbar_tagger.py with LightGBM; here it sees jets that are shifted, too
+# trained by tools/ttbar_tagger.py with LightGBM, on these very events, which an analysis for a paper would not do; here
+# it sees jets that are shifted, too
 TREES = BoostedTrees.from_lightgbm(Path(__file__).with_name("ttbar_tagger.txt"))
 SCORE = Score("bdt", TREES, ["sum(Jet.pt)", "num(Jet)", "MET.pt"])
 POINTS = {"L": 0.049, "M": 0.2783, "T": 0.71}
@@ -119,6 +120,8 @@ def analysis(corrections: Path, efficiency: TagEfficiency | None = None) -> Anal
 
 
 def workflow(data: Path, corrections: Path, tags: str = "shape") -> Workflow:
+    if tags not in ("shape", "working-point"):
+        raise ValueError(f"tags are 'shape' or 'working-point', got {tags!r}")
     chosen = analysis(corrections, tag_efficiency(data) if tags == "working-point" else None)
     about = {"name": "ttbar_systematics", "title": "Top pairs and their systematics", "luminosity": 100.0, "data": data}
     return Workflow(analysis=chosen, parameters=CUTS, processes=PROCESSES, **about)

@@ -20,7 +20,7 @@ MAY_IMPORT = {
 }
 MAX_LINES = 450
 MAX_MODULES = 15
-MAX_SUPPRESSIONS = 30
+MAX_SUPPRESSIONS = 20
 SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 
 

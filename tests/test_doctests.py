@@ -11,7 +11,14 @@ import pytest
 
 PACKAGES = ("hepgrad.ragged", "hepgrad.analysis", "hepgrad.workflows")
 # packages whose examples are fits, or trainings, with a program each
-THOROUGH = ("hepgrad.analysis.statistics.", "hepgrad.workflows.fitting.", "hepgrad.workflows.studies.")
+THOROUGH = (
+    "hepgrad.analysis.optimisation.cross_fitting",
+    "hepgrad.analysis.statistics.",
+    "hepgrad.workflows.fitting.",
+    "hepgrad.workflows.results.",
+    "hepgrad.workflows.stability.",
+    "hepgrad.workflows.studies.",
+)
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 

@@ -112,10 +112,7 @@ class Events:
             For an array of another length than that of the events.
         """
         for name, value in fields.items():
-            if not isinstance(value, np.ndarray | jax.Array | rg.FlatArray) or not value.ndim:
-                continue
-            rows = value.shape[0] if getattr(value, "length", None) is None else len(self)
-            if rows != len(self):
+            if (rows := _rows(value)) not in (None, len(self)):
                 raise ValueError(
                     f"column {name!r} has {rows} values and there are {len(self)} events here: give one for each of "
                     "them, also those that do not pass, such as `where(passed, value, 0)`"
@@ -309,3 +306,16 @@ def _of_all_events(column: Any, name: str) -> Any:
     if isinstance(column, rg.FlatArray):
         return column if column.length is None else rg.FlatArray(column.buffer(f"events, {name!r}"))
     return rg.FlatArray(column) if isinstance(column, jax.Array) and column.ndim else column
+
+
+def _rows(column: Any) -> int | None:
+    """Return for how many events a column has something; None for a number, and where only the program will know."""
+    array = column.array if isinstance(column, Objects) else column
+    if isinstance(array, np.ndarray | jax.Array | rg.FlatArray):
+        return array.shape[0] if array.ndim and getattr(array, "length", None) is None else None
+    if not isinstance(array, rg.RaggedArray | rg.RecordArray):
+        return None
+    try:
+        return len(array)
+    except TypeError:  # of selected rows, inside jit
+        return None

@@ -226,7 +226,7 @@ class Objects(Counting, Expectations):
             nowhere.
         fill_value
             What all fields have where nothing is pointed at, but those with positions (whose name has ``Idx`` in it, as
-            in NanoAOD, or ends in ``_idx`` or ``Index``): they point nowhere, -1.
+            in NanoAOD, or ends in ``_idx``, ``_index`` or ``Index``): they point nowhere, -1.
 
         Returns
         -------
@@ -252,15 +252,16 @@ class Objects(Counting, Expectations):
         begin = self.array.offsets.at[positions.row_ids].get(mode="clip")
         places = jnp.clip(jnp.where(there, begin + pointing, 0), 0, max(most - 1, 0))
 
-        def taken(leaf: jax.Array, otherwise: float) -> jax.Array:
-            fill = jnp.asarray(otherwise, leaf.dtype)
+        def taken(leaf: jax.Array, otherwise: float, *, is_position: bool = False) -> jax.Array:
+            nowhere = is_position and jnp.issubdtype(leaf.dtype, jnp.integer)
+            fill = jnp.asarray(NOWHERE if nowhere else otherwise, leaf.dtype)
             return jnp.where(there, leaf[places], fill) if most else jnp.full(places.shape, fill)
 
         content: Any = self.array.content
         found = {}
         for name, column in content.columns.items():
-            fill = NOWHERE if points(name) else fill_value
-            found[name] = jax.tree.map(functools.partial(taken, otherwise=fill), column)
+            take = functools.partial(taken, otherwise=fill_value, is_position=points(name))
+            found[name] = jax.tree.map(take, column)
         return Objects(positions.with_content(rg.RecordArray(found)), positions.with_content(taken(passed, 0)))
 
     def combinations(self, n: int, *, fields: Sequence[str] | None = None, capacity: int | None = None) -> Objects:

@@ -57,6 +57,7 @@ def test_arguments(attack, hostile, tiny, command, fresh, monkeypatch):
         assert command(*words).code in EXIT_CODES
 
 
+@pytest.mark.thorough
 def test_settings(attack, hostile, tiny):
     keys = ["steps", "learning_rate", "parameters.met", "parameters.met.bounds", "anneal.stop", "data", "skim", "seed"]
     values = sampled_from(["0", "-1", "nan", "inf", "1e400", "[]", "{}", "true", '""', "[1, 2]", "9" * 400]) | hostile

@@ -112,6 +112,7 @@ def test_a_file_from_a_stranger_runs_no_code(tmp_path):
 WITHOUT_REPORT = "from hepgrad.workflows import cli, execution; execution.write_report = lambda *arguments: None"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kills", [1, pytest.param(6, marks=pytest.mark.slow)])
 def test_killed_at_random_moments(kills, tiny, tiny_events, tmp_path, monkeypatch):
     """A real process and a real SIGKILL: no handler runs, and what is left on disk gives the same result to the bit."""

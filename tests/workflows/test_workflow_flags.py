@@ -70,6 +70,7 @@ def stored(finished, tmp_path):
     return result, improvement, run
 
 
+@pytest.mark.thorough
 def test_flags_are_stored_and_come_back(stored):
     result, improvement, run = stored
     again = StoredResult.read(run.path)
@@ -100,6 +101,7 @@ def test_the_report_tells_of_fits_that_failed_and_no_number_of_theirs(stored, fi
     assert ">nan<" not in page
 
 
+@pytest.mark.thorough
 def test_a_run_folder_of_before_the_flags_is_read(finished, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
@@ -121,6 +123,7 @@ def test_a_run_folder_of_before_the_flags_is_read(finished, tmp_path):
     assert again.fits.failed == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "error", [FitError("step 3: a fit failed"), RuntimeError("a mistake of the program")], ids=["fit", "mistake"]
 )

@@ -42,8 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     given = sys.argv[1:] if argv is None else list(argv)
     # before JAX is imported; XLA writes of compilations that take minutes, of which there is news anyway. What stops it
-    # comes as an exception. "1" is what JAX itself sets, and what a process has that a program with JAX starts.
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":
+    # comes as an exception. "1" is what JAX itself sets, and what a process has that a program with JAX starts; whoever
+    # wants to read it asks for "0".
+    if "jax" not in sys.modules and os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     _show_every_character()
     arguments = argparse.Namespace()

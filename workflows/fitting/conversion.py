@@ -44,7 +44,8 @@ def convert(
     patch
         What to change first, as in `from_workspace`.
     measurement
-        Which one, where there are several; ``"pyhf"`` and ``"hs3"`` keep all without it.
+        Which one, where there are several; ``"pyhf"`` and ``"hs3"`` keep all without it, where analyses of HS3 have the
+        same data.
     interpretation
         Of a datacard that is read: ``"combine"``, or ``"histfactory"`` for one that this function wrote.
 

@@ -141,6 +141,7 @@ def fit(
     >>> print(result)
     mu = 1.5 +- 0.806226, -2 ln L = 6.01...
     significance: 2.027 observed, 1.371 expected, p0 = 0.0213
+    ...
     """
     asked = _checked(quantities)
     with jax.enable_x64(True):

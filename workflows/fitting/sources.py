@@ -23,8 +23,8 @@ def document(
     """Read a likelihood in whatever format it has: by its suffix a datacard, otherwise JSON of pyhf or HS3.
 
     ``workspace`` is a path or URL, a run folder, or a workspace as ``json.load`` returns it; ``patch`` is as in
-    `hepgrad.workflows.from_workspace`; ``measurement`` is the analysis that is read of an HS3 document, by default all
-    of them. Raises `InputError` when it cannot be read.
+    `hepgrad.workflows.from_workspace`; ``measurement`` is the analysis that is read of an HS3 document where all of
+    them differ. Raises `InputError` when it cannot be read.
     """
     if isinstance(workspace, str | Path) and Path(workspace).is_dir():
         workspace = Path(workspace) / WORKSPACE
@@ -39,4 +39,5 @@ def document(
     try:
         return Document(source, from_hs3(content, analysis=measurement))
     except ValueError as error:
-        raise InputError(f"{source} is no HS3 document that can be fitted: {error}") from None
+        where = source or "the HS3 document"
+        raise InputError(f"{where} cannot be fitted (--measurement chooses one of its analyses): {error}") from None

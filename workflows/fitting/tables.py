@@ -154,13 +154,12 @@ def yield_rows(result: FitNumbers) -> Iterator[tuple[Any, ...]]:
 
 def _parameter_table(result: FitNumbers) -> Table:
     table = Table(Column("parameter", overflow="fold"))
-    for column in ("estimate", "uncertainty", ""):
+    for column in ("estimate", "uncertainty", "state"):
         table.add_column(column, justify="right")
     for name, estimate, uncertainty, state in itertools.islice(parameter_rows(result), SHOWN):
-        told = "" if state == "fixed" else f"{uncertainty:.6g}"
-        table.add_row(name, f"{estimate:.6g}", told, "" if state == "free" else state)
+        table.add_row(name, f"{estimate:.6g}", "" if state == "fixed" else f"{uncertainty:.6g}", state)
     if len(result.names) > SHOWN:
-        table.caption = f"the first {SHOWN} of {len(result.names)} parameters"
+        table.caption = f"the first {SHOWN} of {len(result.names)} parameters; parameters.csv (--output) has all"
     return table
 
 

@@ -106,8 +106,8 @@ class Fileset:
             raise error if str(source) in str(error) else InputError(f"{source}: {error}") from None
         except UnicodeDecodeError as error:
             raise InputError(
-                f"{source} is no text; expected is JSON that says which ROOT files hold which sample, or the folder "
-                "with such a fileset.json"
+                f"{source} is no text in UTF-8 ({error}); expected is JSON that says which ROOT files hold which "
+                "sample, or the folder with such a fileset.json"
             ) from error
         except (OSError, RecursionError) as error:
             raise InputError(f"{source} cannot be read: {error}") from error

@@ -73,7 +73,9 @@ class Layout:
         for column, branch in self.branches.items():
             if column.count(STAR) > 1 or column.count(STAR) != branch.count(STAR):
                 raise ValueError(f"layout: {column!r}: {branch!r} needs at most one star, and on both sides or on none")
-            if ARROW in branch and not points(column.replace(STAR, "")):
+            # as `Objects.at` will ask, whatever stands for the star
+            of_all, field = self.field(column.replace(STAR, "x"))
+            if ARROW in branch and not points(field or of_all):
                 raise ValueError(
                     f"layout: {column!r} holds positions of objects ({branch!r}), which its name has to say, so that "
                     f"links to nothing stay so where they are followed on; call it {column + 'Idx'!r}"

@@ -103,7 +103,9 @@ def to_hs3(workspace: Mapping[str, Any]) -> dict[str, Any]:
     for channel in sorted(workspace["channels"], key=lambda channel: str(channel["name"])):
         bins = len(channel["samples"][0]["data"])
         axes = [{"name": f"bin_{channel['name']}", "min": 0, "max": bins, "nbins": bins}]
-        samples = [_sample(sample, offsets) for sample in channel["samples"]]
+        samples = [
+            _sample(sample, offsets, several=len(workspace["measurements"]) > 1) for sample in channel["samples"]
+        ]
         for sample in channel["samples"]:
             for modifier in sample["modifiers"]:
                 if modifier["type"] == "staterror":
@@ -146,8 +148,8 @@ def from_hs3(document: Mapping[str, Any], *, analysis: str | None = None) -> dic
     Raises
     ------
     ValueError
-        When an entry is missing, analyses differ and none is chosen, or something is no HistFactory: the message says
-        what and where.
+        When an entry is missing, there is no analysis of this name, analyses differ and none is chosen, or something is
+        no HistFactory: the message says what and where.
 
     Examples
     --------
@@ -187,11 +189,16 @@ def from_hs3(document: Mapping[str, Any], *, analysis: str | None = None) -> dic
             read_channel(_entry(tables["distributions"], channel, "$.distributions"), read)
             read.observations[channel] = contents_of(_entry(tables["data"], of, "$.data"), f"data {of!r}")
         read.check()
+        if channels and set(channels) != set(read.channels):
+            raise ValueError(
+                f"the analyses {list(analyses)} have different channels, {list(channels)} and {list(read.channels)}, "
+                "and a workspace has one set for all: choose an analysis"
+            )
         for table, new in ((channels, read.channels), (observations, read.observations)):
             if differing := [key for key in new if table.setdefault(key, new[key]) != new[key]]:
                 raise ValueError(
                     f"the analyses {list(analyses)} differ in the content or the data of {differing[0]!r}, and a "
-                    "workspace has one of each: choose an analysis (--measurement of hepgrad fit and convert)"
+                    "workspace has one of each: choose an analysis"
                 )
         poi = _texts(asked, "parameters_of_interest", where, needed=False)
         parameters = _settings(asked, read, auxiliary, domains, values)
@@ -206,7 +213,8 @@ def from_hs3(document: Mapping[str, Any], *, analysis: str | None = None) -> dic
     return workspace
 
 
-def _sample(sample: Mapping[str, Any], offsets: Mapping[str, int]) -> dict[str, Any]:
+def _sample(sample: Mapping[str, Any], offsets: Mapping[str, int], *, several: bool) -> dict[str, Any]:
+    """Return a sample; where there are several measurements, their likelihoods alone say what constrains them."""
     data: dict[str, Any] = {"contents": list(sample["data"])}
     modifiers = []
     for modifier in sample["modifiers"]:
@@ -223,7 +231,7 @@ def _sample(sample: Mapping[str, Any], offsets: Mapping[str, int]) -> dict[str, 
             case "histosys":
                 varied = {end: {"contents": list(content[f"{end}_data"])} for end in ("hi", "lo")}
                 entry |= {"constraint": "Gauss", "data": varied}
-            case "lumi":
+            case "lumi" if not several:
                 entry["constraint_name"] = f"{name}_constraint"
             case "staterror":
                 entry["constraint"] = "Gauss"
@@ -334,7 +342,9 @@ def _settings(
             found[name]["inits"] = starts
         if all(values.get(part, {}).get("const") for part in parts):
             found[name]["fixed"] = True
-    for constraint in auxiliary.values():
+    # where the likelihood names its terms, others of the document belong to other analyses
+    terms = {*read.terms, *read.named}
+    for constraint in [each for name, each in auxiliary.items() if name in terms or not terms]:
         ends = [constraint.get("mean"), constraint.get("x")]
         parameter = next((end for end in ends if end in scalars), None)
         if constraint.get("type") != "gaussian_dist" or parameter is None or read.used[parameter] == "normfactor":

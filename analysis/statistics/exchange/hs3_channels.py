@@ -36,7 +36,7 @@ class Reading:
     named
         Names of the distributions that modifiers are constrained by.
     statistics
-        Names of the simulated statistics.
+        Names of the simulated statistics, with the distributions that constrain them, if the document has these.
     """
 
     auxiliary: Mapping[str, Any]
@@ -46,7 +46,7 @@ class Reading:
     observations: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     components: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     named: set[str] = dataclasses.field(default_factory=set)
-    statistics: set[str] = dataclasses.field(default_factory=set)
+    statistics: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     @property
     def used(self) -> dict[str, str]:
@@ -137,13 +137,19 @@ def _modifier(
             channel = str(distribution["name"])
             first = _listed(entry, "parameters")[:1]
             name = label if first == [f"{label}[0]"] else f"{label}_{channel}"
-            read.statistics.add(name)
+            read.statistics[name] = _listed(entry, "constraints")
             _own(entry, name, f"stat_{channel.removeprefix('model_')}", len(contents), read)
             return _held(name, "staterror" if constraint == "Gauss" else "poisson", errors, read)
         case "shapesys", "Gauss" | "Poisson":
             relative = needed_entry(needed_entry(entry, "data", told), "vals", told)
             array(number, size=len(contents))(relative, f"vals of the {told}")
+            _check_widths(_listed(entry, "constraints"), relative, told, read)
             absolute = (np.asarray(relative, float) * np.asarray(contents)).tolist()
+            if constraint == "Gauss" and label in read.components:
+                raise ValueError(
+                    f"the {told} has Gaussian constraints and acts on other samples, too; a workspace has such factors "
+                    "for one sample alone, or of simulated statistics (staterror)"
+                )
             name = _own(entry, label, label, len(contents), read)
             return _held(name, "shapesys" if constraint == "Poisson" else "staterror", absolute, read)
     raise ValueError(f"the {told} is a {kind!r} with the constraint {constraint!r}, which HistFactory does not have")
@@ -185,11 +191,34 @@ def _constraint(entry: Mapping[str, Any], distribution: Mapping[str, Any], kind:
                     f"the {told} is constrained by {name!r}, a {read.auxiliary[name].get('type')!r}; only "
                     "gaussian_dist is read"
                 )
+            parameter = _parameter(entry, _label(entry) if kind == "normfactor" else f"alpha_{_label(entry)}")
+            if parameter not in (read.auxiliary[name].get("x"), read.auxiliary[name].get("mean")):
+                raise ValueError(f"the {told} is constrained by {name!r}, which is about other parameters")
             read.named.add(name)
             return "named"
     if own:
         return str(own[0])
     return "Gauss" if kind in _INTERPOLATION and "constraints" not in entry else "none"
+
+
+def _check_widths(constraints: Sequence[str], relative: Any, told: str, read: Reading) -> None:
+    """Refuse constraints of bins whose width, where it is a number, is not the relative one of the data."""
+    if constraints and len(constraints) != len(relative):
+        raise ValueError(f"the {told} has {len(constraints)} constraints for {len(relative)} bins")
+    for name, expected in zip(constraints, relative, strict=bool(constraints)):
+        is_poisson = read.auxiliary[name].get("type") == "poisson_dist"
+        given = read.auxiliary[name].get("x" if is_poisson else "sigma")
+        if isinstance(given, str):
+            given = read.values.get(given, {}).get("value")
+        if not isinstance(given, int | float) or not expected:
+            continue
+        # the effective number of events is one over the square of the relative width
+        width = given**-0.5 if is_poisson and given > 0 else given
+        if not np.isclose(width, expected, rtol=1e-3, atol=0):
+            raise ValueError(
+                f"the {told} is constrained by {name!r} of relative width {width:g}, and its data say {expected:g}; "
+                "both must be the same"
+            )
 
 
 def _held(name: str, kind: str, uncertainties: Sequence[float], read: Reading) -> dict[str, Any]:
@@ -221,6 +250,8 @@ def _sum_statistics(channel: dict[str, Any], threshold: float, read: Reading) ->
         variance = np.where(np.sqrt(variance) < threshold * total, 0, variance)
         for _, modifier in pairs:
             modifier["data"] = np.where(variance > 0, modifier["data"], 0).tolist()
+        relative = np.sqrt(variance) / np.where(total > 0, total, 1)
+        _check_widths(read.statistics[name], relative, f"staterror {name!r}", read)
         if {modifier["type"] for _, modifier in pairs} == {"staterror"}:
             continue
         if len(pairs) == 1:

@@ -46,6 +46,7 @@ def test_each_is_that_of_its_own_weights():
                 np.testing.assert_allclose(mine.sumw2[k], wanted.sumw2, rtol=2e-5, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_derivatives():
     with jax.enable_x64(True):
         values, factors = VALUES.astype(float), FACTORS.astype(float)

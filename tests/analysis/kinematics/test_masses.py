@@ -78,6 +78,7 @@ def of_rows(*columns):
     return invariant_mass(*(rg.zip(dict(zip(("pt", "eta", "phi", "mass"), row, strict=True))) for row in particles))
 
 
+@pytest.mark.thorough
 def test_derivatives_equal_central_differences(derivatives_agree):
     rng = np.random.default_rng(6)
     masses = [[0.0] * 4, [4.0] * 4, [0.1] * 4]

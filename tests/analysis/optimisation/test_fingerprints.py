@@ -59,6 +59,7 @@ def changed(name, **fields):
     return Parameters(**{**CUTS.specs, name: dataclasses.replace(CUTS.specs[name], **fields)})
 
 
+@pytest.mark.thorough
 def test_it_is_json_and_the_same_in_another_process():
     """Hashes must not depend on memory addresses or on Python's random string hashes."""
     told = fingerprint(analysis(made(1.0), functools.partial(method, factor=2.0)), CUTS)

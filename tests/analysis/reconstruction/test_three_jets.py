@@ -82,6 +82,7 @@ def test_equals_awkward_on_generated_events():
     check_against_awkward(generated(200, 1))
 
 
+@pytest.mark.thorough
 def test_equals_awkward_on_real_simulation(shared_data):
     check_against_awkward(read(shared_data / "coffea" / "nano_tt_v12.root", "btagDeepFlavB"))
 

@@ -101,6 +101,7 @@ def test_keeps_the_better_of_those_that_pass_together(x64):
             np.testing.assert_allclose(np.array(ours), np.array(expected), rtol=1e-7)
 
 
+@pytest.mark.thorough
 def test_hard_choice_is_the_smallest_chi_square(x64):
     """Of all assignments of selected jets to b-tagged b jets, event by event."""
     jets, lepton, neutrino = events(2)

@@ -26,7 +26,7 @@ def plain(mothers, steps):
 
 
 @pytest.mark.parametrize("name", ["genPartIdxMother", "mother_idx", "mother_index1", "motherIndex"])
-@pytest.mark.parametrize("steps", [1, 2, 4])
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
 def test_ancestors_of_ancestors(steps, name):
     """A particle without a mother has no grandmother either: -1 is no position, and 0 would be the first particle."""
     events = ak.zip({name: TREE, "number": ak.local_index(TREE), "x": TREE * 0.5})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hepgrad import ragged as rg
-from hepgrad.analysis import Cutflow, Events, Pass
+from hepgrad.analysis import Cutflow, Events, Objects, Pass
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -76,7 +76,20 @@ def test_object_pass_is_no_event_pass():
         events().select(events().Jet.pt > 30.0)
 
 
-@pytest.mark.parametrize("values", [jnp.ones(2), np.ones(4), rg.from_numpy(np.ones(1))])
+SHORT = rg.from_lists([[1.0], []])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        jnp.ones(2),
+        np.ones(4),
+        rg.from_numpy(np.ones(1)),
+        SHORT,
+        rg.zip({"pt": SHORT}),
+        Objects.of(rg.zip({"pt": SHORT})),
+    ],
+)
 def test_columns_have_a_value_for_each_event(values):
     with pytest.raises(ValueError, match=r"column 'x' has \d values and there are 3 events here: give one for each"):
         events().with_field(x=values)

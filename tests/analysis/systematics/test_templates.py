@@ -142,6 +142,7 @@ def test_derivatives_of_varied_templates():
             np.testing.assert_allclose(jax.jvp(projected, (start,), (tangent,))[1], gradient[name], rtol=1e-8)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("objective", ["discovery", pytest.param("sigma_mu", marks=pytest.mark.slow)])
 def test_derivatives_of_objectives_with_all_systematics(objective):
     analysis = dataclasses.replace(ANALYSIS, objective=objective)

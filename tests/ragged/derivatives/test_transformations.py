@@ -413,6 +413,7 @@ class TestArguments:
         np.testing.assert_allclose(jax.jit(rg.hessian(lambda x: rg.sum(x**3)))(x), expected, rtol=1e-6)
 
 
+@pytest.mark.thorough
 class TestPrecision:
     def test_long_sums_in_single_precision(self):
         """1e7 items agree with double precision to 1e-5."""

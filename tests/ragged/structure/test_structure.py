@@ -135,6 +135,7 @@ DERIVATIVES = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("x64")
 def test_derivatives_with_slack():
     """Reverse and forward mode equal central differences; the end of the buffers gets nothing."""

@@ -86,6 +86,7 @@ def test_settings_that_there_are_not(fails):
     assert "no.toml" in fails("check", "zprime", "--config", "no.toml")
 
 
+@pytest.mark.thorough
 def test_scan(here, tiny, tiny_events, capsys):
     arguments = ["scan", "tiny:TINY", "--data", str(tiny_events), "--trials", "12", "--seed", "3"]
     assert main(arguments) == 0

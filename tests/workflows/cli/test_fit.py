@@ -64,6 +64,7 @@ def test_mistakes_are_named(tmp_path, capsys):
     assert "nothing.json is no workspace" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_without_a_parameter_of_interest(tmp_path, capsys):
     """What is about it is refused before anything is fitted; the fit itself needs none."""
     path = tmp_path / "workspace.json"

@@ -139,6 +139,8 @@ def test_an_analysis_of_hs3_is_chosen(workspace, file, tmp_path):
     assert [entry["name"] for entry in again["measurements"]] == ["search"]
     by_name = {entry["name"]: entry["data"] for entry in workspace["observations"]}
     assert {entry["name"]: entry["data"] for entry in again["observations"]} == by_name
+    with pytest.raises(InputError, match=r"document.json cannot be fitted \(--measurement .*there is no 'serch'"):
+        convert(tmp_path / "document.json", tmp_path / "again.json", to="pyhf", measurement="serch")
 
 
 def test_likelihoods_are_read_from_urls_and_compressed(x64, workspace, tmp_path):

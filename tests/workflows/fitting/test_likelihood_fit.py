@@ -6,6 +6,7 @@ import copy
 import csv
 import dataclasses
 import json
+import re
 
 import cabinetry
 import jax
@@ -203,6 +204,8 @@ def test_held_parameters_and_another_parameter_of_interest(workspace):
     assert found.impacts is None and found.failed == {}
     at = dict(zip(found.names, zip(found.estimates, found.states, strict=True), strict=True))
     assert (at["mu"], at["lumi"], at["k"]) == ((-0.2, "fixed"), (0.0, "fixed"), (1.5, "fixed"))
+    # without impacts the parameters are told, and a held one has no uncertainty
+    assert re.search(r"│ mu +│ +-0.2 │ +│ +fixed │", str(found)) and re.search(r"mc\[0\] +│ .*\d │ +free │", str(found))
     # the signal is negative, times what the fit says about the simulation's statistics
     gammas = np.array([at["mc[0]"][0], at["mc[1]"][0]])
     np.testing.assert_allclose(found.yields[1].of("SR")[0][0], -0.2 * np.array([5.0, 12.0]) * gammas, rtol=1e-9)

@@ -154,5 +154,5 @@ def test_missing_sample_names_similar_ones_first(tmp_path):
 
 def test_a_root_file_in_place_of_the_fileset_is_refused_in_words(tmp_path):
     (tmp_path / "top.root").write_bytes(b"root\x00\xf3\xff")
-    with pytest.raises(InputError, match=r"top\.root is no text; expected is JSON that says which ROOT files"):
+    with pytest.raises(InputError, match=r"top\.root is no text in UTF-8 .*; expected is JSON that says"):
         Fileset.load(tmp_path / "top.root")

@@ -91,9 +91,9 @@ def test_numbers_that_are_none(wrong, message):
         Layout(**wrong)
 
 
-@pytest.mark.parametrize("column", ["Muon_track", "Muon_*"])
+@pytest.mark.parametrize("column", ["Muon_track", "Muon_*", "*idx", "Muon_idx*", "IdxMuon_track"])
 def test_columns_of_links_say_that_they_are_positions(column):
     """Where nothing is pointed at, other numbers are 0: the first object, if they were followed on."""
     star = "*" if "*" in column else ""
-    with pytest.raises(ValueError, match=r"holds positions of objects .*; call it 'Muon_.*Idx'"):
-        Layout(branches={column: f"AnalysisMuonsAuxDyn.{star} -> Tracks"})
+    with pytest.raises(ValueError, match=r"holds positions of objects .*; call it '.*Idx'"):
+        Layout(branches={column: f"AnalysisMuonsAuxDyn.links{star} -> Tracks"})

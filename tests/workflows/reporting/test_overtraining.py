@@ -52,6 +52,7 @@ def test_bins_are_merged_until_they_hold_enough():
     assert str(agreement(lonely, lonely)) == "too few events"
 
 
+@pytest.mark.thorough
 def test_plot_shows_both_halves(finished):
     workflow, result, _ = finished
     subject = Subject.of(workflow)

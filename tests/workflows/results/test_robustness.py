@@ -88,6 +88,7 @@ def test_the_uncertainty_of_a_loss_is_its_spread_over_replicas(data, parameters,
         assert told == pytest.approx(np.std(best - objectives, ddof=1), rel=0.15)
 
 
+@pytest.mark.thorough
 def test_a_number_that_nothing_depends_on_is_flat_everywhere(found):
     profile = found.profiles[1]
     assert profile.flat == (0.0, 1.0)

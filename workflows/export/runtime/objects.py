@@ -113,7 +113,8 @@ class Objects:
         # an event without objects has one that is missing, for positions to point at
         places, found = ak.where(there, positions, 0), ak.pad_none(self.array, 1, axis=1)
         # what points somewhere itself points nowhere
-        fills = {name: -1 if points(name) else fill_value for name in self.fields}
+        positions_too = {name for name in self.fields if points(name) and "int" in str(ak.type(self.array[name]))}
+        fills = {name: -1 if name in positions_too else fill_value for name in self.fields}
         fields = {name: ak.where(there, ak.fill_none(found[name][places], fill), fill) for name, fill in fills.items()}
         passed = ak.fill_none(ak.pad_none(self.passed, 1, axis=1)[places], False)
         return Objects(ak.zip(fields, depth_limit=2), there & passed)

@@ -62,6 +62,21 @@ def test_several_measurements_are_analyses(search):
     )
 
 
+def test_constraints_are_those_of_each_measurement(everything):
+    """A luminosity and a source with other auxiliary measurements in the second analysis."""
+    first = everything["measurements"][0]
+    parameters = [
+        {**entry, **({"sigmas": [0.05]} if entry["name"] == "lumi_total" else {"auxdata": [0.7]})}
+        for entry in first["config"]["parameters"]
+        if entry["name"] in ("lumi_total", "xsec")
+    ]
+    everything["measurements"].append({"name": "other", "config": {**first["config"], "parameters": parameters}})
+    after = from_hs3(to_hs3(everything))
+    told = [{entry["name"]: entry for entry in m["config"]["parameters"]} for m in after["measurements"]]
+    assert [each["lumi_total"]["sigmas"] for each in told] == [[0.02], [0.05]]
+    assert [each["xsec"]["auxdata"] for each in told] == [[0.4], [0.7]]
+
+
 def test_conventions_of_roofit(everything):
     document = to_hs3(everything)
     sr = next(entry for entry in document["distributions"] if entry["name"] == "SR")

@@ -221,6 +221,31 @@ def test_what_a_workspace_has_not_is_refused(document, modifier, distributions, 
         read(with_modifier(document, modifier, distributions=distributions))
 
 
+def test_constraints_of_bins_are_as_wide_as_the_data_say(document):
+    names = ["first", "second"]
+    one = {"type": "gaussian_dist", "x": 1.0, "mean": "gamma"}
+    widths = [{**one, "name": "first", "sigma": 0.1}, {**one, "name": "second", "sigma": 0.3}]
+    factor = {"name": "f", "type": "shapesys", "constraints": names, "data": {"vals": [0.1, 0.3]}}
+    model, _ = read(with_modifier(document, factor, distributions=widths))
+    np.testing.assert_allclose(model.constraints.variance[model.index("f")], [0.1**2, 0.3**2], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"'f' of .* by 'second' of relative width 0.3, and its data say 0.2"):
+        read(with_modifier(document, {**factor, "data": {"vals": [0.1, 0.2]}}, distributions=widths))
+    counts = [{"name": name, "type": "poisson_dist", "x": 100, "mean": "scaled"} for name in names]
+    with pytest.raises(ValueError, match=r"'f' of .* by 'second' of relative width 0.1, and its data say 0.3"):
+        read(with_modifier(document, factor, distributions=counts))
+    with pytest.raises(ValueError, match="has 1 constraints for 2 bins"):
+        read(with_modifier(document, {**factor, "constraints": ["first"]}, distributions=widths))
+    twice = with_modifier(document, factor, distributions=widths)
+    with pytest.raises(ValueError, match="acts on other samples, too"):
+        read(with_modifier(twice, factor, sample=1))
+
+
+def test_a_constraint_is_of_its_own_parameter(document):
+    other = {**UNIT, "mean": "alpha_other", "sigma": 2.0}
+    with pytest.raises(ValueError, match="by 'jes_constraint', which is about other parameters"):
+        read(with_modifier(document, {**FACTOR, "constraint_name": "jes_constraint"}, distributions=[other]))
+
+
 def test_terms_of_the_likelihood_are_not_lost(document):
     changed = with_modifier(document, FACTOR, distributions=[LOGNORMAL])
     changed["likelihoods"][1]["aux_distributions"] = ["far"]

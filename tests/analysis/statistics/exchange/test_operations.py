@@ -68,6 +68,7 @@ def others(search):
     yield changed
 
 
+@pytest.mark.thorough
 def test_combine(search):
     outcomes = set()
     for other, join, merge in itertools.product(

@@ -106,6 +106,7 @@ def test_random_models_equal_minuit(x64):
         np.testing.assert_allclose(result.parameters, theirs.values, atol=3e-3)
 
 
+@pytest.mark.thorough
 def test_a_parameter_at_its_bound(x64):
     model, _ = standard()
     data, mu = model.data({"SR": OBSERVED - 20}), model.index("mu")

@@ -49,6 +49,7 @@ def test_random_searches(seed, search, in_pyhf):
     np.testing.assert_allclose(asimov_data(model, 1.0, data), asimov, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("x64")
 def test_signal_strengths_below_zero(tutorial, in_pyhf):
     tutorial["measurements"][0]["config"]["parameters"] = [{"name": "mu", "bounds": [[-10.0, 10.0]], "inits": [1.0]}]
@@ -78,6 +79,7 @@ def test_grand_challenge_in_search_of_tw_production(agc):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("x64")
 def test_discovery_equals_its_asimov_expectation(search):
     model, _ = from_workspace(search(0))

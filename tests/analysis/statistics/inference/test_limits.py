@@ -32,6 +32,7 @@ def test_pyhf_excludes_at_the_limit(tutorial, in_pyhf):
         np.testing.assert_allclose(expected[band], 0.05, rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_without_unblinding_the_median_is_observed(tutorial):
     model, _ = from_workspace(tutorial)
     limit = upper_limit(model, asimov_data(model, 0.0), level=0.1)
@@ -56,6 +57,7 @@ def test_derivatives(tutorial):
         np.testing.assert_allclose(gradients[:, i], numeric, rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.thorough
 def test_programs_do_not_provide_for_bins_without_events(monkeypatch):
     """What holds rates above zero where nothing is observed makes programs larger: it is there where it is needed."""
     monkeypatch.setattr(Rates, "at", None)

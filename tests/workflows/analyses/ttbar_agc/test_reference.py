@@ -59,6 +59,7 @@ def test_statistical_half_on_the_challenges_histograms(shared_data, x64):
     assert -Sigma("ttbar_norm")(model) == pytest.approx(np.log(0.119666), abs=0.01)
 
 
+@pytest.mark.thorough
 def test_example_of_the_page(shared_data, monkeypatch, capsys):
     page = Path(__file__).parents[4] / "docs" / "ttbar_agc.md"
     (source,) = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)

@@ -28,7 +28,7 @@ GUIDES = [DOCS / "quickstart.md", DOCS / "first_analysis.md", *DOCS.glob("howto/
 # whose names users write
 TAUGHT_PACKAGES = [
     *("ragged", "analysis", "analysis.kinematics", "analysis.reconstruction", "analysis.stages", "analysis.statistics"),
-    "workflows",
+    *("analysis.systematics", "workflows"),
 ]
 
 

@@ -300,7 +300,8 @@ def _cond(params: Any, args: list[Any], raisers: Raisers) -> tuple[list[Any], li
 
 
 def _shard_map(params: Any, args: list[Any], raisers: Raisers) -> tuple[list[Any], list[Found]]:
-    axes = tuple(sorted(params["newly_manual_axes"]))
+    # as JAX 0.10.2 calls what was "manual_axes"
+    axes = tuple(sorted(params["newly_manual_axes"] if "newly_manual_axes" in params else params["manual_axes"]))
     function = _function(params["jaxpr"], raisers)
 
     def local(*args: Any) -> tuple[list[Any], list[Found]]:

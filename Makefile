@@ -66,7 +66,7 @@ wheel: $(VENV)/.installed-test  ## build the source distribution and the wheel i
 	$(BIN)/python -c "from setuptools import build_meta; build_meta.build_sdist('build/dist')" > /dev/null
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/dist build/dist/hepgrad-*.tar.gz
 	@echo 'Installing the wheel in an environment of its own ...'
-	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	@set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
 	$(BIN)/python -m venv "$$fresh/venv"; \
 	CC=/bin/false CXX=/bin/false "$$fresh/venv/bin/python" -m pip install --quiet --disable-pip-version-check build/dist/hepgrad-*.whl; \
 	mkdir "$$fresh/empty"; cd "$$fresh/empty"; unset PYTHONPATH; set -x; \

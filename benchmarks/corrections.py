@@ -121,8 +121,8 @@ def _accepted(correction: Any, domain: list[Any], rival: Any) -> tuple[list[str 
         _look(tree, seen)
     rng = np.random.default_rng(0)
     names = {each["name"]: each["type"] for each in correction["inputs"]}
-    for chosen in itertools.product(*(sorted(seen[n]) for n, kind in names.items() if kind == "string")):
-        left = iter(chosen)
+    for combination in itertools.product(*(sorted(seen[n]) for n, kind in names.items() if kind == "string")):
+        left = iter(combination)
         words = [next(left) if kind == "string" else None for kind in names.values()]
         values = [_numbers(seen[n], kind, POINTS, rng) for n, kind in names.items() if kind != "string"]
         if (kept := _inside(rival, words, values)) is not None:

@@ -102,9 +102,9 @@ def awkward_forward(data: Columns) -> Callable[[], Any]:
         passed = (bjets >= 1) & (ht > p["ht"]) & (events.MET.pt > p["met"])
         filled = []
         for process in (data.is_signal, ~data.is_signal):
-            chosen = ak.to_numpy(passed & process)
+            kept = ak.to_numpy(passed & process)
             histogram = hist.Hist.new.Reg(AXIS.bins, AXIS.start, AXIS.stop).Weight()
-            filled.append(histogram.fill(ak.to_numpy(ht)[chosen], weight=data.weight[chosen]).view(flow=True))
+            filled.append(histogram.fill(ak.to_numpy(ht)[kept], weight=data.weight[kept]).view(flow=True))
         sumw, sumw2 = (np.stack([h[name] for h in filled]) for name in ("value", "variance"))
         return float(hard_significance(sumw, sumw2, typical))
 

@@ -122,9 +122,9 @@ def analysis(corrections: Path, efficiency: TagEfficiency | None = None) -> Anal
 def workflow(data: Path, corrections: Path, tags: str = "shape") -> Workflow:
     if tags not in ("shape", "working-point"):
         raise ValueError(f"tags are 'shape' or 'working-point', got {tags!r}")
-    chosen = analysis(corrections, tag_efficiency(data) if tags == "working-point" else None)
+    physics = analysis(corrections, tag_efficiency(data) if tags == "working-point" else None)
     about = {"name": "ttbar_systematics", "title": "Top pairs and their systematics", "luminosity": 100.0, "data": data}
-    return Workflow(analysis=chosen, parameters=CUTS, processes=PROCESSES, **about)
+    return Workflow(analysis=physics, parameters=CUTS, processes=PROCESSES, **about)
 
 
 if __name__ == "__main__":

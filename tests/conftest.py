@@ -9,9 +9,10 @@ import importlib.util
 import mmap
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -108,13 +109,35 @@ def shared_data() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def flagged() -> ModuleType:
-    """Return the module ``flagged``, which lies beside this file: an analysis whose fits fail by rule."""
-    specification = importlib.util.spec_from_file_location("flagged", Path(__file__).with_name("flagged.py"))
+def _module(file: Path) -> ModuleType:
+    """Return a module that lies in no package."""
+    specification = importlib.util.spec_from_file_location(file.stem, file)
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
-    sys.modules["flagged"] = module
+    sys.modules[file.stem] = module
     specification.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def flagged() -> ModuleType:
+    """Return the module ``flagged``, which lies beside this file: an analysis whose fits fail by rule."""
+    return _module(Path(__file__).with_name("flagged.py"))
+
+
+@pytest.fixture(scope="session")
+def example_on_foreign_files(shared_data: Path) -> Callable[[str, Path], Any]:
+    """Return a function that makes the workflow of an example; what it writes about its files goes into a folder."""
+
+    def made(name: str, folder: Path) -> Any:
+        module = _module(ROOT / "examples" / f"{name}.py")
+        match name:
+            case "zz_dimuon":
+                files = shared_data / "skhep" / "uproot-HZZ.root", shared_data / "hep_tutorial_cms2011"
+                return module.workflow(*files, folder / "fileset.json")
+            case "z_dimuon":
+                return module.workflow(shared_data / "coffea", folder / "fileset.json")
+        return module.workflow(shared_data / "pythia13tev")
+
+    return made

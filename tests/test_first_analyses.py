@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 from pathlib import Path
 
@@ -23,24 +22,6 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 NAMES = ("zz_dimuon", "z_dimuon", "single_top")
-
-
-def example(name):
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def workflow_of(name, data, folder):
-    module = example(name)
-    match name:
-        case "zz_dimuon":
-            files = data / "skhep" / "uproot-HZZ.root", data / "hep_tutorial_cms2011"
-            return module.workflow(*files, folder / "fileset.json")
-        case "z_dimuon":
-            return module.workflow(data / "coffea", folder / "fileset.json")
-    return module.workflow(data / "pythia13tev")
 
 
 def pairs_of(muons, field="charge"):
@@ -127,8 +108,8 @@ class Point:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_what_plain_awkward_selects(name, shared_data, tmp_path):
-    workflow, fileset = located(workflow_of(name, shared_data, tmp_path))
+def test_it_is_what_plain_awkward_selects(name, example_on_foreign_files, tmp_path):
+    workflow, fileset = located(example_on_foreign_files(name, tmp_path))
     cuts = {key: float(value) for key, value in workflow.parameters.to_dict().items()}
     with jax.enable_x64(True):
         events = load_events(workflow, fileset).held_out
@@ -183,8 +164,8 @@ def test_it_is_short(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_it_runs_to_the_report(name, shared_data, tmp_path, capsys):
-    workflow = dataclasses.replace(workflow_of(name, shared_data, tmp_path), steps=3, check_every=1, replicas=10)
+def test_it_runs_to_the_report(name, example_on_foreign_files, tmp_path, capsys):
+    workflow = dataclasses.replace(example_on_foreign_files(name, tmp_path), steps=3, check_every=1, replicas=10)
     with jax.enable_x64(True):
         run(workflow, output=tmp_path / "run", unblind=name == "z_dimuon")
     out = " ".join(capsys.readouterr().out.split())

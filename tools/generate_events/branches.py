@@ -78,8 +78,8 @@ def reconstruct_resolved(rng: np.random.Generator, batch: GeneratedBatch) -> dic
         leptons["sip3d"] = np.where(leptons["prompt"], significance, rng.exponential(8.0, len(significance)))
     candidates = [muons["tightId"] & (muons["isolation"] < SKIM_MUON_ISOLATION), electrons["cutBased"] == 4]
     good = [
-        leptons["event"][chosen & (leptons["pt"] > SKIM_LEPTON_PT) & (np.abs(leptons["eta"]) < SKIM_LEPTON_ETA)]
-        for leptons, chosen in zip((muons, electrons), candidates, strict=True)
+        leptons["event"][candidate & (leptons["pt"] > SKIM_LEPTON_PT) & (np.abs(leptons["eta"]) < SKIM_LEPTON_ETA)]
+        for leptons, candidate in zip((muons, electrons), candidates, strict=True)
     ]
     in_jets = to_cluster(particles, (muons, electrons), np.concatenate(good))
     if not in_jets.any():

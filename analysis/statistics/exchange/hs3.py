@@ -307,11 +307,11 @@ def _texts(entry: Mapping[str, Any], key: str, where: str, *, needed: bool = Tru
 
 def _values(analysis: Mapping[str, Any], points: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the entries of parameters: RooFit's ``default_values``, then those of the analysis."""
-    chosen = [points[_POINT]] if _POINT in points else []
+    used = [points[_POINT]] if _POINT in points else []
     if "init" in analysis:
-        chosen.append(_entry(points, analysis["init"], "$.analyses.init"))
+        used.append(_entry(points, analysis["init"], "$.analyses.init"))
     found: dict[str, Mapping[str, Any]] = {}
-    for point in chosen:
+    for point in used:
         where = f"the parameter point {point['name']!r}"
         array(has_name, least=0)(needed_entry(point, "parameters", where), f"parameters of {where}")
         found |= {entry["name"]: entry for entry in point["parameters"]}
@@ -328,9 +328,9 @@ def _settings(
     """Return start, bounds and constraints of parameters; bounds of those with one component."""
     found: dict[str, dict[str, Any]] = {name: {"name": name} for name in read.used}
     scalars = {name for name, kind in read.used.items() if kind in ("normfactor", "normsys", "histosys", "lumi")}
-    chosen = [domains[_DOMAIN]] if _DOMAIN in domains else []
-    chosen += [_entry(domains, name, "$.analyses.domains") for name in analysis.get("domains", [])]
-    for domain in chosen:
+    used = [domains[_DOMAIN]] if _DOMAIN in domains else []
+    used += [_entry(domains, name, "$.analyses.domains") for name in analysis.get("domains", [])]
+    for domain in used:
         array(has_name, least=0)(domain.get("axes", []), f"axes of the domain {domain['name']!r}")
         for axis in domain.get("axes", []):
             if axis["name"] in scalars and {"min", "max"} <= set(axis):

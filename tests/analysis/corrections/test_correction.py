@@ -491,8 +491,8 @@ def _are_known(theirs, ours, words, values):
     try:
         ours._forest((tuple(words.items()),))
     except KeyError:
-        chosen = [words.get(i, value) for i, value in enumerate(values)]
-        assert not any(_is_accepted(theirs, chosen, i) for i in range(100)), f"{ours.name} {words}"
+        asked = [words.get(i, value) for i, value in enumerate(values)]
+        assert not any(_is_accepted(theirs, asked, i) for i in range(100)), f"{ours.name} {words}"
         return False
     return True
 
